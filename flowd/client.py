@@ -1,0 +1,100 @@
+"""The client of flowd's own programs: AWS JSON 1.0 over the unix socket, for the console and the command line.
+
+It speaks the same protocol as boto3 does over TCP (which cannot use unix sockets) and holds no truth of its own.
+Anything the daemon answers with an error becomes a `RemoteError` with AWS's code; a daemon that is not there becomes
+an `Unreachable`, whose text says what to do.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from flowd.errors import FlowdError
+
+JSON_1_0 = "application/x-amz-json-1.0"
+STATES = "AWSStepFunctions"
+FLOWD = "Flowd"
+
+
+class RemoteError(FlowdError):
+    """The daemon refused the request. `code` is AWS's error code."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Unreachable(FlowdError):
+    """No daemon answers on the socket."""
+
+
+def _request(operation: str, service: str, members: dict[str, Any]) -> dict[str, Any]:
+    headers = {"Content-Type": JSON_1_0, "X-Amz-Target": f"{service}.{operation}"}
+    return {"method": "POST", "url": "/", "headers": headers, "json": members}
+
+
+def _answer(response: httpx.Response) -> dict[str, Any]:
+    body: dict[str, Any] = response.json() if response.content else {}
+    if response.status_code == 200:
+        return body
+    code = str(body.get("__type", response.status_code)).rpartition("#")[2]
+    raise RemoteError(code, str(body.get("message") or body.get("Message") or response.reason_phrase))
+
+
+def _unreachable(socket: Path, error: Exception) -> Unreachable:
+    return Unreachable(f"no daemon answers on {socket} ({error}); start one with `flowd serve` or set FLOWD_SOCKET")
+
+
+class Client:
+    """Blocking calls, for the command line."""
+
+    def __init__(self, socket: Path, timeout_s: float = 65) -> None:
+        self.socket = socket
+        self._http = httpx.Client(
+            transport=httpx.HTTPTransport(uds=str(socket)), base_url="http://flowd", timeout=timeout_s
+        )
+
+    def states(self, operation: str, **members: Any) -> dict[str, Any]:
+        """One Step Functions operation, named and shaped as in AWS's API reference."""
+        return self._call(operation, STATES, members)
+
+    def flowd(self, operation: str, **members: Any) -> dict[str, Any]:
+        """One of flowd's own operations (docs/api.md)."""
+        return self._call(operation, FLOWD, members)
+
+    def _call(self, operation: str, service: str, members: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return _answer(self._http.request(**_request(operation, service, members)))
+        except httpx.TransportError as error:
+            raise _unreachable(self.socket, error) from error
+
+    def close(self) -> None:
+        self._http.close()
+
+
+class AsyncClient:
+    """The same calls for the console's event loop."""
+
+    def __init__(self, socket: Path, timeout_s: float = 65) -> None:
+        self.socket = socket
+        self._http = httpx.AsyncClient(
+            transport=httpx.AsyncHTTPTransport(uds=str(socket)), base_url="http://flowd", timeout=timeout_s
+        )
+
+    async def states(self, operation: str, **members: Any) -> dict[str, Any]:
+        return await self._call(operation, STATES, members)
+
+    async def flowd(self, operation: str, **members: Any) -> dict[str, Any]:
+        return await self._call(operation, FLOWD, members)
+
+    async def _call(self, operation: str, service: str, members: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return _answer(await self._http.request(**_request(operation, service, members)))
+        except httpx.TransportError as error:
+            raise _unreachable(self.socket, error) from error
+
+    async def close(self) -> None:
+        await self._http.aclose()

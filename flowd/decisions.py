@@ -1,0 +1,83 @@
+"""What comes next: the closed set of things a decider may ask for.
+
+A decision does not act. The commit function writes each one down in the transaction of the history events it came
+with (one `match`, exhaustive), and only then does anything happen.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from flowd.payload import Payload
+
+Pattern = Literal["", "sync", "sync:2", "waitForTaskToken"]
+CloseStatus = Literal["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
+
+
+class ScheduleTask(msgspec.Struct, frozen=True, kw_only=True):
+    """Run a Task. `family` says which events it makes: `lambda`, `activity` or `task`."""
+
+    frame: str
+    attempt: int
+    family: Literal["lambda", "activity", "task"]
+    resource: str  # as written in the definition
+    service: str  # "lambda", "activity", "states", "sqs", "aws-sdk:s3", ...
+    action: str  # "invoke", "startExecution", ...; "" for activities
+    pattern: Pattern
+    parameters: Payload
+    token: str  # its task token; answers to activities and callbacks carry it
+    state: str  # the state's name
+    timeout_ms: int = 0  # TimeoutSeconds, counted from the start of the attempt; 0 = none
+    heartbeat_ms: int = 0
+
+
+class StartTimer(msgspec.Struct, frozen=True, kw_only=True):
+    """Send TIMER_FIRED to the frame at `due_ms`."""
+
+    frame: str
+    attempt: int
+    due_ms: int
+    purpose: Literal["wait", "retry"]
+
+
+class CancelTask(msgspec.Struct, frozen=True, kw_only=True):
+    """The frame's task is over: its row, token and deadlines go, and what still runs is stopped."""
+
+    frame: str
+    attempt: int
+
+
+class GatherBranches(msgspec.Struct, frozen=True, kw_only=True):
+    """Come back to this frame in the same transaction: with all outputs (`joined`) or all that is open (`failed`)."""
+
+    frame: str
+    attempt: int
+    why: Literal["joined", "failed"]
+
+
+class DropBranches(msgspec.Struct, frozen=True, kw_only=True):
+    """All frames, tasks, timers and tokens whose frame id begins with `prefix` are over."""
+
+    prefix: str
+    keep_frames: bool = False  # failed branches stay readable for a redrive
+
+
+class ContinueLater(msgspec.Struct, frozen=True, kw_only=True):
+    """A bounded step stopped: send CONTINUED to this frame after the commit."""
+
+    frame: str
+    attempt: int
+
+
+class CloseExecution(msgspec.Struct, frozen=True, kw_only=True):
+    """The execution is over: open tasks, timers and tokens vanish in the same transaction."""
+
+    status: CloseStatus
+    output: Payload | None = None
+    error: str | None = None
+    cause: str | None = None
+
+
+Decision = ScheduleTask | StartTimer | CancelTask | GatherBranches | DropBranches | ContinueLater | CloseExecution

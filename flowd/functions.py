@@ -1,0 +1,22 @@
+"""What a function is: the values that the drop folder and SAM templates produce and the runner obeys. Pure data."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Kind = Literal["python", "node", "executable", "bootstrap"]
+
+
+class FunctionSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One Lambda function of this box (a plain executable counts as one)."""
+
+    name: str
+    kind: Kind
+    path: str  # absolute: the module file, the executable, or the folder that holds `bootstrap` or the handler module
+    handler: str = "handler"  # python/node: `handler` of the file `path`; in a folder `module.function` as SAM has it
+    timeout_s: float = 900.0
+    memory_mb: int = 512
+    environment: dict[str, str] = {}
+    source: str = ""  # the file or template it was read from, for people

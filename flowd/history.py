@@ -1,0 +1,101 @@
+"""What happened: the facts of one execution, in AWS's words, and the news from which they are made.
+
+`HistoryEvent` is one appended fact, as GetExecutionHistory (and later SWF) shows it. `Event` is one piece of news that
+reaches an execution: "the task of this frame succeeded". A decider turns an Event into HistoryEvents and decisions.
+Nothing here acts, reads a clock or knows a database.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class HistoryEvent(msgspec.Struct, frozen=True, array_like=True):
+    """One appended fact.
+
+    `details` holds the members of AWS's `...EventDetails` object under their wire names; a JSON text (input, output,
+    parameters) stands there as a `Payload`, everything else as str, int, bool or None-free dict. `frame` and `attempt`
+    are ours and never leave the box: they tie an event to the line of control and the task output that it belongs to.
+    """
+
+    id: int  # dense from 1
+    previous: int  # previousEventId
+    at_ms: int
+    type: str  # ExecutionStarted, PassStateEntered, TaskScheduled, ...
+    details: dict[str, Any] = {}
+    frame: str = ""
+    attempt: int = 0
+
+
+class News(StrEnum):
+    """What kind of thing reached an execution."""
+
+    STARTED = "Started"  # the execution begins
+    TASK_STARTED = "TaskStarted"  # a worker took the activity task       details: workerName
+    TASK_SUBMITTED = "TaskSubmitted"  # the job of .sync or the message of .waitForTaskToken is out   details: output
+    TASK_SUBMIT_FAILED = "TaskSubmitFailed"  # it could not be sent       details: error, cause
+    TASK_START_FAILED = "TaskStartFailed"  # it could not be begun        details: error, cause
+    TASK_SUCCEEDED = "TaskSucceeded"  # details: output
+    TASK_FAILED = "TaskFailed"  # details: error?, cause?
+    TASK_TIMED_OUT = "TaskTimedOut"  # details: heartbeat: bool
+    TIMER_FIRED = "TimerFired"  # a Wait is over or a retry's back-off has passed
+    BRANCHES_JOINED = "BranchesJoined"  # details: outputs: list[Payload] in branch order
+    BRANCHES_FAILED = "BranchesFailed"  # details: open: list[Frame], the descendants that were still going
+    CONTINUED = "Continued"  # a bounded step stopped with work left in this frame
+    STOPPED = "Stopped"  # StopExecution                                  details: error?, cause?
+    TIMED_OUT = "TimedOut"  # the execution's own TimeoutSeconds passed
+    REDRIVEN = "Redriven"  # details: frames: list[Frame] that failed or were aborted
+
+
+class Event(msgspec.Struct, frozen=True):
+    """News for one frame. It is accepted once: the frame must be waiting and its attempt equal, else it is stale."""
+
+    news: News
+    frame: str = "0"
+    attempt: int = 0
+    details: dict[str, Any] = {}
+
+
+#: The types that close a history, and the close status each one means.
+TERMINAL: dict[str, str] = {
+    "ExecutionSucceeded": "SUCCEEDED",
+    "ExecutionFailed": "FAILED",
+    "ExecutionTimedOut": "TIMED_OUT",
+    "ExecutionAborted": "ABORTED",
+}
+
+
+def details_member(event_type: str) -> str:
+    """The wire name of an event's details object; "" for the types that have none.
+
+    All `...StateEntered` share stateEnteredEventDetails and all `...StateExited` share stateExitedEventDetails
+    (botocore's model of Step Functions).
+    """
+    if event_type in _WITHOUT_DETAILS:
+        return ""
+    if event_type.endswith("StateEntered"):
+        return "stateEnteredEventDetails"
+    if event_type.endswith("StateExited"):
+        return "stateExitedEventDetails"
+    return event_type[0].lower() + event_type[1:] + "EventDetails"
+
+
+_WITHOUT_DETAILS = frozenset(
+    {
+        "LambdaFunctionStarted",
+        "ParallelStateStarted",
+        "ParallelStateSucceeded",
+        "ParallelStateFailed",
+        "ParallelStateAborted",
+        "MapStateSucceeded",
+        "MapStateFailed",
+        "MapStateAborted",
+        "MapRunSucceeded",
+        "MapRunAborted",
+        "TaskStateAborted",
+        "WaitStateAborted",
+    }
+)

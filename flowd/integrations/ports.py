@@ -1,0 +1,77 @@
+"""What an integration is: arguments in, outcome out. It knows neither the store nor the engine.
+
+One file in this package is one kind of Task. What an integration needs of a service or of the engine is a port (a
+Protocol) that `daemon` hands to its constructor.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+import msgspec
+
+from flowd.decisions import Pattern
+from flowd.payload import Payload
+
+
+class TaskCall(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt of one Task. `key` names it for ever: execution id, frame and attempt."""
+
+    key: str
+    execution_arn: str
+    machine_arn: str
+    state: str
+    resource: str
+    service: str
+    action: str
+    pattern: Pattern
+    parameters: Payload
+    token: str
+    timeout_ms: int = 0  # what is left of TimeoutSeconds; 0 = none
+    scheduled_ms: int = 0  # when the task was committed; lets `reattach` tell a lost call from one never made
+    recovered: bool = False  # True when a restarted daemon asks again: only re-attach, never run twice
+
+
+class Succeeded(msgspec.Struct, frozen=True):
+    """The task's result (request-response, `.sync`), or the answer to the submit call of a callback."""
+
+    output: Payload
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """The task's error. `stage` says where: before it began, while submitting, or in its work."""
+
+    error: str | None = None
+    cause: str | None = None
+    stage: Literal["start", "submit", "run"] = "run"
+
+
+Outcome = Succeeded | Failed
+
+
+class Integration(Protocol):
+    """One kind of Task. All methods run on the event loop and never block it."""
+
+    #: What a restarted daemon does with a call that was open: ask for it again (the other side knows `key`),
+    #: fail the attempt and let Retry decide, or silently run it again (only for calls without effect).
+    on_restart: Literal["reattach", "fail", "again"]
+
+    def refuse(self, service: str, action: str, pattern: Pattern) -> str | None:
+        """At load time: why this integration cannot run such a Task, or None."""
+        ...
+
+    async def call(self, task: TaskCall) -> Outcome:
+        """Request-response: do it. `.sync` and `.waitForTaskToken`: submit it; Succeeded becomes TaskSubmitted."""
+        ...
+
+    async def wait(self, task: TaskCall, submitted: Payload) -> Outcome:
+        """`.sync` only: wait until the submitted job has ended."""
+        ...
+
+    async def cancel(self, task: TaskCall) -> None:
+        """The attempt is over for the engine (timeout, abort, failed sibling): stop what still runs."""
+        ...
+
+    async def acknowledge(self, task: TaskCall) -> None:
+        """The outcome is on disk: the other side may forget it."""
+        ...

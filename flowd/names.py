@@ -1,0 +1,75 @@
+"""Names and ARNs: how they are built, taken apart and checked. Pure text; knows no store.
+
+ARNs resolve by name, whatever region and account they carry, and stand verbatim in histories (DESIGN.md section 1).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+
+# Characters AWS refuses in names of machines, activities, executions and workers (API reference, CreateStateMachine).
+_FORBIDDEN = re.compile(
+    '[\\s<>{}\\[\\]?*"#%\\\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff\U0010ffff]',
+)
+
+
+class Arn(NamedTuple):
+    """`arn:partition:service:region:account:resource`; `resource` keeps its own colons."""
+
+    partition: str
+    service: str
+    region: str
+    account: str
+    resource: str
+
+    @property
+    def kind(self) -> str:
+        """`stateMachine`, `execution`, `activity`, `function`, ..."""
+        return self.resource.partition(":")[0]
+
+    @property
+    def rest(self) -> str:
+        """What follows the kind: `NAME`, `NAME:7`, `NAME:EXEC`."""
+        return self.resource.partition(":")[2]
+
+
+def split_arn(text: str) -> Arn | None:
+    """The parts of an ARN, or None if the text is none."""
+    parts = text.split(":", 5)
+    if len(parts) != 6 or parts[0] != "arn" or not parts[1]:
+        return None
+    return Arn(*parts[1:])
+
+
+def is_valid_name(name: str) -> bool:
+    """True if AWS would accept the name of a machine, activity, execution or worker (length is checked elsewhere)."""
+    return bool(name) and _FORBIDDEN.search(name) is None
+
+
+def machine_arn(name: str, region: str = REGION, account: str = ACCOUNT) -> str:
+    return f"arn:aws:states:{region}:{account}:stateMachine:{name}"
+
+
+def execution_arn(machine: str, name: str, region: str = REGION, account: str = ACCOUNT) -> str:
+    return f"arn:aws:states:{region}:{account}:execution:{machine}:{name}"
+
+
+def express_arn(machine: str, name: str, run: str, region: str = REGION, account: str = ACCOUNT) -> str:
+    return f"arn:aws:states:{region}:{account}:express:{machine}:{name}:{run}"
+
+
+def activity_arn(name: str, region: str = REGION, account: str = ACCOUNT) -> str:
+    return f"arn:aws:states:{region}:{account}:activity:{name}"
+
+
+def function_arn(name: str, region: str = REGION, account: str = ACCOUNT) -> str:
+    return f"arn:aws:lambda:{region}:{account}:function:{name}"
+
+
+def role_arn(account: str = ACCOUNT) -> str:
+    """The role that file-owned machines carry: AWS requires one, nothing here reads it."""
+    return f"arn:aws:iam::{account}:role/flowd"

@@ -1,0 +1,98 @@
+"""Payload: JSON text plus the value it means, each made from the other only when asked for.
+
+What passes through a workflow unchanged keeps its text (white space, `1` against `1.0`, 2^70), as on AWS; what is
+computed is written compactly. A payload is immutable: nobody may change the value it hands out.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import msgspec
+
+from flowd.errors import FlowdError
+
+_UNSET: Final = object()
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+
+class InvalidJson(FlowdError):
+    """The text is not JSON."""
+
+
+class Payload:
+    """One JSON document. `ref` is its row in the store once it has one (0 until then)."""
+
+    __slots__ = ("_text", "_value", "ref")
+
+    def __init__(self, *, text: str | None = None, value: Any = _UNSET, ref: int = 0) -> None:
+        self._text = text
+        self._value = value
+        self.ref = ref
+
+    @classmethod
+    def of(cls, value: Any) -> Payload:
+        """From a JSON value (dict, list, str, int, float, bool, None)."""
+        return cls(value=value)
+
+    @classmethod
+    def parse(cls, text: str) -> Payload:
+        """From text that came from outside: parsed at once, so that InvalidJson is raised here and nowhere later."""
+        return cls(text=text, value=loads(text))
+
+    @property
+    def text(self) -> str:
+        if self._text is None:
+            self._text = dumps(self._value)
+        return self._text
+
+    @property
+    def value(self) -> Any:
+        if self._value is _UNSET:
+            self._value = loads(self._text or "null")
+        return self._value
+
+    @property
+    def size(self) -> int:
+        """Bytes of UTF-8; AWS's limit of 262,144 counts these."""
+        return len(self.text.encode())
+
+    def __repr__(self) -> str:
+        return f"Payload({self.text[:60]!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Payload) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+
+def loads(text: str | bytes) -> Any:
+    """The value of a JSON text; NaN, Infinity and lone surrogates are refused."""
+    try:
+        return _decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise InvalidJson(str(error)) from None
+
+
+def dumps(value: Any) -> str:
+    """Compact JSON text; integers of any size are kept, NaN and Infinity are refused."""
+    try:
+        return _encode(value).decode()
+    except OverflowError:
+        return _dumps_big(value)
+    except (msgspec.EncodeError, TypeError, UnicodeError, RecursionError) as error:
+        raise InvalidJson(str(error)) from None
+
+
+def _dumps_big(value: Any) -> str:
+    import json
+
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def is_finite_number(value: Any) -> bool:
+    """True for a JSON number that is one (bool is not)."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
