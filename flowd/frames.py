@@ -25,7 +25,7 @@ class Phase(StrEnum):
     FAILED = "failed"  # kept until the execution is archived, so that a redrive can begin here
 
 
-class Frame(msgspec.Struct, frozen=True, kw_only=True):
+class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of control.
 
     `id` is a path: "0" is the execution, "0/3.7" is branch 7 of what frame "0" started in its attempt 3. `attempt`

@@ -23,14 +23,15 @@ class InvalidJson(FlowdError):
 
 
 class Payload:
-    """One JSON document. `ref` is its row in the store once it has one (0 until then)."""
+    """One JSON document. `ref` is its row in the store once it has one, among the rows of execution `owner`."""
 
-    __slots__ = ("_text", "_value", "ref")
+    __slots__ = ("_text", "_value", "owner", "ref")
 
-    def __init__(self, *, text: str | None = None, value: Any = _UNSET, ref: int = 0) -> None:
+    def __init__(self, *, text: str | None = None, value: Any = _UNSET, ref: int = 0, owner: int = 0) -> None:
         self._text = text
         self._value = value
         self.ref = ref
+        self.owner = owner
 
     @classmethod
     def of(cls, value: Any) -> Payload:
@@ -41,6 +42,10 @@ class Payload:
     def parse(cls, text: str) -> Payload:
         """From text that came from outside: parsed at once, so that InvalidJson is raised here and nowhere later."""
         return cls(text=text, value=loads(text))
+
+    def fill(self, text: str) -> None:
+        """Give the text to a payload that was read as a mere reference."""
+        self._text = text
 
     @property
     def text(self) -> str:

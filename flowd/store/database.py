@@ -1,0 +1,210 @@
+"""The database: one writer thread with group commit, a few reader threads, one SQLite file in WAL mode.
+
+`write` hands a function to the writer. Everything that is ready when the writer is free shares one transaction and one
+fsync (synchronous=FULL), and `write` returns after it: acknowledged means on disk. A function that raises is rolled
+back alone. When the commit itself fails (disk full, I/O error) every member gets ServiceUnavailable and nothing was
+written. This module knows no table.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import QueuePool, StaticPool
+from sqlmodel import Session
+
+from flowd.errors import ServiceUnavailable
+from flowd.store.changes import ChangeLog
+from flowd.store.migrations import migrate
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+READERS = 3
+_DISK = (sqlite3.OperationalError, OperationalError)  # full, I/O error, read-only: the whole batch is lost
+
+
+class _Job:
+    """One member of a group commit."""
+
+    __slots__ = ("error", "fn", "future", "result")
+
+    def __init__(self, fn: Callable[[Session], Any], future: asyncio.Future[Any]) -> None:
+        self.fn = fn
+        self.future = future
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+
+def raw(session: Session) -> sqlite3.Connection:
+    """The driver's own connection below a session: for the hot path's executemany in the same transaction."""
+    connection: sqlite3.Connection = session.connection().connection.driver_connection  # type: ignore[assignment]
+    return connection
+
+
+def _engine(path: Path, *, writable: bool, checkpoint_pages: int = 4000) -> Engine:
+    uri = f"file:{path}?mode={'rwc' if writable else 'ro'}"
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None, timeout=10)
+        connection.execute("PRAGMA busy_timeout=10000")
+        if writable:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute(f"PRAGMA wal_autocheckpoint={checkpoint_pages}")
+            connection.execute("PRAGMA journal_size_limit=67108864")
+        connection.execute("PRAGMA cache_size=-32768")
+        connection.execute("PRAGMA temp_store=MEMORY")
+        return connection
+
+    if writable:
+        engine = create_engine("sqlite://", creator=connect, poolclass=StaticPool)
+    else:
+        engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, pool_size=READERS, max_overflow=0)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writable else "BEGIN")
+
+    return engine
+
+
+class Database:
+    """One SQLite file. `changes` is the live feed; `database_id` tells one file's cursors from another's."""
+
+    def __init__(self, path: Path, database_id: str = "new") -> None:
+        self.path = path
+        self.database_id = database_id
+        self.changes = ChangeLog()
+        self.writable = True
+        self.last_error: str | None = None
+        self.on_batch: Callable[[], None] | None = None  # called on the loop after each commit
+        self._jobs: deque[_Job] = deque()
+        self._ready = threading.Condition()
+        self._closing = False
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def start(self) -> None:
+        """Open, migrate and start the writer; raises what SQLite says if the file cannot be used."""
+        self._loop = asyncio.get_running_loop()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._write_engine = _engine(self.path, writable=True)
+        await asyncio.to_thread(self._open)
+        self._read_engine = _engine(self.path, writable=False)
+        self._readers = ThreadPoolExecutor(READERS, "reader")
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._thread.start()
+
+    def _open(self) -> None:
+        with Session(self._write_engine) as session:
+            self.database_id = migrate(session, self.database_id)
+            session.commit()
+
+    async def stop(self) -> None:
+        """Finish what was handed over, then close."""
+        if self._thread is None:
+            return
+        with self._ready:
+            self._closing = True
+            self._ready.notify()
+        await asyncio.to_thread(self._thread.join)
+        self._thread = None
+        self._readers.shutdown(wait=True)
+        self._read_engine.dispose()
+        self._write_engine.dispose()
+
+    @property
+    def cursor(self) -> int:
+        """The number of the last commit that changed something a console shows."""
+        return self.changes.cursor
+
+    async def write(self, fn: Callable[[Session], T]) -> T:
+        """Run `fn` in the next group commit; returns its value once it is on disk, or raises what it raised."""
+        return await self.submit(fn)
+
+    def submit(self, fn: Callable[[Session], T]) -> asyncio.Future[T]:
+        """As `write`, without waiting: the order of submission is the order of execution."""
+        assert self._loop is not None
+        future: asyncio.Future[T] = self._loop.create_future()
+        with self._ready:
+            if self._closing:
+                future.set_exception(ServiceUnavailable("the daemon is stopping; try again when it is back"))
+                return future
+            self._jobs.append(_Job(fn, future))
+            self._ready.notify()
+        return future
+
+    @property
+    def busy(self) -> bool:
+        """True while jobs wait for the writer."""
+        return bool(self._jobs)
+
+    async def read(self, fn: Callable[[Session], T]) -> T:
+        """Run `fn` on a read-only connection in a reader thread. It sees everything acknowledged so far."""
+        assert self._loop is not None
+
+        def run() -> T:
+            with Session(self._read_engine, expire_on_commit=False) as session:
+                return fn(session)
+
+        return await self._loop.run_in_executor(self._readers, run)
+
+    # -- the writer's thread ---------------------------------------------------
+
+    def _run(self) -> None:
+        with Session(self._write_engine, expire_on_commit=False) as session:
+            while True:
+                with self._ready:
+                    while not self._jobs and not self._closing:
+                        self._ready.wait()
+                    batch = list(self._jobs)
+                    self._jobs.clear()
+                if not batch:
+                    return
+                self._commit(session, batch)
+                assert self._loop is not None
+                self._loop.call_soon_threadsafe(self._settle, batch)
+
+    def _commit(self, session: Session, batch: list[_Job]) -> None:
+        try:
+            for job in batch:
+                try:
+                    with session.begin_nested():
+                        job.result = job.fn(session)
+                except _DISK:
+                    raise
+                except Exception as error:
+                    job.error = error
+            session.commit()
+        except _DISK as error:
+            session.rollback()
+            log.error("commit failed, nothing of this batch was accepted: %s", error)
+            self.writable, self.last_error = False, str(error)
+            for job in batch:
+                job.error = ServiceUnavailable(
+                    f"the database cannot be written ({error.args[0]}); nothing was accepted"
+                )
+        else:
+            self.writable, self.last_error = True, None
+        session.expunge_all()
+
+    def _settle(self, batch: list[_Job]) -> None:
+        for job in batch:
+            if job.future.cancelled():
+                continue
+            if job.error is not None:
+                job.future.set_exception(job.error)
+            else:
+                job.future.set_result(job.result)
+        if self.on_batch is not None:
+            self.on_batch()

@@ -1,0 +1,38 @@
+"""How a database of an earlier release becomes one of this release: numbered steps, each run once, in one transaction.
+
+A new database is made from the schema and starts at the latest number. A step is a list of SQL statements.
+"""
+
+from __future__ import annotations
+
+from sqlmodel import Session, SQLModel, text
+
+from flowd.errors import FlowdError
+from flowd.store import schema
+
+STEPS: dict[int, list[str]] = {}
+LATEST = max(STEPS, default=1)
+
+
+class DatabaseTooNew(FlowdError):
+    """The database was written by a later release of flowd; install that release, or restore a backup."""
+
+
+def migrate(session: Session, new_id: str) -> str:
+    """Bring the database up to date; returns its id, which is `new_id` if it is new."""
+    SQLModel.metadata.create_all(session.connection())
+    session.execute(text("CREATE INDEX IF NOT EXISTS frame_going ON frame (execution_id) WHERE phase = 'ready'"))
+    version = session.get(schema.Meta, "schema")
+    if version is None:
+        session.add(schema.Meta(key="schema", value=str(LATEST)))
+        session.add(schema.Meta(key="database_id", value=new_id))
+        return new_id
+    if int(version.value) > LATEST:
+        raise DatabaseTooNew
+    for number in range(int(version.value) + 1, LATEST + 1):
+        for statement in STEPS.get(number, []):
+            session.execute(text(statement))
+    version.value = str(LATEST)
+    session.add(version)
+    known = session.get(schema.Meta, "database_id")
+    return known.value if known else new_id

@@ -1,0 +1,179 @@
+"""The hot path: what one or many steps of an execution write, flattened into few statements.
+
+`ExecutionWrite` gathers the rows of one execution for one batch; later steps of the same batch overwrite or cancel what
+earlier ones put there. `apply` writes a whole batch with one `executemany` per kind of row. It decides nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlmodel import Session
+
+from flowd.frames import Frame, prefix_range
+from flowd.store.database import raw
+
+log = logging.getLogger(__name__)
+Row = tuple[Any, ...]
+
+_INSERT_EXECUTION = (
+    "INSERT INTO execution (id, arn, name, machine_id, machine_name, machine_arn, definition_id, role_arn, type, status,"
+    ' version, alias, "trigger", trace_header, input_id, output_id, error, cause, state, waiting, started_ms, stopped_ms,'
+    " redrive_count, redriven_ms, next_event, archived) VALUES (" + ",".join("?" * 26) + ")"
+)
+_UPDATE_EXECUTION = (
+    "UPDATE execution SET status=?, output_id=?, error=?, cause=?, state=?, waiting=?, stopped_ms=?, redrive_count=?,"
+    " redriven_ms=?, next_event=? WHERE id=?"
+)
+_UPSERT_FRAME = (
+    "INSERT INTO frame (execution_id, frame, phase, body) VALUES (?,?,?,?)"
+    " ON CONFLICT (execution_id, frame) DO UPDATE SET phase=excluded.phase, body=excluded.body"
+)
+_INSERT_TASK = (
+    "INSERT INTO task (id, execution_id, frame, attempt, state, family, resource, service, action, pattern, token, status,"
+    " activity, prompt, short, worker, parameters_id, submitted_id, timeout_ms, heartbeat_ms, scheduled_ms, started_ms)"
+    " VALUES (" + ",".join("?" * 22) + ")"
+)
+_COUNT = (
+    "INSERT INTO counter (machine_id, status, count) VALUES (?,?,?)"
+    " ON CONFLICT (machine_id, status) DO UPDATE SET count = count + excluded.count"
+)
+
+
+class ExecutionWrite:
+    """All that one batch writes for one execution."""
+
+    def __init__(self, execution_id: int) -> None:
+        self.execution_id = execution_id
+        self.insert: Row | None = None
+        self.update: Row | None = None
+        self.payloads: list[Row] = []
+        self.chunks: list[Row] = []
+        self.frames: dict[str, Frame] = {}
+        self.bodies: list[Row] = []  # made from `frames` once, before the batch leaves for the writer
+        self.dropped_frames: list[str] = []  # Frame.branches prefixes
+        self.tasks: dict[tuple[str, int], list[Any]] = {}
+        self.task_updates: list[Row] = []  # (status, worker, started_ms, submitted_id, execution_id, frame, attempt)
+        self.ended_tasks: list[Row] = []
+        self.deadlines: dict[tuple[str, int, str], int] = {}
+        self.ended_deadlines: list[Row] = []
+        self.dropped: list[str] = []  # prefixes below which tasks and deadlines are over
+        self.closed = False
+        self.outputs: list[Row] = []
+        self.hooks: list[Row] = []
+        self.counts: Counter[tuple[int, str]] = Counter()
+
+    def end_task(self, frame: str, attempt: int, *, on_disk: bool) -> None:
+        """The task and every deadline of this attempt go."""
+        key = (frame, attempt)
+        if self.tasks.pop(key, None) is None and on_disk:
+            self.ended_tasks.append((self.execution_id, frame, attempt))
+        self.end_deadlines(frame, attempt)
+
+    def end_deadlines(self, frame: str, attempt: int) -> None:
+        mine = [key for key in self.deadlines if key[:2] == (frame, attempt)]
+        for key in mine:
+            del self.deadlines[key]
+        self.ended_deadlines.append((self.execution_id, frame, attempt))
+
+    def drop_branches(self, prefix: str, *, keep_frames: bool) -> None:
+        """Everything below a `Frame.branches` prefix is over."""
+        for task in [key for key in self.tasks if key[0].startswith(prefix)]:
+            del self.tasks[task]
+        for deadline in [key for key in self.deadlines if key[0].startswith(prefix)]:
+            del self.deadlines[deadline]
+        self.dropped.append(prefix)
+        if not keep_frames:
+            for frame in [name for name in self.frames if name.startswith(prefix)]:
+                del self.frames[frame]
+            self.dropped_frames.append(prefix)
+
+    def close(self) -> None:
+        """The execution is over: no task and no deadline of it remains."""
+        self.closed = True
+        self.tasks.clear()
+        self.deadlines.clear()
+
+
+def apply(session: Session, batch: Sequence[ExecutionWrite]) -> dict[int, Exception]:
+    """Write a batch; returns the executions whose rows were refused (each alone), by id.
+
+    A batch that fails as a whole is tried again execution by execution, so that one bad step fails alone (law 8).
+    """
+    connection = raw(session)
+    try:
+        connection.execute("SAVEPOINT batch")
+        _write(connection, batch)
+        connection.execute("RELEASE batch")
+        return {}
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.Error as error:
+        connection.execute("ROLLBACK TO batch")
+        connection.execute("RELEASE batch")
+        if len(batch) == 1:
+            log.error("execution %d: its step could not be written: %s", batch[0].execution_id, error)
+            return {batch[0].execution_id: error}
+    refused: dict[int, Exception] = {}
+    for write in batch:
+        refused.update(apply(session, [write]))
+    return refused
+
+
+def _flat(rows: Iterable[Iterable[Row]]) -> list[Row]:
+    return [row for group in rows for row in group]
+
+
+def _write(connection: sqlite3.Connection, batch: Sequence[ExecutionWrite]) -> None:
+    def many(statement: str, rows: list[Row]) -> None:
+        if rows:
+            connection.executemany(statement, rows)
+
+    many(_INSERT_EXECUTION, [w.insert for w in batch if w.insert is not None])
+    many("INSERT INTO payload (id, execution_id, text) VALUES (?,?,?)", _flat(w.payloads for w in batch))
+    many(
+        "INSERT INTO history_chunk (id, execution_id, first, last, body) VALUES (?,?,?,?,?)",
+        _flat(w.chunks for w in batch),
+    )
+    _write_endings(connection, batch)
+    many(_UPSERT_FRAME, _flat(w.bodies for w in batch))
+    many(_INSERT_TASK, [tuple(task) for w in batch for task in w.tasks.values()])
+    many(
+        "UPDATE task SET status=?, worker=?, started_ms=?, submitted_id=? WHERE execution_id=? AND frame=? AND attempt=?",
+        _flat(w.task_updates for w in batch),
+    )
+    many(
+        "INSERT INTO deadline (execution_id, frame, attempt, purpose, due_ms) VALUES (?,?,?,?,?)",
+        [(w.execution_id, *key, due) for w in batch for key, due in w.deadlines.items()],
+    )
+    many(_UPDATE_EXECUTION, [w.update for w in batch if w.update is not None])
+    many(
+        "INSERT INTO task_output (execution_id, frame, attempt, state, text, truncated, at_ms) VALUES (?,?,?,?,?,?,?)",
+        _flat(w.outputs for w in batch),
+    )
+    many("INSERT INTO hook (kind, body, attempts, due_ms) VALUES (?,?,0,?)", _flat(w.hooks for w in batch))
+    counts: Counter[tuple[int, str]] = Counter()
+    for write in batch:
+        counts.update(write.counts)
+    many(_COUNT, [(*key, count) for key, count in counts.items() if count])
+
+
+def _write_endings(connection: sqlite3.Connection, batch: Sequence[ExecutionWrite]) -> None:
+    """What is over goes before what is new comes: a retry's row may have the key of the one it follows."""
+
+    def many(statement: str, rows: list[Row]) -> None:
+        if rows:
+            connection.executemany(statement, rows)
+
+    prefixes = [(w.execution_id, *prefix_range(p)) for w in batch for p in w.dropped_frames]
+    many("DELETE FROM frame WHERE execution_id=? AND frame>=? AND frame<?", prefixes)
+    over = [(w.execution_id, *prefix_range(p)) for w in batch for p in w.dropped]
+    for table in ("task", "deadline"):
+        many(f"DELETE FROM {table} WHERE execution_id=? AND frame>=? AND frame<?", over)
+        many(f"DELETE FROM {table} WHERE execution_id=?", [(w.execution_id,) for w in batch if w.closed])
+    many("DELETE FROM task WHERE execution_id=? AND frame=? AND attempt=?", _flat(w.ended_tasks for w in batch))
+    many("DELETE FROM deadline WHERE execution_id=? AND frame=? AND attempt=?", _flat(w.ended_deadlines for w in batch))
