@@ -20,11 +20,12 @@ FLOWD = "Flowd"
 
 
 class RemoteError(FlowdError):
-    """The daemon refused the request. `code` is AWS's error code."""
+    """The daemon refused the request. `code` is AWS's error code, `members` the whole answer (`errors` of a prompt)."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, members: dict[str, Any] | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.members = members or {}
 
 
 class Unreachable(FlowdError):
@@ -41,7 +42,7 @@ def _answer(response: httpx.Response) -> dict[str, Any]:
     if response.status_code == 200:
         return body
     code = str(body.get("__type", response.status_code)).rpartition("#")[2]
-    raise RemoteError(code, str(body.get("message") or body.get("Message") or response.reason_phrase))
+    raise RemoteError(code, str(body.get("message") or body.get("Message") or response.reason_phrase), body)
 
 
 def _unreachable(socket: Path, error: Exception) -> Unreachable:

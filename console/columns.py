@@ -1,0 +1,80 @@
+"""Columns of a list: which of them fit into a width, and one line of cells laid out in them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from console.looks import Span
+from console.text import pad
+
+
+class Column(NamedTuple):
+    """One column.
+
+    `least` cells are needed for it to be shown at all, up to `most` are useful. Columns with a higher `drop` go first
+    when the width is short; those with 0 always stay.
+    """
+
+    title: str
+    least: int
+    most: int = 0
+    drop: int = 0
+    right: bool = False
+
+
+class Fitted(NamedTuple):
+    """A column that is shown: its index in the row's cells, and its width."""
+
+    index: int
+    width: int
+    title: str
+    right: bool
+
+
+GAP = 1
+
+
+def fit(columns: Sequence[Column], width: int) -> list[Fitted]:
+    """The columns that fit into `width`, each at least `least` wide; what is left over goes to those that want more."""
+    kept = list(range(len(columns)))
+    while _needed(columns, kept) > width:
+        droppable = [i for i in kept if columns[i].drop]
+        if not droppable:
+            break
+        kept.remove(max(droppable, key=lambda i: (columns[i].drop, i)))
+    widths = {i: columns[i].least for i in kept}
+    spare = width - _needed(columns, kept)
+    hungry = [i for i in kept if columns[i].most > widths[i]]
+    while spare > 0 and hungry:
+        share = max(1, spare // len(hungry))
+        for i in list(hungry):
+            more = min(share, columns[i].most - widths[i], spare)
+            widths[i] += more
+            spare -= more
+            if widths[i] >= columns[i].most:
+                hungry.remove(i)
+    return [Fitted(i, widths[i], columns[i].title, columns[i].right) for i in kept]
+
+
+def _needed(columns: Sequence[Column], kept: Sequence[int]) -> int:
+    return sum(columns[i].least for i in kept) + GAP * max(0, len(kept) - 1)
+
+
+def heading(fitted: Sequence[Fitted]) -> list[Span]:
+    """The line of titles."""
+    return _line([(f, Span(f.title)) for f in fitted])
+
+
+def line(cells: Sequence[Span], fitted: Sequence[Fitted]) -> list[Span]:
+    """One row laid out in the columns that are shown."""
+    return _line([(f, cells[f.index]) for f in fitted])
+
+
+def _line(pairs: Sequence[tuple[Fitted, Span]]) -> list[Span]:
+    spans: list[Span] = []
+    for column, cell in pairs:
+        if spans:
+            spans.append(Span(" " * GAP))
+        spans.append(Span(pad(cell.text, column.width, column.right), cell.tone))
+    return spans

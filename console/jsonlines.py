@@ -1,0 +1,117 @@
+"""A JSON text as flat lines that can be folded and searched. Pure; a quarter of a megabyte takes a tenth of a second.
+
+Each line knows where its block ends, so folding is skipping: nothing is rebuilt, and no tree of widgets exists.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from console.looks import Span
+from console.text import clean
+
+LONGEST = 2000  # characters of one string shown in place
+
+
+class JsonLine(NamedTuple):
+    """One line: its depth, key (or None), text, tone, and for an opening bracket the closing line and the members."""
+
+    depth: int
+    key: str | None
+    text: str
+    tone: str
+    end: int = 0
+    members: int = 0
+
+    @property
+    def opens(self) -> bool:
+        return self.end > 0
+
+
+def parse(text: str) -> tuple[Any, str]:
+    """The value of a JSON text and "", or the text itself and what is wrong with it, with line and column."""
+    try:
+        return json.loads(text), ""
+    except ValueError as error:
+        return text, explain(error)
+
+
+def explain(error: ValueError) -> str:
+    """`line 3, column 7: Expecting value`."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"line {error.lineno}, column {error.colno}: {error.msg}"
+    return clean(error)
+
+
+def flatten(value: Any) -> list[JsonLine]:
+    """All lines of a value, unfolded."""
+    lines: list[JsonLine] = []
+    _put(lines, value, None, 0, "")
+    return lines
+
+
+def _put(lines: list[JsonLine], value: Any, key: str | None, depth: int, comma: str) -> None:
+    shown = None if key is None else clean(key, 200)
+    if not isinstance(value, (dict, list)) or not value:
+        lines.append(JsonLine(depth, shown, _scalar(value) + comma, _tone(value)))
+        return
+    opened, closed = ("{", "}") if isinstance(value, dict) else ("[", "]")
+    start = len(lines)
+    lines.append(JsonLine(depth, shown, opened, "dim"))
+    pairs: Iterable[tuple[str | None, Any]] = value.items() if isinstance(value, dict) else ((None, x) for x in value)
+    for place, (name, member) in enumerate(pairs, 1):
+        _put(lines, member, name, depth + 1, "," if place < len(value) else "")
+    lines[start] = lines[start]._replace(end=len(lines), members=len(value))
+    lines.append(JsonLine(depth, None, closed + comma, "dim"))
+
+
+def _scalar(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return clean(text, LONGEST)
+
+
+def _tone(value: Any) -> str:
+    if isinstance(value, str):
+        return "str"
+    if isinstance(value, bool) or value is None:
+        return "lit"
+    return "num" if isinstance(value, (int, float)) else "dim"
+
+
+def visible(lines: list[JsonLine], folded: set[int]) -> list[int]:
+    """Indexes of the lines that show while the blocks opening at `folded` are closed."""
+    shown, index = [], 0
+    while index < len(lines):
+        shown.append(index)
+        index = lines[index].end + 1 if index in folded else index + 1
+    return shown
+
+
+def hits(lines: list[JsonLine], wanted: str) -> list[int]:
+    """Indexes of the lines that contain the text, whatever its case."""
+    low = wanted.lower()
+    return [i for i, line in enumerate(lines) if low and (low in line.text.lower() or low in (line.key or "").lower())]
+
+
+def around(folded: set[int], lines: list[JsonLine], index: int) -> set[int]:
+    """The folds that remain when the line at `index` has to show."""
+    return {start for start in folded if not start < index <= lines[start].end}
+
+
+def deeper_than(lines: list[JsonLine], depth: int) -> set[int]:
+    """The folds that close every block at this depth and below."""
+    return {i for i, line in enumerate(lines) if line.opens and line.depth >= depth}
+
+
+def spans(line: JsonLine, is_folded: bool) -> list[Span]:
+    """One line with its fold mark, key and value."""
+    mark = ("▸ " if is_folded else "▾ ") if line.opens else "  "
+    shown = [Span("  " * line.depth + mark, "faint")]
+    if line.key is not None:
+        shown += [Span(json.dumps(line.key, ensure_ascii=False), "key"), Span(": ", "dim")]
+    shown.append(Span(line.text, line.tone))
+    if is_folded:
+        shown.append(Span(f" … {line.members} " + ("}" if line.text == "{" else "]"), "dim"))
+    return shown

@@ -1,0 +1,239 @@
+"""One execution as rows: its definition in order, what the history says about each state, and bars of time. Pure.
+
+Containers are indented. What ran many times (the body of a Map) is one row with counts, never one row for each item.
+Definitions in the wild are wrong in many ways: whatever cannot be read is left out, nothing here raises.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rich.cells import cell_len
+
+from console.journal import Journal, Path, Visit
+from console.looks import STATE_TYPE, VISIT, WAITING, Span
+from console.text import clean, number, pad, took, until
+
+NO_NOTE = Span("")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the outline: a state, or the title of a branch."""
+
+    path: Path
+    label: str
+    guides: str
+    type: str = ""  # "" for the title of a branch
+    visits: tuple[Visit, ...] = ()
+    many: bool = False  # inside a Map: counts instead of one status
+    note: Span = NO_NOTE
+    leads: str = ""  # where it goes next, when that is not simply the row below
+
+    @property
+    def status(self) -> str:
+        """The word for the whole row: the worst of what goes on comes first."""
+        if not self.many:
+            return self.visits[-1].status if self.visits else ""
+        present = {visit.status for visit in self.visits}
+        order = ("RUNNING", "FAILED", "TIMED_OUT", "ABORTED", "CAUGHT", "SUCCEEDED")
+        return next((name for name in order if name in present), "")
+
+    @property
+    def attempts(self) -> int:
+        return self.visits[-1].attempts if self.visits and not self.many else 0
+
+    @property
+    def error(self) -> str:
+        return next((visit.error for visit in reversed(self.visits) if visit.error), "")
+
+
+def outline(definition: Any, journal: Journal, waits: dict[str, Span] | None = None) -> list[Row]:
+    """The rows of an execution. `waits` says for a frame what it waits for (see `waits_of`)."""
+    seen: dict[Path, list[Visit]] = {}
+    for visit in journal.visits:
+        seen.setdefault(visit.path, []).append(visit)
+    return list(_machine(definition, (), "", False, seen, waits or {}))
+
+
+def _machine(
+    machine: Any, path: Path, guides: str, many: bool, seen: dict[Path, list[Visit]], waits: dict[str, Span]
+) -> Iterator[Row]:
+    states = machine.get("States") if isinstance(machine, dict) else None
+    if not isinstance(states, dict):
+        return
+    names = [name for name, state in states.items() if isinstance(state, dict)]
+    for place, name in enumerate(names):
+        state, here = states[name], (*path, name)
+        visits = tuple(seen.get(here, ()))
+        below = names[place + 1] if place + 1 < len(names) else ""
+        note = next((waits[v.frame] for v in reversed(visits) if v.end is None and v.frame in waits), NO_NOTE)
+        yield Row(here, clean(name), guides, str(state.get("Type", "?")), visits, many, note, _leads(state, below))
+        yield from _inside(state, here, guides, many, seen, waits)
+
+
+def _inside(
+    state: dict[str, Any], here: Path, guides: str, many: bool, seen: dict[Path, list[Visit]], waits: dict[str, Span]
+) -> Iterator[Row]:
+    branches = state.get("Branches")
+    if isinstance(branches, list):
+        for index, branch in enumerate(branches):
+            last = index == len(branches) - 1
+            inner = (*here, str(index))
+            yield Row(inner, f"branch {index + 1}", guides + ("└ " if last else "├ "))
+            yield from _machine(branch, inner, guides + ("  " if last else "│ "), many, seen, waits)
+    body = state.get("ItemProcessor") or state.get("Iterator")
+    if isinstance(body, dict):
+        yield from _machine(body, (*here, "*"), guides + "┆ ", True, seen, waits)
+
+
+def _leads(state: dict[str, Any], below: str) -> str:
+    """Where the state goes, if that is not the row below: `→ Done`, `→ A, B`, `↯ Refund`."""
+    nexts = [state.get("Next"), state.get("Default")]
+    nexts += [rule.get("Next") for rule in _list(state.get("Choices")) if isinstance(rule, dict)]
+    targets = list(dict.fromkeys(clean(name) for name in nexts if isinstance(name, str)))
+    caught = [clean(c["Next"]) for c in _list(state.get("Catch")) if isinstance(c, dict) and "Next" in c]
+    parts = []
+    if targets and targets != [clean(below)]:
+        parts.append("→ " + ", ".join(targets))
+    if caught:
+        parts.append("↯ " + ", ".join(dict.fromkeys(caught)))
+    return "  ".join(parts)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def waits_of(execution: dict[str, Any], now: float) -> dict[str, Span]:
+    """What each frame of a running execution waits for, from its open tasks and timers."""
+    waits: dict[str, Span] = {}
+    for task in execution.get("openTasks") or []:
+        if task.get("promptId"):
+            waits[task["frame"]] = Span(f"{WAITING['prompt'].glyph} asks a person ({clean(task['promptId'])})", "wait")
+        elif task.get("worker"):
+            waits[task["frame"]] = Span(f"at {clean(task['worker'])}", "dim")
+        elif task.get("status") == "SCHEDULED" and "activity" in task.get("resource", ""):
+            waits[task["frame"]] = Span("no worker yet", "late")
+    for timer in execution.get("timers") or []:
+        if timer.get("purpose") in ("wait", "retry"):
+            look = WAITING["retry" if timer["purpose"] == "retry" else "timer"]
+            word = "again" if timer["purpose"] == "retry" else "over"
+            waits[timer["frame"]] = Span(f"{look.glyph} {word} {until(timer['dueAt'], now)}", look.tone)
+    return waits
+
+
+def tally(visits: Iterable[Visit]) -> list[Span]:
+    """`128: 120✓ 7▶ 1✗`: the statuses of many visits."""
+    counts = Counter(visit.status for visit in visits)
+    spans = [Span(f"{number(sum(counts.values()))}:", "dim")]
+    for name in ("SUCCEEDED", "RUNNING", "CAUGHT", "FAILED", "TIMED_OUT", "ABORTED"):
+        if counts[name]:
+            spans += [Span(" "), Span(f"{number(counts[name])}{VISIT[name].glyph}", VISIT[name].tone)]
+    return spans
+
+
+def stretch(journal: Journal, now: float) -> tuple[float, float]:
+    """From the first event to the last, or to now while it runs; never empty."""
+    start = journal.started if journal.started is not None else now
+    end = journal.ended if journal.ended is not None else now
+    return start, max(end, start + 0.001)
+
+
+EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def bar(visits: Iterable[Visit], over: tuple[float, float], width: int) -> str:
+    """The stays as a bar of exactly `width` cells; the shortest one still shows as a hair, an unfinished one as `▶`."""
+    cells = [" "] * width
+    start, end = over
+    for visit in visits:
+        left = (visit.start - start) / (end - start) * width
+        right = ((end if visit.end is None else visit.end) - start) / (end - start) * width
+        first, last = min(max(0, int(left)), width - 1), min(int(right), width)
+        for x in range(first, last):
+            cells[x] = "█"
+        if last <= first:
+            cells[first] = "▏" if cells[first] == " " else cells[first]
+        elif last < width and cells[last] == " ":
+            cells[last] = EIGHTHS[int((right - last) * 8)]
+        if visit.end is None:
+            cells[-1] = "▶"
+    return "".join(cells)
+
+
+def render(row: Row, over: tuple[float, float], width: int, now: float) -> list[Span]:
+    """One row as text of `width` cells: the tree, then what happened, how long, and the bar."""
+    tree = min(46, max(28, width * 9 // 20))
+    spans = _tree(row, tree)
+    if not row.type:
+        return [*spans, Span(" " * (width - tree))]
+    wide = width >= 120
+    told = 30 if wide else 15
+    spans += _fitted(_told(row), told)
+    length = _length(row, now)
+    spans.append(Span(f" {length:>6} ", "dim"))
+    rest = width - tree - told - 8
+    if rest > 0:
+        tone = VISIT.get(row.status, VISIT[""]).tone
+        spans.append(Span(bar(row.visits, over, rest) if row.visits else " " * rest, tone))
+    return spans
+
+
+def _tree(row: Row, width: int) -> list[Span]:
+    spans = [Span(row.guides, "faint")]
+    room = width - len(row.guides)
+    if not row.type:
+        return [*spans, Span(pad(row.label, room), "dim")]
+    glyph = STATE_TYPE.get(row.type, "?")
+    look = VISIT.get(row.status, VISIT[""])
+    spans.append(Span(glyph + " ", look.tone if row.visits else "faint"))
+    label = pad(row.label, min(room - 2, max(1, len(row.label))))
+    spans.append(Span(label, "bold" if row.visits else "dim"))
+    left = room - 2 - cell_len(label)
+    more = f"  {row.leads}" if row.leads and left > 8 else ""
+    return [*spans, Span(pad(more, left), "faint")]
+
+
+def _told(row: Row) -> list[Span]:
+    """Status, attempts, error, or the counts of a Map."""
+    if not row.visits:
+        return []
+    if row.many:
+        return tally(row.visits)
+    look = VISIT.get(row.status, VISIT[""])
+    spans = [Span(f"{look.glyph} ", look.tone)]
+    if row.attempts > 1:
+        spans.append(Span(f"×{row.attempts} ", "late"))
+    if len(row.visits) > 1:
+        spans.append(Span(f"↺{len(row.visits)} ", "dim"))
+    if row.note.text and row.status == "RUNNING":
+        spans.append(row.note)
+    elif row.status == "SUCCEEDED":
+        spans.append(Span("ok", "dim"))
+    else:
+        spans.append(Span(clean(row.error) or look.word.lower(), look.tone))
+    return spans
+
+
+def _length(row: Row, now: float) -> str:
+    if not row.visits:
+        return ""
+    if row.many:
+        start = min(visit.start for visit in row.visits)
+        return took(max(now if visit.end is None else visit.end for visit in row.visits) - start)
+    return took(sum((now if visit.end is None else visit.end) - visit.start for visit in row.visits))
+
+
+def _fitted(spans: list[Span], width: int) -> list[Span]:
+    fitted: list[Span] = []
+    for span in spans:
+        room = width - sum(cell_len(done.text) for done in fitted)
+        if room <= 0:
+            break
+        fitted.append(Span(pad(span.text, min(room, cell_len(span.text))), span.tone))
+    used = sum(cell_len(span.text) for span in fitted)
+    return [*fitted, Span(" " * (width - used))]

@@ -1,0 +1,115 @@
+"""Rows for a table of any length: a plain list, or pages read by key, of which only a few are kept. Knows no widget."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Protocol
+
+from console.client import Item
+
+PAGE = 200
+KEEP = 24  # pages in memory
+
+Fetch = Callable[[int | None, int], Awaitable[Item]]
+
+
+class Source(Protocol):
+    """Rows by index. `row` gives None for one that is not here yet."""
+
+    @property
+    def total(self) -> int: ...
+
+    def row(self, index: int) -> Item | None: ...
+
+
+class ListSource:
+    """Rows that are all here."""
+
+    def __init__(self, items: Sequence[Item] = ()) -> None:
+        self.items = list(items)
+
+    @property
+    def total(self) -> int:
+        return len(self.items)
+
+    def row(self, index: int) -> Item | None:
+        return self.items[index] if 0 <= index < len(self.items) else None
+
+
+class KeysetSource:
+    """Executions, newest first, read in pages of `PAGE` with `before` = the last id of the page above.
+
+    A page further down than any read so far is reached by walking: only the keys are kept on the way. The list is
+    frozen at its first row; what begins later is counted by the screen and never pushes rows down.
+    """
+
+    def __init__(self, fetch: Fetch, expected: int = 0) -> None:
+        self._fetch = fetch
+        self._expected = expected
+        self._pages: OrderedDict[int, list[Item]] = OrderedDict()
+        self._before: list[int | None] = [None]
+        self._end: int | None = None
+        self.top = 0
+
+    @property
+    def total(self) -> int:
+        if self._end is not None:
+            return self._end
+        return max(self._expected, len(self._before) * PAGE)
+
+    @property
+    def walked(self) -> int:
+        """How far down the list is known."""
+        return (len(self._before) - 1) * PAGE
+
+    def row(self, index: int) -> Item | None:
+        page = self._pages.get(index // PAGE)
+        return page[index % PAGE] if page is not None and index % PAGE < len(page) else None
+
+    def lacks(self, first: int, last: int) -> int | None:
+        """The first page between two rows that has to be read, if any."""
+        last = min(last, self.total - 1)
+        pages = range(first // PAGE, last // PAGE + 1) if last >= first else range(0)
+        return next((page for page in pages if page not in self._pages), None)
+
+    async def step(self, page: int) -> None:
+        """Read the page, or the next one on the way to it."""
+        page = min(page, len(self._before) - 1)
+        answer = await self._fetch(self._before[page], PAGE)
+        rows, following = list(answer["executions"]), answer.get("next")
+        if page == 0 and rows:
+            self.top = rows[0]["id"]
+            self._before[0] = self.top + 1
+        self._pages[page] = rows
+        self._pages.move_to_end(page)
+        while len(self._pages) > KEEP:
+            self._pages.popitem(last=False)
+        if not following:
+            self._end = page * PAGE + len(rows)
+        elif page + 1 == len(self._before):
+            self._before.append(following)
+
+    async def again(self, first: int, last: int, changed: dict[str, str]) -> None:
+        """Bring the rows of the pages in view up to date in their places.
+
+        A row that the filter no longer holds stays where it is, marked `gone`, with the status of `changed` (by id).
+        """
+        for page in range(first // PAGE, max(first, last) // PAGE + 1):
+            old = self._pages.get(page)
+            if not old:
+                continue
+            answer = await self._fetch(self._before[page], PAGE)
+            fresh = {row["id"]: row for row in answer["executions"]}
+            self._pages[page] = [_renewed(row, fresh, changed) for row in old]
+
+    def held(self) -> Iterable[Item]:
+        """All rows in memory."""
+        return (row for rows in self._pages.values() for row in rows)
+
+
+def _renewed(row: Item, fresh: dict[int, Item], changed: dict[str, str]) -> Item:
+    if row["id"] in fresh:
+        return fresh[row["id"]]
+    status = changed.get(str(row["id"]))
+    return {**row, "status": status or row["status"], "gone": True} if status else row

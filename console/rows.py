@@ -1,0 +1,269 @@
+"""From an object of the API to the cells of its row: one table of columns and one function for each list. Pure.
+
+The functions take what the daemon answered (docs/api.md) and the present moment; they never ask for anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import tzinfo
+from typing import Any, NamedTuple
+
+from console.columns import Column
+from console.looks import FILE, SCHEDULE, UNKNOWN, WAITING, Span, status
+from console.text import ago, clean, coarse, moment, number, size, took, until
+
+Item = dict[str, Any]
+
+
+class Now(NamedTuple):
+    """The present moment (epoch seconds) and the zone times are shown in; None is the machine's own."""
+
+    at: float
+    zone: tzinfo | None = None
+
+
+class Sheet(NamedTuple):
+    """How a list is shown: its columns, its row, and what identifies a row."""
+
+    columns: Sequence[Column]
+    cells: Callable[[Item, Now], list[Span]]
+    key: Callable[[Item], str]
+
+
+def execution_cells(item: Item, now: Now) -> list[Span]:
+    look = status(item["status"])
+    at, note = _where(item)
+    stop = item.get("stopDate") or now.at
+    gone = "faint" if item.get("gone") else ""
+    return [
+        Span(look.glyph, look.tone),
+        Span(clean(item["name"]), gone or "bold"),
+        Span(clean(item["stateMachineName"]), gone),
+        Span(f"v{item['version']}" if item.get("version") else "–", "dim"),
+        Span(look.word, gone or look.tone),
+        Span(moment(item["startDate"], now.at, now.zone), gone),
+        Span("" if item.get("gone") else took(stop - item["startDate"]), gone),
+        Span(at, gone),
+        note,
+    ]
+
+
+def _where(item: Item) -> tuple[str, Span]:
+    """The state an execution is in (or failed in), and why it stands there."""
+    at = clean(item.get("state") or "")
+    if item.get("error"):
+        return at, Span(clean(item["error"]), "bad" if item["status"] == "FAILED" else "late")
+    waiting = WAITING.get(item.get("waiting") or "")
+    if waiting and item["status"] == "RUNNING":
+        return at, Span(f"{waiting.glyph} {waiting.word}", waiting.tone)
+    return at, Span("")
+
+
+EXECUTIONS = Sheet(
+    (
+        Column("", 1),
+        Column("name", 14, 38),
+        Column("machine", 14, 26, drop=1),
+        Column("ver", 4, drop=5),
+        Column("status", 9),
+        Column("started", 12, drop=3),
+        Column("took", 6, drop=2, right=True),
+        Column("at state", 8, 24, drop=4),
+        Column("error · waits for", 8, 30),
+    ),
+    execution_cells,
+    lambda item: str(item["id"]),
+)
+
+
+def prompt_cells(item: Item, now: Now) -> list[Span]:
+    due = item.get("dueAt")
+    late = due is not None and due < now.at
+    answered = item.get("answer")
+    token = item["kind"] == "token"
+    title = clean(item.get("title") or item["state"])
+    who = ", ".join(clean(name) for name in item.get("assignees") or []) or "–"
+    glyph = Span("✓", "ok") if answered else Span("ƒ", "dim") if token else Span("▣", "late" if late else "wait")
+    return [
+        glyph,
+        Span(until(due, now.at) if due is not None else "–", "late" if late else ""),
+        Span(title, "bold"),
+        Span(clean(item["executionName"])),
+        Span(clean(item.get("queue") or "–"), "dim"),
+        Span(who, "dim"),
+        Span(ago(item["askedAt"], now.at), "dim"),
+    ]
+
+
+INBOX = Sheet(
+    (
+        Column("", 1),
+        Column("due", 8),
+        Column("asks", 18, 48),
+        Column("execution", 12, 30),
+        Column("queue", 8, 18, drop=2),
+        Column("who", 6, 20, drop=3),
+        Column("asked", 9, drop=1),
+    ),
+    prompt_cells,
+    lambda item: str(item["id"]),
+)
+
+
+def machine_cells(item: Item, now: Now) -> list[Span]:
+    """A row is a machine, or a file that was refused (it has `diagnostics`): its first error stands last."""
+    if "diagnostics" in item:
+        look = FILE.get(item["status"], UNKNOWN)
+        told = item["diagnostics"][0] if item["diagnostics"] else {}
+        error = f"{place(told)} {clean(told.get('code', ''))} {clean(told.get('message', ''))}".strip()
+        blank = [Span("–", "faint")] * 4
+        return [
+            Span(look.glyph, look.tone),
+            Span(clean(item.get("name") or item["path"]), "bold"),
+            Span(look.word, look.tone),
+            *blank,
+            Span(clean(item["path"]), "dim"),
+            Span(error, "bad"),
+        ]
+    counts = item.get("counts") or {}
+    failed = counts.get("FAILED", 0) + counts.get("TIMED_OUT", 0)
+    return [
+        Span("▶", "run") if counts.get("RUNNING") else Span("✓", "dim"),
+        Span(clean(item["name"]), "bold"),
+        Span(clean(item["type"]).lower(), "dim"),
+        Span(f"v{item['version']}" if item.get("version") else "–"),
+        Span(str(item.get("states", "–")), "dim"),
+        Span(number(counts.get("RUNNING", 0)), "run" if counts.get("RUNNING") else "faint"),
+        Span(f"{number(counts.get('SUCCEEDED', 0))}✓ {number(failed)}✗", "" if failed else "dim"),
+        Span(clean(item.get("source") or item["owner"]), "dim"),
+        Span("updated " + moment(item["updatedAt"], now.at, now.zone), "faint"),
+    ]
+
+
+def place(told: Item) -> str:
+    """Where a diagnostic points: `line:column`, or its location in the definition."""
+    if told.get("line"):
+        return f"{told['line']}:{told.get('column', 1)}"
+    return clean(told.get("location") or "")
+
+
+MACHINES = Sheet(
+    (
+        Column("", 1),
+        Column("name", 16, 36),
+        Column("type", 8),
+        Column("ver", 4),
+        Column("states", 6, drop=4, right=True),
+        Column("run", 4, right=True, drop=1),
+        Column("closed", 13, 15, drop=2),
+        Column("file", 16, 36, drop=3),
+        Column("", 8, 72),
+    ),
+    machine_cells,
+    lambda item: str(item.get("stateMachineArn") or item["path"]),
+)
+
+
+def schedule_cells(item: Item, now: Now) -> list[Span]:
+    look = SCHEDULE.get(item["state"], UNKNOWN)
+    upcoming = item.get("next") or []
+    on = item["state"] == "ENABLED"
+    when = f"{moment(upcoming[0], now.at, now.zone)} {until(upcoming[0], now.at)}" if upcoming and on else "–"
+    last = item.get("last") or {}
+    done = status(last["status"]) if last.get("status") else UNKNOWN
+    return [
+        Span(look.glyph, look.tone),
+        Span(clean(item["name"]), "bold"),
+        Span(look.word, look.tone),
+        Span(clean(item["expression"])),
+        Span(when, "" if on else "dim"),
+        Span(f"{done.glyph} {ago(last['at'], now.at)}" if last else "never", done.tone),
+        Span(clean(item["stateMachineName"])),
+        Span(clean(item.get("timezone") or "UTC"), "dim"),
+        Span(f"{item['overlap']} · missed {item['missed']}", "dim"),
+    ]
+
+
+SCHEDULES = Sheet(
+    (
+        Column("", 1),
+        Column("name", 13, 24),
+        Column("", 6),
+        Column("expression", 13, 26),
+        Column("next", 19, 20),
+        Column("last", 9, 12),
+        Column("machine", 12, 24, drop=1),
+        Column("zone", 6, 16, drop=3),
+        Column("overlap", 12, 22, drop=2),
+    ),
+    schedule_cells,
+    lambda item: str(item["name"]),
+)
+
+
+def queue_cells(item: Item, now: Now) -> list[Span]:
+    idle = item["depth"] and not item["pollers"] and not item.get("openPrompts")
+    oldest = item.get("oldestAt")
+    return [
+        Span("✗", "late") if idle else Span("·", "faint"),
+        Span(clean(item["name"]), "bold"),
+        Span(number(item["depth"]), "late" if idle else ""),
+        Span(coarse(now.at - oldest) if oldest else "–", "dim"),
+        Span(number(item["pollers"]), "late" if idle else "dim"),
+        Span(number(item.get("openPrompts", 0)), "dim"),
+        Span("nobody polls" if idle else "", "late"),
+    ]
+
+
+QUEUES = Sheet(
+    (
+        Column("", 1),
+        Column("queue", 16, 32),
+        Column("waiting", 7, right=True),
+        Column("oldest", 6, right=True),
+        Column("pollers", 7, right=True),
+        Column("prompts", 7, right=True),
+        Column("", 12, 20),
+    ),
+    queue_cells,
+    lambda item: str(item["name"]),
+)
+
+
+def counts_line(counts: dict[str, int]) -> list[Span]:
+    """`▶ 214  ✓ 899,786  ✗ 60,014` for the header; statuses nobody has are left out."""
+    spans: list[Span] = []
+    for name in ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"):
+        if counts.get(name):
+            look = status(name)
+            spans += [Span(f"{look.glyph} {number(counts[name])}", look.tone), Span("  ")]
+    return spans[:-1]
+
+
+def health_lines(health: Item, now: Now) -> list[tuple[str, list[Span]]]:
+    """Label and value of every line of the health page."""
+    runner = health.get("runner") or {"status": "down"}
+    up = runner["status"] == "up"
+    nearest = health.get("nextDeadline")
+    return [
+        ("daemon", [Span(f"flowd {clean(health['version'])}", "bold"), Span(f"  pid {health['pid']}", "dim")]),
+        ("up", [Span(took(now.at - health["startedAt"])), Span(f"  since {moment(health['startedAt'], *now)}", "dim")]),
+        ("data", [Span(clean(health["dataDirectory"]))]),
+        ("database", [Span(size(health["databaseBytes"])), Span(f"  journal {size(health['walBytes'])}", "dim")]),
+        ("workflows", [Span(clean(health["workflowsDirectory"])), *_refused(health)]),
+        ("listens on", [Span("  ".join(clean(name) for name in health["listeners"]))]),
+        ("runner", [Span("✓ up" if up else "✗ down", "ok" if up else "bad"), Span(_detail(runner), "dim")]),
+        ("executions", counts_line(health["executions"]) or [Span("none yet", "dim")]),
+        ("deadlines", [Span(number(health["deadlines"])), Span(f"  next {until(nearest, now.at)}" if nearest else "")]),
+        ("writable", [Span("✓ yes", "ok") if health["writable"] else Span("✗ no", "bad")]),
+    ]
+
+
+def _refused(health: Item) -> list[Span]:
+    amount = health["rejectedFiles"]
+    return [Span(f"  ✗ {amount} rejected", "bad")] if amount else [Span("  ✓ all loaded", "dim")]
+
+
+def _detail(runner: Item) -> str:
+    return f"  {clean(runner['detail'])}" if runner.get("detail") else ""
