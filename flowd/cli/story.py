@@ -47,6 +47,7 @@ class Stage:
     def __init__(self, home: Path, workflows: Path) -> None:
         self.home, self.workflows = home, workflows
         self.log = home / "daemon.log"
+        (home / "tmp").mkdir(exist_ok=True)
         self.process: subprocess.Popen[bytes] | None = None
         # AF_UNIX paths hold 107 bytes, and a checkout may lie deep
         self._sockets = tempfile.mkdtemp(prefix="flowd-")
@@ -57,7 +58,7 @@ class Stage:
             "FLOWD_DATA": str(home / "data"),
             "FLOWD_SOCKET": str(self.socket),
             "FLOWD_LISTEN": f"127.0.0.1:{_free_port()}",
-            "FLOWD_EXAMPLES_DIR": str(home / "examples"),
+            "TMPDIR": str(home / "tmp"),  # functions get it from the runner: the example keeps its books here
         }
 
     def start(self) -> float:

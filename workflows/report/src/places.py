@@ -8,8 +8,8 @@ from pathlib import Path
 
 
 def examples() -> Path:
-    """FLOWD_EXAMPLES_DIR, the runner's state directory, or a temporary folder; the order example uses the same."""
-    given = os.environ.get("FLOWD_EXAMPLES_DIR") or os.environ.get("STATE_DIRECTORY")
+    """FLOWD_EXAMPLES_DIR, else a folder among the temporary files; the order example uses the same."""
+    given = os.environ.get("FLOWD_EXAMPLES_DIR")
     return Path(given) if given else Path(tempfile.gettempdir()) / f"flowd-examples-{os.getuid()}"
 
 

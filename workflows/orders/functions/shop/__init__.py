@@ -26,8 +26,8 @@ insert or ignore into article values ('lamp', 4900, 1000), ('desk', 54900, 1000)
 
 
 def folder() -> Path:
-    """Where the examples keep what they make: FLOWD_EXAMPLES_DIR, the runner's state directory, or a temporary folder."""
-    given = os.environ.get("FLOWD_EXAMPLES_DIR") or os.environ.get("STATE_DIRECTORY")
+    """Where the examples keep what they make: FLOWD_EXAMPLES_DIR, else a folder among the temporary files."""
+    given = os.environ.get("FLOWD_EXAMPLES_DIR")
     made = Path(given) if given else Path(tempfile.gettempdir()) / f"flowd-examples-{os.getuid()}"
     made.mkdir(parents=True, exist_ok=True)
     return made

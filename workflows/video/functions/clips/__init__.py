@@ -18,8 +18,8 @@ class EncodingFailed(Exception):
 
 
 def folder(name: str) -> Path:
-    """`work/TITLE` or `published/TITLE` below FLOWD_EXAMPLES_DIR, the runner's state directory, or a temporary folder."""
-    given = os.environ.get("FLOWD_EXAMPLES_DIR") or os.environ.get("STATE_DIRECTORY")
+    """`work/TITLE` or `published/TITLE` below FLOWD_EXAMPLES_DIR, else a folder among the temporary files."""
+    given = os.environ.get("FLOWD_EXAMPLES_DIR")
     base = Path(given) if given else Path(tempfile.gettempdir()) / f"flowd-examples-{os.getuid()}"
     made = base / "video" / name
     made.mkdir(parents=True, exist_ok=True)
