@@ -33,9 +33,14 @@ class TaskCall(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Succeeded(msgspec.Struct, frozen=True):
-    """The task's result (request-response, `.sync`), or the answer to the submit call of a callback."""
+    """The task's result (request-response, `.sync`), or the answer to the submit call of a callback.
+
+    `log` is what user code printed in this attempt; it is kept beside the history and shown to people.
+    """
 
     output: Payload
+    log: str = ""
+    log_truncated: bool = False
 
 
 class Failed(msgspec.Struct, frozen=True):
@@ -44,6 +49,8 @@ class Failed(msgspec.Struct, frozen=True):
     error: str | None = None
     cause: str | None = None
     stage: Literal["start", "submit", "run"] = "run"
+    log: str = ""
+    log_truncated: bool = False
 
 
 Outcome = Succeeded | Failed

@@ -1,7 +1,7 @@
 """Frames, events and payloads as bytes: msgpack with one extension for payloads. Knows no SQL.
 
-A payload of at most INLINE bytes travels inside the row that uses it; a larger one is a row of its own, written once and
-referred to. Decoding leaves references unfilled and lists them, so that the reader can fetch all texts with one query.
+A payload of at most INLINE bytes travels inside the row that uses it; a larger one is a row of its own, written once
+and referred to. Decoding leaves references unfilled and lists them, so that one query fetches all texts.
 """
 
 from __future__ import annotations

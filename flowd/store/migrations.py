@@ -12,6 +12,12 @@ from flowd.store import schema
 
 STEPS: dict[int, list[str]] = {}
 LATEST = max(STEPS, default=1)
+#: Small indexes over the rows that background duties look for.
+PARTIAL_INDEXES = (
+    "CREATE INDEX IF NOT EXISTS frame_going ON frame (execution_id) WHERE phase = 'ready'",
+    "CREATE INDEX IF NOT EXISTS execution_hot ON execution (id) WHERE status != 'RUNNING' AND archived = 0",
+    "CREATE INDEX IF NOT EXISTS execution_old ON execution (stopped_ms) WHERE archived = 1",
+)
 
 
 class DatabaseTooNew(FlowdError):
@@ -21,7 +27,8 @@ class DatabaseTooNew(FlowdError):
 def migrate(session: Session, new_id: str) -> str:
     """Bring the database up to date; returns its id, which is `new_id` if it is new."""
     SQLModel.metadata.create_all(session.connection())
-    session.execute(text("CREATE INDEX IF NOT EXISTS frame_going ON frame (execution_id) WHERE phase = 'ready'"))
+    for statement in PARTIAL_INDEXES:
+        session.execute(text(statement))
     version = session.get(schema.Meta, "schema")
     if version is None:
         session.add(schema.Meta(key="schema", value=str(LATEST)))

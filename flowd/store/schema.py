@@ -241,20 +241,23 @@ class Schedule(SQLModel, table=True):
     machine_name: str
     expression: str
     timezone: str = "UTC"
-    input: str = "{}"
-    state: str = "ENABLED"
-    paused_by: str | None = None
+    service: str = "scheduler"
+    input: str | None = None
+    state: str = "ENABLED"  # as its template says
+    paused_by: str | None = None  # who paused it here; survives a change of the template
     missed: str = "last"
     overlap: str = "allow"
-    start_ms: int = 0
-    end_ms: int = 0
-    maximum_age_s: int = 0
+    start_ms: int | None = None
+    end_ms: int | None = None
+    max_age_ms: int | None = None
     source: str = ""
-    next_ms: int = Field(default=0, index=True)
-    last_ms: int = 0
+    line: int = 0
+    next_ms: int | None = Field(default=None, index=True)
+    last_ms: int = 0  # fire times up to here are dealt with
+    last_run_ms: int = 0
     last_arn: str | None = None
     last_note: str | None = None
-    queued: int = 0
+    queued_ms: int | None = None  # the fire time of a run that waits for the one before
 
 
 class SourceFile(SQLModel, table=True):

@@ -15,28 +15,33 @@ from typing import Any
 from sqlmodel import Session
 
 from flowd.frames import Frame, prefix_range
+from flowd.history import HistoryEvent
 from flowd.store.database import raw
 
 log = logging.getLogger(__name__)
 Row = tuple[Any, ...]
 
-_INSERT_EXECUTION = (
-    "INSERT INTO execution (id, arn, name, machine_id, machine_name, machine_arn, definition_id, role_arn, type, status,"
-    ' version, alias, "trigger", trace_header, input_id, output_id, error, cause, state, waiting, started_ms, stopped_ms,'
-    " redrive_count, redriven_ms, next_event, archived) VALUES (" + ",".join("?" * 26) + ")"
+_EXECUTION = (
+    "id, arn, name, machine_id, machine_name, machine_arn, definition_id, role_arn, type, status, version, alias,"
+    ' "trigger", trace_header, input_id, output_id, error, cause, state, waiting, started_ms, stopped_ms,'
+    " redrive_count, redriven_ms, next_event, archived"
 )
+_INSERT_EXECUTION = f"INSERT INTO execution ({_EXECUTION}) VALUES ({','.join('?' * 26)})"
 _UPDATE_EXECUTION = (
     "UPDATE execution SET status=?, output_id=?, error=?, cause=?, state=?, waiting=?, stopped_ms=?, redrive_count=?,"
-    " redriven_ms=?, next_event=? WHERE id=?"
+    " redriven_ms=?, next_event=?, archived=0 WHERE id=?"
 )
 _UPSERT_FRAME = (
     "INSERT INTO frame (execution_id, frame, phase, body) VALUES (?,?,?,?)"
     " ON CONFLICT (execution_id, frame) DO UPDATE SET phase=excluded.phase, body=excluded.body"
 )
-_INSERT_TASK = (
-    "INSERT INTO task (id, execution_id, frame, attempt, state, family, resource, service, action, pattern, token, status,"
-    " activity, prompt, short, worker, parameters_id, submitted_id, timeout_ms, heartbeat_ms, scheduled_ms, started_ms)"
-    " VALUES (" + ",".join("?" * 22) + ")"
+_TASK = (
+    "id, execution_id, frame, attempt, state, family, resource, service, action, pattern, token, status, activity,"
+    " prompt, short, worker, parameters_id, submitted_id, timeout_ms, heartbeat_ms, scheduled_ms, started_ms"
+)
+_INSERT_TASK = f"INSERT INTO task ({_TASK}) VALUES ({','.join('?' * 22)})"
+_UPDATE_TASK = (
+    "UPDATE task SET status=?, worker=?, started_ms=?, submitted_id=? WHERE execution_id=? AND frame=? AND attempt=?"
 )
 _COUNT = (
     "INSERT INTO counter (machine_id, status, count) VALUES (?,?,?)"
@@ -52,6 +57,7 @@ class ExecutionWrite:
         self.insert: Row | None = None
         self.update: Row | None = None
         self.payloads: list[Row] = []
+        self.events: list[HistoryEvent] = []  # become one chunk when the batch leaves for the writer
         self.chunks: list[Row] = []
         self.frames: dict[str, Frame] = {}
         self.bodies: list[Row] = []  # made from `frames` once, before the batch leaves for the writer
@@ -65,16 +71,16 @@ class ExecutionWrite:
         self.closed = False
         self.outputs: list[Row] = []
         self.hooks: list[Row] = []
+        self.client_tokens: list[Row] = []
         self.counts: Counter[tuple[int, str]] = Counter()
 
-    def end_task(self, frame: str, attempt: int, *, on_disk: bool) -> None:
-        """The task and every deadline of this attempt go."""
-        key = (frame, attempt)
-        if self.tasks.pop(key, None) is None and on_disk:
+    def end_task(self, frame: str, attempt: int) -> None:
+        """The task of this attempt goes."""
+        if self.tasks.pop((frame, attempt), None) is None:
             self.ended_tasks.append((self.execution_id, frame, attempt))
-        self.end_deadlines(frame, attempt)
 
     def end_deadlines(self, frame: str, attempt: int) -> None:
+        """Every deadline of this attempt goes."""
         mine = [key for key in self.deadlines if key[:2] == (frame, attempt)]
         for key in mine:
             del self.deadlines[key]
@@ -142,10 +148,7 @@ def _write(connection: sqlite3.Connection, batch: Sequence[ExecutionWrite]) -> N
     _write_endings(connection, batch)
     many(_UPSERT_FRAME, _flat(w.bodies for w in batch))
     many(_INSERT_TASK, [tuple(task) for w in batch for task in w.tasks.values()])
-    many(
-        "UPDATE task SET status=?, worker=?, started_ms=?, submitted_id=? WHERE execution_id=? AND frame=? AND attempt=?",
-        _flat(w.task_updates for w in batch),
-    )
+    many(_UPDATE_TASK, _flat(w.task_updates for w in batch))
     many(
         "INSERT INTO deadline (execution_id, frame, attempt, purpose, due_ms) VALUES (?,?,?,?,?)",
         [(w.execution_id, *key, due) for w in batch for key, due in w.deadlines.items()],
@@ -156,6 +159,10 @@ def _write(connection: sqlite3.Connection, batch: Sequence[ExecutionWrite]) -> N
         _flat(w.outputs for w in batch),
     )
     many("INSERT INTO hook (kind, body, attempts, due_ms) VALUES (?,?,0,?)", _flat(w.hooks for w in batch))
+    many(
+        "INSERT INTO client_token (execution_id, token, redriven_ms) VALUES (?,?,?)",
+        _flat(w.client_tokens for w in batch),
+    )
     counts: Counter[tuple[int, str]] = Counter()
     for write in batch:
         counts.update(write.counts)

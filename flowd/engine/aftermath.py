@@ -1,0 +1,46 @@
+"""What follows a commit: calls begin, pollers get their tasks, alarms are armed, others are told. Never before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flowd.engine.alarms import Alarms
+from flowd.engine.archivist import Archivist
+from flowd.engine.commit import Effects
+from flowd.engine.dispatch import Dispatch
+from flowd.engine.hooks import Hooks
+from flowd.engine.live import Reply
+from flowd.engine.schedules import Schedules
+from flowd.engine.waiters import Waiters
+from flowd.history import Event
+
+
+@dataclass(frozen=True)
+class Aftermath:
+    """Hands each effect to the service that brings it about."""
+
+    dispatch: Dispatch
+    waiters: Waiters
+    alarms: Alarms
+    archivist: Archivist
+    hooks: Hooks
+    schedules: Schedules
+    post: Callable[[int, Event], Reply]
+
+    def committed(self, effects: Effects) -> None:
+        for task in effects.cancel:
+            self.dispatch.cancel(task)
+        for task in effects.begin:
+            self.dispatch.begin(task)
+        for task in effects.offer:
+            self.waiters.offer(task)
+        if effects.due:
+            self.alarms.arm(min(effects.due))
+        for execution_id, event in effects.later:
+            self.post(execution_id, event)
+        if effects.closed:
+            self.archivist.notice()
+            self.schedules.look()
+        if effects.hooks:
+            self.hooks.notice()

@@ -1,0 +1,85 @@
+"""The alarm clock: one APScheduler job that wakes for the earliest deadline. Deadlines themselves live in the store.
+
+The wake-up is at most 30 s ahead, so that a clock step or a suspend is noticed; `misfire_grace_time=None` because
+APScheduler would otherwise drop an alarm that is a second late, and every timer with it. Tests replace this port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Protocol
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.date import DateTrigger
+
+from flowd.clock import Clock
+
+LONGEST_MS = 30_000
+
+
+class Alarms(Protocol):
+    """Something that calls back when a point in time is reached, or a little later, or early in order to look."""
+
+    def start(self, wake: Callable[[], None]) -> None: ...
+
+    def arm(self, due_ms: int) -> None:
+        """Wake at `due_ms` at the latest; an earlier alarm that is already set stays."""
+        ...
+
+    def stop(self) -> None: ...
+
+
+class ApschedulerAlarms:
+    """The real alarm clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._armed_ms = 0
+        self._wake: Callable[[], None] = lambda: None
+
+    def start(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._scheduler.start()
+        self.arm(self._clock.now_ms() + LONGEST_MS)
+
+    def arm(self, due_ms: int) -> None:
+        now_ms = self._clock.now_ms()
+        due_ms = min(max(due_ms, now_ms), now_ms + LONGEST_MS)
+        if self._armed_ms and self._armed_ms <= due_ms:
+            return
+        self._armed_ms = due_ms
+        trigger = DateTrigger(datetime.fromtimestamp(due_ms / 1000, UTC))
+        self._scheduler.add_job(self._ring, trigger, id="wake", replace_existing=True, misfire_grace_time=None)
+
+    async def _ring(self) -> None:
+        self._armed_ms = 0
+        self._wake()
+        self.arm(self._clock.now_ms() + LONGEST_MS)
+
+    def stop(self) -> None:
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+
+class ManualAlarms:
+    """Rings when a test says so; `armed_ms` is what it would wait for."""
+
+    def __init__(self) -> None:
+        self.armed_ms = 0
+        self._wake: Callable[[], None] = lambda: None
+
+    def start(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+
+    def arm(self, due_ms: int) -> None:
+        if not self.armed_ms or due_ms < self.armed_ms:
+            self.armed_ms = due_ms
+
+    def ring(self) -> None:
+        self.armed_ms = 0
+        self._wake()
+
+    def stop(self) -> None:
+        self.armed_ms = 0

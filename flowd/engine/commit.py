@@ -1,0 +1,339 @@
+"""THE commit: what a step decided becomes the rows of one batch, and the effects that follow once they are on disk.
+
+`record` is the only place where decisions turn into rows (one exhaustive `match`), `seal` makes the batch ready for the
+writer. Nothing here acts: effects are values until the stepper knows that the commit succeeded.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import assert_never
+
+import msgspec
+
+from flowd.asl.interpreter import Step
+from flowd.decisions import (
+    CancelTask,
+    CloseExecution,
+    ContinueLater,
+    Decision,
+    DropBranches,
+    GatherBranches,
+    ScheduleTask,
+    StartTimer,
+)
+from flowd.engine.live import Live, OpenTask, descendants, task_key
+from flowd.frames import ROOT, Execution, Phase
+from flowd.history import Event, HistoryEvent, News
+from flowd.integrations.ports import TaskCall
+from flowd.payload import Payload
+from flowd.store.changes import Change
+from flowd.store.codec import encoder
+from flowd.store.executions import Ids
+from flowd.store.steps import ExecutionWrite
+
+INBOX_WORKER = "flowd-inbox"
+
+
+@dataclass(slots=True)
+class Effects:
+    """What follows a commit."""
+
+    begin: list[OpenTask] = field(default_factory=list)  # an integration is to be called
+    offer: list[OpenTask] = field(default_factory=list)  # an activity task is there for pollers
+    cancel: list[OpenTask] = field(default_factory=list)  # an integration should stop what it does
+    acknowledge: list[OpenTask] = field(default_factory=list)  # an outcome is on disk
+    due: list[int] = field(default_factory=list)  # deadlines that may be earlier than the armed one
+    changes: list[tuple[str, str, str, str, str]] = field(default_factory=list)  # kind, id, arn, status, name
+    later: list[tuple[int, Event]] = field(default_factory=list)  # work that a bounded step left
+    closed: list[int] = field(default_factory=list)
+    hooks: bool = False
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Turns steps into rows. One instance per daemon; `hooks` are the kinds of notices that are wanted."""
+
+    ids: Ids
+    hooks: frozenset[str] = frozenset()
+
+    def open(self, live: Live) -> ExecutionWrite:
+        """The rows of this execution in the batch that is being formed."""
+        if live.write is None:
+            live.write = ExecutionWrite(live.id)
+        return live.write
+
+    def record(self, live: Live, step: Step, now_ms: int, effects: Effects) -> list[Event]:
+        """Add one step; returns news that must be stepped in the same transaction (gathered branches, an inbox)."""
+        write = self.open(live)
+        live.frames.update(step.frames)
+        write.frames.update(step.frames)
+        write.events.extend(step.events)
+        if step.events:
+            live.execution = _advanced(live, step.events)
+        internal: list[Event] = []
+        for decision in step.decisions:
+            internal.extend(self._decide(live, write, decision, now_ms, effects))
+        return internal
+
+    def _decide(
+        self, live: Live, write: ExecutionWrite, decision: Decision, now_ms: int, effects: Effects
+    ) -> list[Event]:
+        match decision:
+            case ScheduleTask():
+                return self._schedule(live, write, decision, now_ms, effects)
+            case StartTimer(frame=frame, attempt=attempt, due_ms=due, purpose=purpose):
+                self._deadline(live, write, frame, attempt, purpose, due, effects)
+            case CancelTask(frame=frame, attempt=attempt):
+                self.end_task(live, write, frame, attempt, effects)
+            case GatherBranches():
+                return [_gathered(live, decision)]
+            case DropBranches(prefix=prefix, keep_frames=keep):
+                self._drop(live, write, prefix, keep, effects)
+            case ContinueLater(frame=frame, attempt=attempt):
+                effects.later.append((live.id, Event(News.CONTINUED, frame, attempt)))
+            case CloseExecution():
+                self._close(live, write, decision, now_ms, effects)
+            case _:
+                assert_never(decision)
+        return []
+
+    # -- tasks -----------------------------------------------------------------
+
+    def _schedule(
+        self, live: Live, write: ExecutionWrite, decision: ScheduleTask, now_ms: int, effects: Effects
+    ) -> list[Event]:
+        task = _open_task(live, decision, now_ms)
+        self.ids.task += 1
+        if task.prompt is not None or task.family == "activity" or decision.pattern == "waitForTaskToken":
+            task.short = f"{self.ids.task:x}"
+        live.tasks[decision.frame, decision.attempt] = task
+        parameters = self._payload(write, decision.parameters)
+        started_ms = 0 if decision.family == "activity" else now_ms
+        write.tasks[decision.frame, decision.attempt] = [
+            *(self.ids.task, live.id, decision.frame, decision.attempt, decision.state, decision.family),
+            *(decision.resource, decision.service, decision.action, decision.pattern, decision.token, task.status),
+            *(task.activity, task.prompt, task.short, None, parameters, 0),
+            *(decision.timeout_ms, decision.heartbeat_ms, now_ms, started_ms),
+        ]
+        if decision.family == "activity":
+            if task.prompt is not None:
+                effects.changes.append(("prompt", task.short or "", live.execution.arn, "OPEN", decision.state))
+                self._hook(live, write, "prompt", effects, state=decision.state, prompt=task.short)
+                return [Event(News.TASK_STARTED, decision.frame, decision.attempt, {"workerName": INBOX_WORKER})]
+            effects.offer.append(task)
+        else:
+            self._arm_task(live, write, task, now_ms, effects)
+            effects.begin.append(task)
+        return []
+
+    def _arm_task(self, live: Live, write: ExecutionWrite, task: OpenTask, now_ms: int, effects: Effects) -> None:
+        for purpose, span_ms in (("timeout", task.call.timeout_ms), ("heartbeat", task.heartbeat_ms)):
+            if span_ms:
+                self._deadline(live, write, task.frame, task.attempt, purpose, now_ms + span_ms, effects)
+
+    def task_started(self, live: Live, event: Event, now_ms: int, effects: Effects) -> None:
+        """A worker has the activity task: from now on its timeouts run."""
+        task = live.tasks[event.frame, event.attempt]
+        task.status = "STARTED"
+        write = self.open(live)
+        row = (task.status, event.details.get("workerName"), now_ms, 0, live.id, event.frame, event.attempt)
+        write.task_updates.append(row)
+        self._arm_task(live, write, task, now_ms, effects)
+
+    def task_submitted(self, live: Live, event: Event, now_ms: int) -> None:
+        """The job or message is out; a restarted daemon waits for it instead of sending it again."""
+        task = live.tasks[event.frame, event.attempt]
+        task.status = "SUBMITTED"
+        task.submitted = event.details["output"]
+        write = self.open(live)
+        ref = self._payload(write, event.details["output"])
+        write.task_updates.append(("SUBMITTED", None, now_ms, ref, live.id, event.frame, event.attempt))
+
+    def end_task(self, live: Live, write: ExecutionWrite, frame: str, attempt: int, effects: Effects) -> None:
+        """The task is answered or over: its row and deadlines go."""
+        task = live.tasks.pop((frame, attempt), None)
+        if task is None:
+            return
+        if (frame, attempt) in live.deadlines:
+            live.deadlines.discard((frame, attempt))
+            write.end_deadlines(frame, attempt)
+        write.end_task(frame, attempt)
+        if any(task is new for new in effects.begin):
+            effects.begin = [new for new in effects.begin if new is not task]
+        elif task.in_process:
+            effects.cancel.append(task)
+        if task.prompt is not None:
+            effects.changes.append(("prompt", task.short or "", live.execution.arn, "CLOSED", task.call.state))
+
+    def keep_output(self, live: Live, event: Event, now_ms: int) -> None:
+        """What user code printed in this attempt."""
+        task = live.tasks.get((event.frame, event.attempt))
+        if task is not None and event.details.get("log"):
+            row = (live.id, event.frame, event.attempt, task.call.state, event.details["log"])
+            self.open(live).outputs.append((*row, int(event.details.get("log_truncated", False)), now_ms))
+
+    def timer_over(self, live: Live, event: Event) -> None:
+        """The timer of this frame and attempt has done its duty."""
+        live.deadlines.discard((event.frame, event.attempt))
+        self.open(live).end_deadlines(event.frame, event.attempt)
+
+    def _deadline(
+        self, live: Live, write: ExecutionWrite, frame: str, attempt: int, purpose: str, due_ms: int, effects: Effects
+    ) -> None:
+        write.deadlines[frame, attempt, purpose] = due_ms
+        live.deadlines.add((frame, attempt))
+        effects.due.append(due_ms)
+
+    # -- branches and ends -------------------------------------------------------
+
+    def _drop(self, live: Live, write: ExecutionWrite, prefix: str, keep: bool, effects: Effects) -> None:
+        over = list(descendants(live.frames, prefix))
+        names = {frame.id for frame in over}
+        for frame, attempt in [key for key in live.tasks if key[0] in names]:
+            self.end_task(live, write, frame, attempt, effects)
+        live.deadlines = {key for key in live.deadlines if key[0] not in names}
+        if not keep:
+            for name in names:
+                live.frames.pop(name, None)
+        write.drop_branches(prefix, keep_frames=keep)
+
+    def _close(
+        self, live: Live, write: ExecutionWrite, decision: CloseExecution, now_ms: int, effects: Effects
+    ) -> None:
+        write.counts[live.machine_id, live.status] -= 1
+        write.counts[live.machine_id, decision.status] += 1
+        for frame, attempt in list(live.tasks):
+            self.end_task(live, write, frame, attempt, effects)
+        live.status, live.stopped_ms = decision.status, now_ms
+        live.error, live.cause = decision.error, decision.cause
+        if decision.output is not None:
+            live.output_id = self._payload(write, decision.output)
+        live.deadlines.clear()
+        write.close()
+        effects.closed.append(live.id)
+        self._hook(live, write, "close", effects, status=live.status, error=live.error, cause=live.cause)
+        if live.status != "SUCCEEDED":
+            self._hook(live, write, "failure", effects, status=live.status, error=live.error, cause=live.cause)
+
+    def _hook(self, live: Live, write: ExecutionWrite, kind: str, effects: Effects, **facts: str | None) -> None:
+        if kind in self.hooks:
+            body = {"event": kind, "executionArn": live.execution.arn, "stateMachineName": live.execution.machine_name}
+            body.update({key: value for key, value in facts.items() if value is not None})
+            write.hooks.append((kind, json.dumps(body), 0))
+            effects.hooks = True
+
+    def reopen(self, live: Live, event: Event, now_ms: int, effects: Effects) -> Event:
+        """A redrive begins: the closed execution runs again, and the news names the frames that had not ended."""
+        write = self.open(live)
+        write.counts[live.machine_id, live.status] -= 1
+        write.counts[live.machine_id, "RUNNING"] += 1
+        live.status, live.error, live.cause, live.stopped_ms = "RUNNING", None, None, 0
+        live.execution = msgspec.structs.replace(
+            live.execution, redrive_count=live.execution.redrive_count + 1, redriven_ms=now_ms
+        )
+        if event.details.get("clientToken"):
+            write.client_tokens.append((live.id, event.details["clientToken"], now_ms))
+        self._execution_deadline(live, write, now_ms, effects)
+        unfinished = [frame for frame in live.frames.values() if frame.phase != Phase.DONE]
+        return Event(News.REDRIVEN, event.frame, event.attempt, {"frames": unfinished})
+
+    # -- rows ------------------------------------------------------------------
+
+    def _execution_deadline(self, live: Live, write: ExecutionWrite, now_ms: int, effects: Effects) -> None:
+        timeout_s = live.machine.timeout_seconds
+        if timeout_s:
+            self._deadline(live, write, ROOT, 0, "execution", now_ms + timeout_s * 1000, effects)
+
+    def begin(self, live: Live, now_ms: int, effects: Effects) -> None:
+        """The first rows of a new execution."""
+        write = self.open(live)
+        write.counts[live.machine_id, "RUNNING"] += 1
+        input_id = self._payload(write, live.execution.input)
+        live.execution.input.ref, live.execution.input.owner = input_id, live.id
+        self._execution_deadline(live, write, now_ms, effects)
+        live.new = True
+
+    def _payload(self, write: ExecutionWrite, payload: Payload) -> int:
+        """The row of a payload among those of this execution."""
+        if payload.owner != write.execution_id or not payload.ref:
+            self.ids.payload += 1
+            payload.ref, payload.owner = self.ids.payload, write.execution_id
+            write.payloads.append((payload.ref, write.execution_id, payload.text))
+        return payload.ref
+
+    def seal(self, live: Live, effects: Effects) -> ExecutionWrite:
+        """Make the rows of this execution ready for the writer: encode frames and events, write its own row."""
+        write = self.open(live)
+        encode = encoder(lambda payload: self._payload(write, payload)).encode
+        write.bodies = [(live.id, frame.id, frame.phase.value, encode(frame)) for frame in write.frames.values()]
+        if write.events:
+            self.ids.chunk += 1
+            first, last = write.events[0].id, write.events[-1].id
+            write.chunks.append((self.ids.chunk, live.id, first, last, encode(write.events)))
+        facts = live.execution
+        common = (live.output_id, live.error, live.cause, live.state, live.waiting)
+        if live.new:
+            write.insert = (
+                *(live.id, facts.arn, facts.name, live.machine_id, facts.machine_name, facts.machine_arn),
+                *(live.definition_id, facts.role_arn, facts.type, live.status, live.version, None),
+                *(live.trigger, live.trace_header, facts.input.ref, *common, facts.started_ms, live.stopped_ms),
+                *(facts.redrive_count, facts.redriven_ms, facts.next_event, 0),
+            )
+            live.new = False
+        else:
+            redrive = (facts.redrive_count, facts.redriven_ms, facts.next_event)
+            write.update = (live.status, *common, live.stopped_ms, *redrive, live.id)
+        effects.changes.append(("execution", str(live.id), facts.arn, live.status, facts.machine_name))
+        return write
+
+
+def _advanced(live: Live, events: list[HistoryEvent]) -> Execution:
+    for event in reversed(events):
+        if event.type.endswith("StateEntered"):
+            live.state = event.details["name"]
+            break
+    return msgspec.structs.replace(live.execution, next_event=events[-1].id + 1)
+
+
+def _gathered(live: Live, decision: GatherBranches) -> Event:
+    """The branches of a frame, as the news it asked for."""
+    prefix = f"{decision.frame}/{decision.attempt}."
+    if decision.why == "failed":
+        still = [f for f in descendants(live.frames, prefix) if f.phase in ("ready", "waiting", "joining")]
+        return Event(News.BRANCHES_FAILED, decision.frame, decision.attempt, {"open": still})
+    outputs: list[Payload | None] = []
+    while (child := live.frames.get(f"{prefix}{len(outputs)}")) is not None:
+        outputs.append(child.output)
+    return Event(News.BRANCHES_JOINED, decision.frame, decision.attempt, {"outputs": outputs})
+
+
+def _open_task(live: Live, decision: ScheduleTask, now_ms: int) -> OpenTask:
+    call = TaskCall(
+        key=task_key(live.id, decision.frame, decision.attempt),
+        execution_arn=live.execution.arn,
+        machine_arn=live.execution.machine_arn,
+        state=decision.state,
+        resource=decision.resource,
+        service=decision.service,
+        action=decision.action,
+        pattern=decision.pattern,
+        parameters=decision.parameters,
+        token=decision.token,
+        timeout_ms=decision.timeout_ms,
+        scheduled_ms=now_ms,
+    )
+    task = OpenTask(call, decision.family, decision.frame, decision.attempt, heartbeat_ms=decision.heartbeat_ms)
+    if decision.family == "activity":
+        task.activity = decision.resource.rpartition(":")[2]
+        value = decision.parameters.value
+        if isinstance(value, dict) and isinstance(value.get("Prompt"), dict):
+            task.prompt = json.dumps(value["Prompt"], ensure_ascii=False)
+    return task
+
+
+def change(cursor: int, facts: tuple[str, str, str, str, str]) -> Change:
+    """A Change from what an effect says."""
+    kind, name, arn, status, title = facts
+    return Change(cursor, kind, name, arn, status, title)

@@ -1,0 +1,101 @@
+"""Deadlines become news: when the alarm rings, what is due is read 500 at a time and posted to its execution.
+
+Wait, Retry, TimeoutSeconds, HeartbeatSeconds and an execution's own limit are all rows of one table; a deadline whose
+execution has moved on is forgotten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from flowd.clock import Clock
+from flowd.engine.alarms import Alarms
+from flowd.engine.live import Reply
+from flowd.errors import ServiceUnavailable
+from flowd.history import Event, News
+from flowd.store import executions
+from flowd.store.database import Database
+from flowd.store.executions import Due
+
+log = logging.getLogger(__name__)
+AT_ONCE = 500
+AGAIN_MS = 1000
+_NEWS: dict[str, tuple[News, dict[str, bool]]] = {
+    "wait": (News.TIMER_FIRED, {}),
+    "retry": (News.TIMER_FIRED, {}),
+    "timeout": (News.TASK_TIMED_OUT, {"heartbeat": False}),
+    "heartbeat": (News.TASK_TIMED_OUT, {"heartbeat": True}),
+    "execution": (News.TIMED_OUT, {}),
+}
+
+
+class Deadlines:
+    """Hands over what is due. `also` are other duties with times of their own (schedules): they run at each alarm."""
+
+    def __init__(self, db: Database, clock: Clock, alarms: Alarms, post: Callable[[int, Event], Reply]) -> None:
+        self._db = db
+        self._clock = clock
+        self._alarms = alarms
+        self._post = post
+        self._rung = asyncio.Event()
+        self._worker: asyncio.Task[None] | None = None
+        self.busy = False
+
+    async def start(self) -> None:
+        self._alarms.start(self._rung.set)
+        self._worker = asyncio.create_task(self._work(), name="deadlines")
+        self._rung.set()
+
+    async def stop(self) -> None:
+        self._alarms.stop()
+        if self._worker is not None:
+            self._worker.cancel()
+            await asyncio.gather(self._worker, return_exceptions=True)
+            self._worker = None
+
+    def look(self) -> None:
+        """Look now (after a clock step, or in tests)."""
+        self._rung.set()
+
+    async def _work(self) -> None:
+        while True:
+            await self._rung.wait()
+            self._rung.clear()
+            self.busy = True
+            try:
+                await self._hand_over()
+            except ServiceUnavailable as error:
+                log.warning("deadlines wait for the store: %s", error)
+                self._alarms.arm(self._clock.now_ms() + AGAIN_MS)
+            except Exception:
+                log.exception("deadlines could not be handed over")
+                self._alarms.arm(self._clock.now_ms() + AGAIN_MS)
+            finally:
+                self.busy = False
+
+    async def _hand_over(self) -> None:
+        while True:
+            due = await self._db.read(partial(executions.due, now_ms=self._clock.now_ms(), limit=AT_ONCE))
+            if due:
+                await self._post_all(due)
+            if len(due) < AT_ONCE:
+                break
+        earliest = await self._db.read(executions.earliest_deadline)
+        if earliest is not None:
+            self._alarms.arm(earliest)
+
+    async def _post_all(self, due: list[Due]) -> None:
+        replies = []
+        for deadline in due:
+            news, details = _NEWS[deadline.purpose]
+            replies.append(self._post(deadline.execution_id, Event(news, deadline.frame, deadline.attempt, details)))
+        outcomes = await asyncio.gather(*replies, return_exceptions=True)
+        stale = [deadline for deadline, accepted in zip(due, outcomes, strict=True) if accepted is False]
+        if stale:
+            await self._db.write(partial(executions.forget_deadlines, gone=stale))
+        for error in outcomes:
+            if isinstance(error, BaseException):
+                raise error

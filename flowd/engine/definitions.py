@@ -1,0 +1,33 @@
+"""Parsed definitions, by the row of their text: an execution is pinned to one for its whole life."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from functools import partial
+
+from flowd.asl.model import StateMachine
+from flowd.asl.parse import parse
+from flowd.store import executions
+from flowd.store.database import Database
+
+KEPT = 500
+
+
+class Definitions:
+    """A cache in front of the store."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._parsed: OrderedDict[int, StateMachine] = OrderedDict()
+
+    async def get(self, definition_id: int) -> StateMachine:
+        """The parsed definition; LookupError if there is no such row."""
+        known = self._parsed.get(definition_id)
+        if known is not None:
+            self._parsed.move_to_end(definition_id)
+            return known
+        text = await self._db.read(partial(executions.definition_text, definition_id=definition_id))
+        parsed = self._parsed[definition_id] = parse(text)
+        if len(self._parsed) > KEPT:
+            self._parsed.popitem(last=False)
+        return parsed

@@ -1,0 +1,135 @@
+"""Dispatch: what a commit scheduled is handed to its integration, and its outcome comes back as news.
+
+Calls begin only after their commit, and an outcome is acknowledged to the other side only after its own. A commit that
+fails for lack of disk is tried again: the outcome of work that was done is never dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from flowd.engine.live import OpenTask, Reply
+from flowd.history import Event, News
+from flowd.integrations.ports import Failed, Integration, Outcome, Succeeded
+
+log = logging.getLogger(__name__)
+RETRY_S = 1.0
+_FAILURES = {"start": News.TASK_START_FAILED, "submit": News.TASK_SUBMIT_FAILED, "run": News.TASK_FAILED}
+
+
+class Registry(Protocol):
+    """Which integration runs a service's actions."""
+
+    def find(self, service: str) -> Integration | None: ...
+
+
+class Dispatch:
+    """The calls this daemon has in hand."""
+
+    def __init__(self, registry: Registry, post: Callable[[int, Event], Reply]) -> None:
+        self._registry = registry
+        self._post = post
+        self._calls: dict[str, asyncio.Task[None]] = {}
+        self._cancels: set[asyncio.Task[None]] = set()
+
+    def begin(self, task: OpenTask) -> None:
+        """Call the integration; returns at once."""
+        call = asyncio.create_task(self._run(task), name=f"call {task.call.key}")
+        self._calls[task.call.key] = call
+        call.add_done_callback(lambda _: self._calls.pop(task.call.key, None))
+
+    def cancel(self, task: OpenTask) -> None:
+        """The attempt is over for the engine; does nothing if its own outcome ended it."""
+        call = self._calls.get(task.call.key)
+        integration = self._registry.find(task.call.service)
+        if call is None or integration is None or getattr(call, "outcome_posted", False):
+            return
+        call.cancel()
+        stopping = asyncio.create_task(self._stop(integration, task))
+        self._cancels.add(stopping)
+        stopping.add_done_callback(self._cancels.discard)
+
+    async def _stop(self, integration: Integration, task: OpenTask) -> None:
+        try:
+            await integration.cancel(task.call)
+        except Exception:
+            log.exception("%s: could not be cancelled", task.call.key)
+
+    async def stop(self) -> None:
+        """Let go of all calls without ending the work: whoever does it keeps the outcome for the next daemon."""
+        calls = [*self._calls.values(), *self._cancels]
+        for call in self._calls.values():
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+
+    @property
+    def open(self) -> int:
+        return len(self._calls)
+
+    # -- one call ----------------------------------------------------------------
+
+    async def _run(self, task: OpenTask) -> None:
+        integration = self._registry.find(task.call.service)
+        if integration is None:
+            error = Failed("States.Runtime", f"no integration runs {task.call.resource}", "start")
+            await self._bring(task, _news(task, error))
+            return
+        if task.submitted is None:
+            outcome = await self._outcome(integration.call(task.call))
+            if isinstance(outcome, Failed) or not task.call.pattern:
+                await self._finish(integration, task, outcome)
+                return
+            submitted = outcome.output
+            if not await self._bring(task, _event(task, News.TASK_SUBMITTED, output=submitted, **_log(outcome))):
+                return
+            if task.call.pattern == "waitForTaskToken":
+                await integration.acknowledge(task.call)
+                return
+        else:
+            submitted = task.submitted
+        await self._finish(integration, task, await self._outcome(integration.wait(task.call, submitted)))
+
+    async def _outcome(self, call: Any) -> Outcome:
+        try:
+            outcome: Outcome = await call
+            return outcome
+        except Exception as error:
+            log.exception("an integration raised instead of answering")
+            return Failed("States.TaskFailed", f"{type(error).__name__}: {error}")
+
+    async def _finish(self, integration: Integration, task: OpenTask, outcome: Outcome) -> None:
+        current = asyncio.current_task()
+        if current is not None:
+            current.outcome_posted = True  # type: ignore[attr-defined]
+        await self._bring(task, _news(task, outcome))
+        await integration.acknowledge(task.call)
+
+    async def _bring(self, task: OpenTask, event: Event) -> bool:
+        """Post until the store takes it."""
+        execution_id = int(task.call.key.partition(":")[0])
+        while True:
+            try:
+                return await self._post(execution_id, event)
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                log.warning("%s: its outcome waits for the store: %s", task.call.key, error)
+                await asyncio.sleep(RETRY_S)
+
+
+def _event(task: OpenTask, news: News, **details: Any) -> Event:
+    return Event(news, task.frame, task.attempt, details)
+
+
+def _log(outcome: Outcome) -> dict[str, Any]:
+    return {"log": outcome.log, "log_truncated": outcome.log_truncated} if outcome.log else {}
+
+
+def _news(task: OpenTask, outcome: Outcome) -> Event:
+    if isinstance(outcome, Succeeded):
+        return _event(task, News.TASK_SUCCEEDED, output=outcome.output, **_log(outcome))
+    details = {key: value for key, value in (("error", outcome.error), ("cause", outcome.cause)) if value is not None}
+    return _event(task, _FAILURES[outcome.stage], **details, **_log(outcome))

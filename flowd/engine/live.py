@@ -1,0 +1,181 @@
+"""Live: one active execution in memory, as stepper, commit and dispatch share it.
+
+Only executions with something going on are here; a parked one is rows on disk. What a Live holds is what is on disk
+plus the steps of at most one uncommitted batch; when that batch fails, the Live is thrown away and read again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from flowd.asl.model import StateMachine
+from flowd.frames import Execution, Frame
+from flowd.history import Event
+from flowd.integrations.ports import TaskCall
+from flowd.payload import Payload
+from flowd.store import schema
+from flowd.store.executions import Loaded
+from flowd.store.steps import ExecutionWrite
+
+Reply = asyncio.Future[bool]  # True after the commit, False if the news was stale; or the error of the commit
+
+
+@dataclass(slots=True)
+class OpenTask:
+    """A task that is on disk, or about to be."""
+
+    call: TaskCall
+    family: str
+    frame: str
+    attempt: int
+    status: str = "SCHEDULED"
+    activity: str | None = None
+    prompt: str | None = None
+    short: str | None = None
+    submitted: Payload | None = None
+    heartbeat_ms: int = 0
+    new: bool = True  # not committed yet
+
+    @property
+    def in_process(self) -> bool:
+        """True while an integration of this daemon has the task in hand."""
+        return self.family != "activity" and not (
+            self.status == "SUBMITTED" and self.call.pattern == "waitForTaskToken"
+        )
+
+
+@dataclass(slots=True)
+class Live:
+    """One execution in memory."""
+
+    id: int
+    execution: Execution
+    machine: StateMachine
+    machine_id: int
+    definition_id: int
+    frames: dict[str, Frame] = field(default_factory=dict)
+    tasks: dict[tuple[str, int], OpenTask] = field(default_factory=dict)
+    deadlines: set[tuple[str, int]] = field(default_factory=set)
+    inbox: deque[tuple[Event, Reply | None]] = field(default_factory=deque)
+    status: str = "RUNNING"
+    version: int | None = None
+    trigger: str = "api"
+    trace_header: str | None = None
+    output_id: int = 0
+    error: str | None = None
+    cause: str | None = None
+    state: str = ""
+    stopped_ms: int = 0
+    write: ExecutionWrite | None = None  # what the batch being formed holds of this execution
+    replies: list[Reply] = field(default_factory=list)  # to be settled when that batch is on disk
+    committing: bool = False
+    queued: bool = False
+    new: bool = False
+
+    @property
+    def parked(self) -> bool:
+        """True when nothing of it happens inside this process: it may leave the memory."""
+        return not (self.inbox or self.committing or self.write or any(t.in_process for t in self.tasks.values()))
+
+    @property
+    def waiting(self) -> str:
+        """What it waits for, in one word for people."""
+        if self.status != "RUNNING" or not self.frames:
+            return ""
+        if any(task.prompt is not None for task in self.tasks.values()):
+            return "prompt"
+        if self.tasks:
+            return "task"
+        frame = self.frames.get("0")
+        return "timer" if frame is None or frame.waiting_for in ("", "timer") else frame.waiting_for
+
+
+def descendants(frames: dict[str, Frame], prefix: str) -> Iterator[Frame]:
+    """The frames below a `Frame.branches` prefix, found by number: the cost does not depend on the others."""
+    index = 0
+    while (child := frames.get(f"{prefix}{index}")) is not None:
+        yield child
+        yield from descendants(frames, child.branches)
+        index += 1
+
+
+def revive(loaded: Loaded, machine: StateMachine, region: str) -> Live:
+    """A Live from what is on disk."""
+    row = loaded.row
+    version = f"{row.machine_arn}:{row.version}" if row.version is not None else None
+    execution = Execution(
+        arn=row.arn,
+        name=row.name,
+        machine_arn=row.machine_arn,
+        machine_name=row.machine_name,
+        role_arn=row.role_arn,
+        input=loaded.input,
+        started_ms=row.started_ms,
+        type=row.type,
+        region=region,
+        version_arn=version,
+        redrive_count=row.redrive_count,
+        redriven_ms=row.redriven_ms,
+        next_event=row.next_event,
+    )
+    live = Live(
+        id=row.id or 0,
+        execution=execution,
+        machine=machine,
+        machine_id=row.machine_id,
+        definition_id=row.definition_id,
+        frames=loaded.frames,
+        deadlines=loaded.deadlines,
+        status=row.status,
+        version=row.version,
+        trigger=row.trigger,
+        trace_header=row.trace_header,
+        output_id=row.output_id,
+        error=row.error,
+        cause=row.cause,
+        state=row.state,
+        stopped_ms=row.stopped_ms,
+    )
+    live.tasks = {key: open_task(live, task, loaded.texts) for key, task in loaded.tasks.items()}
+    return live
+
+
+def open_task(live: Live, row: schema.Task, texts: dict[int, str]) -> OpenTask:
+    """An OpenTask from its row."""
+    call = TaskCall(
+        key=task_key(live.id, row.frame, row.attempt),
+        execution_arn=live.execution.arn,
+        machine_arn=live.execution.machine_arn,
+        state=row.state,
+        resource=row.resource,
+        service=row.service,
+        action=row.action,
+        pattern=row.pattern,  # type: ignore[arg-type]
+        parameters=Payload(text=texts.get(row.parameters_id, "{}"), ref=row.parameters_id, owner=live.id),
+        token=row.token,
+        timeout_ms=row.timeout_ms,
+        scheduled_ms=row.scheduled_ms,
+        recovered=True,
+    )
+    submitted = Payload(text=texts[row.submitted_id], ref=row.submitted_id, owner=live.id) if row.submitted_id else None
+    return OpenTask(
+        call=call,
+        family=row.family,
+        frame=row.frame,
+        attempt=row.attempt,
+        status=row.status,
+        activity=row.activity,
+        prompt=row.prompt,
+        short=row.short,
+        submitted=submitted,
+        heartbeat_ms=row.heartbeat_ms,
+        new=False,
+    )
+
+
+def task_key(execution_id: int, frame: str, attempt: int) -> str:
+    """The name of an attempt for ever, known to the runner too."""
+    return f"{execution_id}:{frame}:{attempt}"

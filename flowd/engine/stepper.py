@@ -1,0 +1,339 @@
+"""The stepper: news in, steps out, as many as are ready in one commit.
+
+Each execution has an inbox. On a turn of the loop the stepper takes news, lets the decider make a step, and adds its
+rows to the batch that is being formed while the writer is busy with the one before. Completions go before starts. An
+execution whose rows are being written waits for that commit; when a commit fails its executions are thrown out of the
+memory and read again, and whoever waits for a reply gets the error: no effect without a commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Protocol
+
+from flowd.asl import interpreter
+from flowd.asl.model import StateMachine
+from flowd.clock import Clock
+from flowd.decisions import CloseExecution
+from flowd.engine.commit import Effects, Recorder, change
+from flowd.engine.live import Live, Reply, revive
+from flowd.entropy import Entropy
+from flowd.errors import ServiceUnavailable
+from flowd.frames import ROOT
+from flowd.history import Event, HistoryEvent, News
+from flowd.store import executions, steps
+from flowd.store.database import Database
+
+log = logging.getLogger(__name__)
+TURN = 64  # steps per turn of the loop, so that polls and requests get theirs
+BATCH = 512  # executions per commit
+PARKED = 1000  # parked executions kept in memory, for those that come back soon
+STARTS = 10_000  # starts that may wait; more are refused
+
+
+class After(Protocol):
+    """What happens after a commit: dispatch, pollers, alarms and hooks stand behind it."""
+
+    def committed(self, effects: Effects) -> None: ...
+
+
+class Stepper:
+    """All running executions of this daemon."""
+
+    def __init__(
+        self,
+        db: Database,
+        recorder: Recorder,
+        clock: Clock,
+        definitions: Callable[[int], Awaitable[StateMachine]],
+        region: str,
+    ) -> None:
+        self._db = db
+        self._recorder = recorder
+        self._clock = clock
+        self._definitions = definitions
+        self._region = region
+        self.after: After | None = None
+        self._lives: OrderedDict[int, Live] = OrderedDict()
+        self._ready: deque[Live] = deque()
+        self._starts: deque[Live] = deque()
+        self._forming: list[Live] = []
+        self._effects = Effects()
+        self._in_flight = False
+        self._scheduled = False
+        self._absent: dict[int, list[tuple[Event, Reply | None]]] = {}
+        self._reader: asyncio.Task[None] | None = None
+
+    # -- what others call --------------------------------------------------------
+
+    def start(self, live: Live) -> Reply:
+        """Begin a new execution; the reply is True once it is on disk."""
+        reply: Reply = asyncio.get_running_loop().create_future()
+        if len(self._starts) >= STARTS:
+            reply.set_exception(ServiceUnavailable("too many starts are waiting; try again in a moment"))
+            return reply
+        live.inbox.append((Event(News.STARTED), reply))
+        self._starts.append(live)
+        self._kick()
+        return reply
+
+    def post(self, execution_id: int, event: Event) -> Reply:
+        """Bring news to an execution; the reply is True after the commit, False if the news was stale."""
+        reply: Reply = asyncio.get_running_loop().create_future()
+        self._deliver(execution_id, event, reply)
+        return reply
+
+    async def idle(self) -> None:
+        """Return when nothing is queued, forming or being written (tests wait for this instead of sleeping)."""
+        while self._ready or self._starts or self._forming or self._in_flight or self._absent or self._scheduled:
+            await asyncio.sleep(0)
+
+    async def alive(self, execution_id: int) -> Live | None:
+        """The execution, brought to life if need be."""
+        if execution_id not in self._lives:
+            await self._read({execution_id: []})
+        return self._lives.get(execution_id)
+
+    @property
+    def in_memory(self) -> int:
+        return len(self._lives)
+
+    # -- inboxes -----------------------------------------------------------------
+
+    def _deliver(self, execution_id: int, event: Event, reply: Reply | None) -> None:
+        live = self._lives.get(execution_id)
+        if live is None:
+            self._absent.setdefault(execution_id, []).append((event, reply))
+            if self._reader is None:
+                self._reader = asyncio.create_task(self._read_absent())
+            return
+        self._lives.move_to_end(execution_id)
+        live.inbox.append((event, reply))
+        self._queue(live)
+
+    def _queue(self, live: Live) -> None:
+        if not live.queued and not live.committing and live.inbox:
+            live.queued = True
+            self._ready.append(live)
+        self._kick()
+
+    async def _read_absent(self) -> None:
+        """Bring executions to life for which there is news, together."""
+        await asyncio.sleep(0)
+        while self._absent:
+            wanted, self._absent = self._absent, {}
+            try:
+                await self._read(wanted)
+            except Exception as error:
+                log.exception("executions %s could not be read", sorted(wanted)[:10])
+                for waiting in wanted.values():
+                    _settle([reply for _, reply in waiting if reply], error)
+        self._reader = None
+        self._shrink()
+
+    async def _read(self, wanted: dict[int, list[tuple[Event, Reply | None]]]) -> None:
+        loaded = await self._db.read(partial(executions.load, execution_ids=list(wanted)))
+        for execution_id, waiting in wanted.items():
+            found = loaded.get(execution_id)
+            if found is None:
+                _settle([reply for _, reply in waiting if reply], False)
+                continue
+            machine = await self._definitions(found.row.definition_id)
+            live = self._lives.setdefault(execution_id, revive(found, machine, self._region))
+            live.inbox.extend(waiting)
+            self._queue(live)
+
+    def _shrink(self) -> None:
+        """Let parked executions leave the memory, the longest untouched first."""
+        if len(self._lives) <= PARKED:
+            return
+        for execution_id in [i for i, live in self._lives.items() if live.parked][: len(self._lives) - PARKED]:
+            del self._lives[execution_id]
+
+    # -- turns -------------------------------------------------------------------
+
+    def _kick(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._scheduled = False
+        for _ in range(TURN):
+            if len(self._forming) >= BATCH:
+                break
+            if self._ready:
+                live = self._ready.popleft()
+                live.queued = False
+            elif self._starts:
+                live = self._starts.popleft()
+                self._lives[live.id] = live
+                self._recorder.begin(live, self._clock.now_ms(), self._effects)
+                self._join(live)
+            else:
+                break
+            self._advance(live)
+        if self._forming and not self._in_flight:
+            self._send()
+        if (self._ready or self._starts) and len(self._forming) < BATCH:
+            self._kick()
+
+    def _join(self, live: Live) -> None:
+        self._recorder.open(live)
+        self._forming.append(live)
+
+    def _advance(self, live: Live) -> None:
+        """Take all news of one execution."""
+        while live.inbox:
+            event, reply = live.inbox.popleft()
+            try:
+                accepted = self._step(live, event)
+            except Exception as error:
+                log.exception("execution %s: the step for %s failed", live.execution.arn, event.news)
+                self._fail(live, event, error)
+                accepted = True
+            if reply is not None:
+                if accepted:
+                    live.replies.append(reply)
+                elif not reply.done():
+                    reply.set_result(False)
+        if live.status != "RUNNING" and live.write is None:
+            self._lives.pop(live.id, None)
+
+    def _step(self, live: Live, event: Event) -> bool:
+        now_ms = self._clock.now_ms()
+        if (live.status == "RUNNING") == (event.news is News.REDRIVEN):
+            return False
+        if event.news is News.REDRIVEN:
+            self._join(live)
+            event = self._recorder.reopen(live, event, now_ms, self._effects)
+        step = interpreter.step(live.machine, live.execution, live.frames, event, now_ms, Entropy(os.urandom(16)))
+        if step is None:
+            return False
+        if live.write is None:
+            self._join(live)
+        if event.news in _BOOKKEEPING:
+            _BOOKKEEPING[event.news](self._recorder, live, event, now_ms, self._effects)
+        for internal in self._recorder.record(live, step, now_ms, self._effects):
+            self._step(live, internal)
+        return True
+
+    def _fail(self, live: Live, event: Event, error: Exception) -> None:
+        """A defect of ours: this execution fails alone, and says why."""
+        if live.write is None:
+            self._join(live)
+        cause = f"flowd could not take the step for {event.news.value}: {type(error).__name__}: {error}"
+        details = {"error": "States.Runtime", "cause": cause}
+        now_ms = self._clock.now_ms()
+        closing = HistoryEvent(live.execution.next_event, 0, now_ms, "ExecutionFailed", details, ROOT)
+        decision = CloseExecution(status="FAILED", error="States.Runtime", cause=cause)
+        self._recorder.record(live, interpreter.Step([closing], [decision], {}), now_ms, self._effects)
+
+    # -- commits -----------------------------------------------------------------
+
+    def _send(self) -> None:
+        batch, self._forming = self._forming, []
+        effects, self._effects = self._effects, Effects()
+        writes = []
+        for live in batch:
+            writes.append(self._recorder.seal(live, effects))
+            live.write = None
+            live.committing = True
+        self._in_flight = True
+        done = self._db.submit(partial(steps.apply, batch=writes))
+        done.add_done_callback(lambda future: self._done(batch, effects, future))
+
+    def _done(self, batch: list[Live], effects: Effects, future: asyncio.Future[dict[int, Exception]]) -> None:
+        self._in_flight = False
+        error = future.exception()
+        refused = {live.id: error for live in batch} if error is not None else future.result()
+        for live in batch:
+            live.committing = False
+            replies, live.replies = live.replies, []
+            if live.id in refused:
+                self._throw_out(live)
+                _settle(replies, refused[live.id])
+                continue
+            _settle(replies, True)
+            if live.status != "RUNNING":
+                self._retire(live)
+            else:
+                self._queue(live)
+        if self.after is not None:
+            self.after.committed(_only(effects, {live.id for live in batch} - refused.keys()) if refused else effects)
+        cursor = self._db.changes.next_cursor()
+        self._db.changes.append([change(cursor, facts) for facts in effects.changes])
+        self._shrink()
+        self._kick()
+
+    def _throw_out(self, live: Live) -> None:
+        """Its commit failed: what is in memory is not on disk. News that still waits is delivered again."""
+        self._lives.pop(live.id, None)
+        waiting, live.inbox = list(live.inbox), deque()
+        for event, reply in waiting:
+            self._deliver(live.id, event, reply)
+
+    def _retire(self, live: Live) -> None:
+        """Closed: late news is stale."""
+        self._lives.pop(live.id, None)
+        _settle([reply for _, reply in live.inbox if reply], False)
+        live.inbox.clear()
+
+
+def _settle(replies: list[Reply], outcome: bool | BaseException | None) -> None:
+    for reply in replies:
+        if reply.done():
+            continue
+        if isinstance(outcome, BaseException):
+            reply.set_exception(outcome)
+        else:
+            reply.set_result(bool(outcome))
+
+
+def _only(effects: Effects, committed: set[int]) -> Effects:
+    """The effects of the executions whose rows were written."""
+
+    def mine(key: str) -> bool:
+        return int(key.partition(":")[0]) in committed
+
+    return Effects(
+        begin=[task for task in effects.begin if mine(task.call.key)],
+        offer=[task for task in effects.offer if mine(task.call.key)],
+        cancel=[task for task in effects.cancel if mine(task.call.key)],
+        due=effects.due,
+        changes=effects.changes,
+        later=[item for item in effects.later if item[0] in committed],
+        closed=[i for i in effects.closed if i in committed],
+        hooks=effects.hooks,
+    )
+
+
+def _task_started(recorder: Recorder, live: Live, event: Event, now_ms: int, effects: Effects) -> None:
+    recorder.task_started(live, event, now_ms, effects)
+
+
+def _task_submitted(recorder: Recorder, live: Live, event: Event, now_ms: int, effects: Effects) -> None:
+    recorder.task_submitted(live, event, now_ms)
+    recorder.keep_output(live, event, now_ms)
+
+
+def _task_answered(recorder: Recorder, live: Live, event: Event, now_ms: int, effects: Effects) -> None:
+    recorder.keep_output(live, event, now_ms)
+
+
+def _timer_fired(recorder: Recorder, live: Live, event: Event, now_ms: int, effects: Effects) -> None:
+    recorder.timer_over(live, event)
+
+
+_BOOKKEEPING: dict[News, Callable[[Recorder, Live, Event, int, Effects], None]] = {
+    News.TASK_STARTED: _task_started,
+    News.TASK_SUBMITTED: _task_submitted,
+    News.TASK_SUCCEEDED: _task_answered,
+    News.TASK_FAILED: _task_answered,
+    News.TIMER_FIRED: _timer_fired,
+}

@@ -1,0 +1,145 @@
+"""Workers that wait for activity tasks: long polls cost a future each, and a task goes to the longest waiting one.
+
+Only a claim that is committed (ActivityStarted) hands a task out. A poller whose connection is gone gets none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from flowd.engine.live import OpenTask, Reply
+from flowd.errors import ActivityWorkerLimitExceeded
+from flowd.history import Event, News
+from flowd.payload import Payload
+from flowd.store import executions, schema
+from flowd.store.database import Database
+
+POLLERS = 1000  # per activity (quota of Step Functions)
+
+
+@dataclass(frozen=True)
+class PolledTask:
+    """What GetActivityTask answers."""
+
+    token: str
+    input: Payload
+
+
+@dataclass(eq=False)
+class _Poller:
+    worker: str | None
+    still_there: Callable[[], bool]
+    offered: asyncio.Future[OpenTask | None]
+    used: bool = False  # what was offered to it was claimed, or found to be over
+
+
+class Waiters:
+    """The pollers of every activity."""
+
+    def __init__(self, db: Database, post: Callable[[int, Event], Reply]) -> None:
+        self._db = db
+        self._post = post
+        self._waiting: defaultdict[str, deque[_Poller]] = defaultdict(deque)
+        self._claimed: set[str] = set()
+        self._stopping = False
+
+    def pollers(self, activity: str) -> int:
+        """How many workers wait for this activity now."""
+        return len(self._waiting[activity]) if activity in self._waiting else 0
+
+    def offer(self, task: OpenTask) -> None:
+        """A new task is on disk: give it to the longest waiting poller that is still there."""
+        waiting = self._waiting.get(task.activity or "")
+        while waiting:
+            poller = waiting.popleft()
+            if not poller.offered.done() and poller.still_there():
+                poller.offered.set_result(task)
+                return
+
+    def stop(self) -> None:
+        """Answer every poll with nothing, so that a drain is quick."""
+        self._stopping = True
+        for waiting in self._waiting.values():
+            for poller in waiting:
+                if not poller.offered.done():
+                    poller.offered.set_result(None)
+        self._waiting.clear()
+
+    async def poll(
+        self, activity: str, worker: str | None, still_there: Callable[[], bool], timeout_s: float
+    ) -> PolledTask | None:
+        """The next task of an activity, or None when `timeout_s` has passed."""
+        if self.pollers(activity) >= POLLERS:
+            raise ActivityWorkerLimitExceeded
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout_s
+        while not self._stopping and still_there():
+            poller = _Poller(worker, still_there, loop.create_future())
+            self._waiting[activity].append(poller)
+            try:
+                found = await self._claim_stored(activity, worker)
+                if found is None:
+                    found = await self._claim_offered(poller, end - loop.time())
+            finally:
+                self._leave(activity, poller)
+            if found is not None:
+                return found
+            if loop.time() >= end:
+                return None
+        return None
+
+    def _leave(self, activity: str, poller: _Poller) -> None:
+        """A poller that goes while a task is offered to it passes the task on."""
+        if poller in self._waiting.get(activity, ()):
+            self._waiting[activity].remove(poller)
+        if poller.offered.done() and not poller.offered.cancelled():
+            task = poller.offered.result()
+            if task is not None and not poller.used:
+                self.offer(task)
+        else:
+            poller.offered.cancel()
+        if not self._waiting.get(activity):
+            self._waiting.pop(activity, None)
+
+    async def _claim_offered(self, poller: _Poller, timeout_s: float) -> PolledTask | None:
+        try:
+            task = await asyncio.wait_for(asyncio.shield(poller.offered), max(timeout_s, 0))
+        except TimeoutError:
+            return None
+        if task is None or not poller.still_there():
+            return None
+        poller.used = True
+        if task.call.key in self._claimed:
+            return None
+        taken = await self._take(task.call.key, task.frame, task.attempt, poller.worker)
+        return PolledTask(task.call.token, task.call.parameters) if taken else None
+
+    async def _claim_stored(self, activity: str, worker: str | None) -> PolledTask | None:
+        after = 0
+        while True:
+            row = await self._db.read(partial(executions.waiting_activity_task, activity=activity, after=after))
+            if row is None:
+                return None
+            after = row.id or 0
+            key = f"{row.execution_id}:{row.frame}:{row.attempt}"
+            if key in self._claimed:
+                continue
+            if await self._take(key, row.frame, row.attempt, worker):
+                return PolledTask(row.token, await self._input(row))
+
+    async def _input(self, row: schema.Task) -> Payload:
+        texts = await self._db.read(partial(executions.payload_texts, ids=[row.parameters_id]))
+        return Payload(text=texts.get(row.parameters_id, "{}"))
+
+    async def _take(self, key: str, frame: str, attempt: int, worker: str | None) -> bool:
+        """Commit ActivityStarted; False if somebody else has the task or it is over."""
+        self._claimed.add(key)
+        try:
+            details = {"workerName": worker} if worker else {}
+            return await self._post(int(key.partition(":")[0]), Event(News.TASK_STARTED, frame, attempt, details))
+        finally:
+            self._claimed.discard(key)

@@ -1,0 +1,200 @@
+"""What the engine reads of executions: one whole execution to bring it to life, what is due, who holds a token.
+
+Reads for people (lists, counts, descriptions) are in `reads`. Nothing here writes, except what says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sqlmodel import Session, col, func, select, update
+
+from flowd.frames import Frame
+from flowd.payload import Payload
+from flowd.store import schema
+from flowd.store.codec import Decoder
+from flowd.store.database import raw
+
+
+@dataclass
+class Ids:
+    """The last ids in use; the one writer counts on from here in memory."""
+
+    execution: int
+    payload: int
+    task: int
+    chunk: int
+
+
+@dataclass
+class Loaded:
+    """One execution as it stands on disk."""
+
+    row: schema.Execution
+    input: Payload
+    frames: dict[str, Frame] = field(default_factory=dict)
+    tasks: dict[tuple[str, int], schema.Task] = field(default_factory=dict)
+    deadlines: set[tuple[str, int]] = field(default_factory=set)
+    texts: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Due:
+    """A deadline that has passed."""
+
+    execution_id: int
+    frame: str
+    attempt: int
+    purpose: str
+    due_ms: int
+
+
+def last_ids(session: Session) -> Ids:
+    """Read once at start. `sqlite_sequence` remembers ids of deleted rows too."""
+    sequence = dict(raw(session).execute("SELECT name, seq FROM sqlite_sequence").fetchall())
+    payload = session.exec(select(func.max(schema.PayloadRow.id))).one() or 0
+    last_output = session.exec(select(func.max(schema.Execution.output_id))).one() or 0
+    last_input = session.exec(select(func.max(schema.Execution.input_id))).one() or 0
+    return Ids(
+        sequence.get("execution", 0),
+        max(payload, last_output, last_input),
+        sequence.get("task", 0),
+        sequence.get("history_chunk", 0),
+    )
+
+
+def definition_text(session: Session, definition_id: int) -> str:
+    """The States Language text an execution is pinned to."""
+    row = session.get(schema.Definition, definition_id)
+    if row is None:
+        raise LookupError(f"definition {definition_id} is missing")
+    return row.text
+
+
+def payload_texts(session: Session, ids: Iterable[int]) -> dict[int, str]:
+    """Texts by payload row id."""
+    wanted = sorted(set(ids))
+    found: dict[int, str] = {}
+    for start in range(0, len(wanted), 500):
+        part = wanted[start : start + 500]
+        marks = ",".join("?" * len(part))
+        found.update(raw(session).execute(f"SELECT id, text FROM payload WHERE id IN ({marks})", part).fetchall())
+    return found
+
+
+def load(session: Session, execution_ids: Iterable[int]) -> dict[int, Loaded]:
+    """Bring executions to life: rows, frames with their payloads, open tasks and deadlines."""
+    return {loaded.row.id or 0: loaded for i in execution_ids if (loaded := _load(session, i)) is not None}
+
+
+def _load(session: Session, execution_id: int) -> Loaded | None:
+    row = session.get(schema.Execution, execution_id)
+    if row is None:
+        return None
+    decoder = Decoder(execution_id)
+    connection = raw(session)
+    frames = {
+        name: decoder.frame(body)
+        for name, body in connection.execute("SELECT frame, body FROM frame WHERE execution_id=?", (execution_id,))
+    }
+    tasks = session.exec(select(schema.Task).where(schema.Task.execution_id == execution_id)).all()
+    refs = {payload.ref for payload in decoder.missing} | {row.input_id}
+    refs.update(ref for task in tasks for ref in (task.parameters_id, task.submitted_id) if ref)
+    texts = payload_texts(session, refs)
+    decoder.fill(texts)
+    deadlines = connection.execute("SELECT frame, attempt FROM deadline WHERE execution_id=?", (execution_id,))
+    return Loaded(
+        row=row,
+        input=Payload(text=texts.get(row.input_id, "{}"), ref=row.input_id, owner=execution_id),
+        frames=frames,
+        tasks={(task.frame, task.attempt): task for task in tasks},
+        deadlines={(frame, attempt) for frame, attempt in deadlines},
+        texts=texts,
+    )
+
+
+def by_arn(session: Session, arn: str) -> schema.Execution | None:
+    """The execution of this ARN, whatever region and account the ARN carries: AWS's rule is ours for the rest of it."""
+    return session.exec(select(schema.Execution).where(schema.Execution.arn == arn)).first()
+
+
+def task_of(session: Session, token: str) -> schema.Task | None:
+    """The open task that a token names."""
+    return session.exec(select(schema.Task).where(schema.Task.token == token)).first()
+
+
+def waiting_activity_task(session: Session, activity: str, after: int = 0) -> schema.Task | None:
+    """The oldest task of an activity that no worker has taken and that is no prompt."""
+    return session.exec(
+        select(schema.Task)
+        .where(
+            schema.Task.activity == activity,
+            schema.Task.status == "SCHEDULED",
+            col(schema.Task.prompt).is_(None),
+            col(schema.Task.id) > after,
+        )
+        .order_by(col(schema.Task.id))
+        .limit(1)
+    ).first()
+
+
+def due(session: Session, now_ms: int, limit: int) -> list[Due]:
+    """Deadlines that have passed, oldest first, at most `limit`."""
+    rows = raw(session).execute(
+        "SELECT execution_id, frame, attempt, purpose, due_ms FROM deadline WHERE due_ms<=? ORDER BY due_ms LIMIT ?",
+        (now_ms, limit),
+    )
+    return [Due(*row) for row in rows]
+
+
+def earliest_deadline(session: Session) -> int | None:
+    """When flowd must act next for an execution; None if never."""
+    found = session.exec(select(func.min(schema.Deadline.due_ms))).one()
+    return int(found) if found is not None else None
+
+
+def forget_deadlines(session: Session, gone: list[Due]) -> None:
+    """Write: deadlines whose execution had moved on."""
+    raw(session).executemany(
+        "DELETE FROM deadline WHERE execution_id=? AND frame=? AND attempt=? AND purpose=?",
+        [(d.execution_id, d.frame, d.attempt, d.purpose) for d in gone],
+    )
+
+
+def move_heartbeat(session: Session, execution_id: int, frame: str, attempt: int, due_ms: int) -> None:
+    """Write: the worker is alive."""
+    session.exec(
+        update(schema.Deadline)
+        .where(
+            col(schema.Deadline.execution_id) == execution_id,
+            col(schema.Deadline.frame) == frame,
+            col(schema.Deadline.attempt) == attempt,
+            col(schema.Deadline.purpose) == "heartbeat",
+        )
+        .values(due_ms=due_ms)
+    )
+
+
+def renew_heartbeats(session: Session, now_ms: int) -> None:
+    """Write: after down-time nobody could have sent a heartbeat, so each one begins anew."""
+    raw(session).execute(
+        "UPDATE deadline SET due_ms = max(due_ms, ? + (SELECT heartbeat_ms FROM task WHERE"
+        " task.execution_id = deadline.execution_id AND task.frame = deadline.frame"
+        " AND task.attempt = deadline.attempt)) WHERE purpose = 'heartbeat'",
+        (now_ms,),
+    )
+
+
+def open_calls(session: Session) -> list[int]:
+    """Executions with tasks that an integration had in hand when the daemon ended."""
+    rows = raw(session).execute(
+        "SELECT DISTINCT execution_id FROM task WHERE family != 'activity'"
+        " AND NOT (status = 'SUBMITTED' AND pattern = 'waitForTaskToken')"
+    )
+    return [row[0] for row in rows]
+
+
+def unfinished_steps(session: Session) -> list[int]:
+    """Executions with a frame that a bounded step left ready."""
+    return [row[0] for row in raw(session).execute("SELECT DISTINCT execution_id FROM frame WHERE phase = 'ready'")]

@@ -1,0 +1,139 @@
+"""Histories on disk: chunks while an execution runs, one compressed blob once it is closed.
+
+A page is read from the archive first and then from the chunks, so a redriven execution (archived once, running again)
+reads as one history. Packing copies the chunks' bytes; it decodes nothing.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import zstandard
+from sqlmodel import Session
+
+from flowd.history import HistoryEvent
+from flowd.store import schema
+from flowd.store.codec import Decoder
+from flowd.store.database import raw
+from flowd.store.executions import payload_texts
+
+LEVEL = 3
+
+
+class Packed(msgspec.Struct, array_like=True):
+    """What an archive blob holds."""
+
+    chunks: list[tuple[int, int, bytes]]  # first id, last id, packed events
+    payloads: dict[int, str]
+
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(Packed).decode
+
+
+def page(
+    session: Session, execution_id: int, after: int = 0, limit: int = 1000, reverse: bool = False
+) -> list[HistoryEvent]:
+    """Up to `limit` events with id > `after`; reverse: with id < `after` from the newest down (0 = from the end)."""
+    chunks, texts = _chunks(session, execution_id, after, limit, reverse)
+    decoder = Decoder(execution_id)
+    events = [event for _, _, body in chunks for event in decoder.events(body)]
+    unread = {payload.ref for payload in decoder.missing} - texts.keys()
+    texts.update(payload_texts(session, unread))
+    decoder.fill(texts)
+    if reverse:
+        events = [event for event in reversed(events) if not after or event.id < after]
+    else:
+        events = [event for event in events if event.id > after]
+    return events[:limit]
+
+
+def _chunks(
+    session: Session, execution_id: int, after: int, limit: int, reverse: bool
+) -> tuple[list[tuple[int, int, bytes]], dict[int, str]]:
+    archived = session.get(schema.Archive, execution_id)
+    packed = unpack(archived.body) if archived else Packed([], {})
+    if reverse:
+        where, order = "first < ?", "DESC"
+        bound = after or 1 << 62
+    else:
+        where, order = "last > ?", "ASC"
+        bound = after
+    rows = raw(session).execute(
+        f"SELECT first, last, body FROM history_chunk WHERE execution_id=? AND {where} ORDER BY first {order} LIMIT ?",
+        (execution_id, bound, limit),
+    )
+    hot = list(rows)
+    if reverse:
+        hot.reverse()
+        cold = [chunk for chunk in packed.chunks if chunk[0] < bound]
+    else:
+        cold = [chunk for chunk in packed.chunks if chunk[1] > bound]
+    return [*cold, *hot], packed.payloads
+
+
+def unpack(body: bytes) -> Packed:
+    return _unpack(zstandard.ZstdDecompressor().decompress(body))
+
+
+def archive(session: Session, execution_ids: list[int]) -> None:
+    """Write: pack closed executions and clear the hot tables. A failed one keeps its frames, so that redrive works."""
+    compressor = zstandard.ZstdCompressor(LEVEL)
+    connection = raw(session)
+    for execution_id in execution_ids:
+        row = connection.execute(
+            "SELECT status, next_event, input_id, output_id FROM execution WHERE id=? AND status != 'RUNNING'",
+            (execution_id,),
+        ).fetchone()
+        if row is None:
+            continue
+        status, next_event, input_id, output_id = row
+        known = session.get(schema.Archive, execution_id)
+        packed = unpack(known.body) if known else Packed([], {})
+        packed.chunks += connection.execute(
+            "SELECT first, last, body FROM history_chunk WHERE execution_id=? ORDER BY first", (execution_id,)
+        ).fetchall()
+        packed.payloads.update(
+            connection.execute("SELECT id, text FROM payload WHERE execution_id=?", (execution_id,)).fetchall()
+        )
+        body = compressor.compress(_pack(packed))
+        connection.execute(
+            "INSERT OR REPLACE INTO archive (execution_id, events, body) VALUES (?,?,?)",
+            (execution_id, next_event - 1, body),
+        )
+        connection.execute("DELETE FROM history_chunk WHERE execution_id=?", (execution_id,))
+        if status == "SUCCEEDED":
+            connection.execute("DELETE FROM frame WHERE execution_id=?", (execution_id,))
+            connection.execute(
+                "DELETE FROM payload WHERE execution_id=? AND id NOT IN (?,?)", (execution_id, input_id, output_id)
+            )
+        connection.execute("UPDATE execution SET archived=1 WHERE id=?", (execution_id,))
+
+
+def closed_and_hot(session: Session, limit: int) -> list[int]:
+    """Closed executions that are still to be packed, oldest first."""
+    rows = raw(session).execute(
+        "SELECT id FROM execution WHERE status != 'RUNNING' AND archived = 0 ORDER BY id LIMIT ?", (limit,)
+    )
+    return [row[0] for row in rows]
+
+
+def expired(session: Session, closed_before_ms: int, limit: int) -> list[int]:
+    """Executions whose retention has ended."""
+    rows = raw(session).execute(
+        "SELECT id FROM execution WHERE status != 'RUNNING' AND stopped_ms < ? AND archived = 1 LIMIT ?",
+        (closed_before_ms, limit),
+    )
+    return [row[0] for row in rows]
+
+
+def delete(session: Session, execution_ids: list[int]) -> None:
+    """Write: nothing of these executions remains but the audit."""
+    connection = raw(session)
+    for execution_id in execution_ids:
+        row = connection.execute("SELECT machine_id, status FROM execution WHERE id=?", (execution_id,)).fetchone()
+        if row is None:
+            continue
+        connection.execute("UPDATE counter SET count = count - 1 WHERE machine_id=? AND status=?", row)
+        for table in ("archive", "history_chunk", "frame", "payload", "task_output", "prompt_answer", "client_token"):
+            connection.execute(f"DELETE FROM {table} WHERE execution_id=?", (execution_id,))
+        connection.execute("DELETE FROM execution WHERE id=?", (execution_id,))
