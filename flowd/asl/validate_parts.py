@@ -1,0 +1,271 @@
+"""The parts of states: Choice rules, Retry, Catch, and what a Map has beside its processor."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from flowd.asl import schema
+from flowd.asl.diagnostics import Report, at
+from flowd.asl.validate_data import (
+    check_enum,
+    check_fields,
+    check_jsonata,
+    check_number,
+    check_path,
+    check_result_path,
+    check_single_path,
+    check_timestamp,
+    expect,
+    expression,
+    is_type,
+    warn_if_path,
+)
+from flowd.asl.validate_fields import Here, check_language, check_outputs, check_twins, number, single_path, template
+
+_ALL_ERRORS = "States.ALL"
+
+
+def require(report: Report, value: dict[str, Any], names: tuple[str, ...], location: str) -> bool:
+    """Report the required fields that are missing, in one diagnostic as the service does."""
+    missing = [name for name in names if name not in value]
+    if missing:
+        report.error(f"These fields are required: [{', '.join(missing)}]", location)
+    return not missing
+
+
+def check_list(report: Report, value: Any, location: str) -> list[tuple[dict[str, Any], str]]:
+    """The objects of a list that must not be empty, each with its location; what is no object is reported."""
+    if not expect(report, value, "Array", location):
+        return []
+    if not value:
+        report.error("Value cannot be empty", location)
+    places = [(member, at(location, index)) for index, member in enumerate(value)]
+    return [(member, place) for member, place in places if expect(report, member, "Object", place)]
+
+
+# --- Choice ----------------------------------------------------------------------------------------------------------
+
+
+def check_choices(here: Here, value: Any, location: str) -> None:
+    """The rules of a Choice state."""
+    for rule, place in check_list(here.report, value, location):
+        if here.is_jsonata:
+            _check_jsonata_rule(here, rule, place)
+        else:
+            _check_test(here, rule, place, top=True)
+        if require(here.report, rule, ("Next",), place):
+            expect(here.report, rule["Next"], "String", at(place, "Next"))
+        check_outputs(here, rule, place, result=False)
+
+
+def _check_jsonata_rule(here: Here, rule: dict[str, Any], location: str) -> None:
+    check_fields(here.report, rule, frozenset({"Condition", "Next", "Assign", "Output", "Comment"}), location)
+    if not require(here.report, rule, ("Condition",), location):
+        return
+    condition = rule["Condition"]
+    if expression(condition) is not None:
+        check_jsonata(here.report, condition, at(location, "Condition"))
+    elif not is_type(condition, "Boolean"):
+        here.report.error("Expected value of type Boolean or a JSONata expression", at(location, "Condition"))
+
+
+def _check_test(here: Here, rule: dict[str, Any], location: str, *, top: bool) -> None:
+    """One data test or And/Or/Not; Next, Assign and Output belong to the rule at the top."""
+    report = here.report
+    check_language(here, rule, location)
+    operators = [name for name in rule if name in schema.OPERATORS or name in schema.BOOLEAN_OPERATORS]
+    allowed = {"Comment", "Variable", "Condition", "Output", *operators} | ({"Next", "Assign"} if top else set())
+    check_fields(report, rule, frozenset(allowed), location)
+    if len(operators) != 1:
+        found = f", not of: [{', '.join(operators)}]" if operators else ""
+        report.error(f"A choice rule needs exactly one comparison operator or one of And, Or, Not{found}", location)
+        return
+    operator = operators[0]
+    if operator in schema.BOOLEAN_OPERATORS:
+        _check_combination(here, operator, rule, location)
+    elif require(report, rule, ("Variable",), location):
+        check_path(report, "Variable", rule["Variable"], at(location, "Variable"))
+        _check_operand(here, operator, rule[operator], at(location, operator))
+
+
+def _check_combination(here: Here, operator: str, rule: dict[str, Any], location: str) -> None:
+    place = at(location, operator)
+    if "Variable" in rule:
+        here.report.error("Field 'Variable' is not supported", location)
+    if operator != "Not":
+        for inner, inner_place in check_list(here.report, rule[operator], place):
+            _check_test(here, inner, inner_place, top=False)
+    elif expect(here.report, rule["Not"], "Object", place):
+        _check_test(here, rule["Not"], place, top=False)
+
+
+def _check_operand(here: Here, operator: str, value: Any, location: str) -> None:
+    kind = schema.OPERATORS[operator]
+    if kind == "path":
+        check_single_path(here.report, operator, value, location, context=True)
+    elif kind == "Timestamp":
+        check_timestamp(here.report, value, location)
+    elif expect(here.report, value, {"Numeric": "Number"}.get(kind, kind), location) and kind == "String":
+        if operator != "StringMatches":
+            warn_if_path(here.report, operator, value, location)
+
+
+# --- Retry and Catch -------------------------------------------------------------------------------------------------
+
+
+def check_retry(here: Here, value: Any, location: str) -> None:
+    """The retriers of a state; an empty list is legal and means none."""
+    report = here.report
+    if value == []:
+        return
+    for retrier, place in check_list(report, value, location):
+        check_fields(report, retrier, schema.RETRIER, place)
+        _check_error_equals(report, retrier, place)
+        for name in ("IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds"):
+            if name in retrier:
+                check_number(report, name, retrier[name], at(place, name))
+        if "JitterStrategy" in retrier:
+            check_enum(report, "JitterStrategy", retrier["JitterStrategy"], at(place, "JitterStrategy"))
+        _check_delays(report, retrier, place)
+    _check_wildcards(report, value, location)
+
+
+def _check_delays(report: Report, retrier: dict[str, Any], location: str) -> None:
+    longest, first = retrier.get("MaxDelaySeconds"), retrier.get("IntervalSeconds", 1)
+    if is_type(longest, "Integer") and is_type(first, "Integer") and longest <= first and longest > 0:
+        report.error("MaxDelaySeconds must be greater than IntervalSeconds", at(location, "MaxDelaySeconds"))
+
+
+def check_catch(here: Here, value: Any, location: str) -> None:
+    """The catchers of a state; an empty list is legal and means none."""
+    report = here.report
+    if value == []:
+        return
+    for catcher, place in check_list(report, value, location):
+        check_fields(report, catcher, schema.CATCHER, place)
+        check_language(here, catcher, place)
+        _check_error_equals(report, catcher, place)
+        if require(report, catcher, ("Next",), place):
+            expect(report, catcher["Next"], "String", at(place, "Next"))
+        if not here.is_jsonata and catcher.get("ResultPath") is not None:
+            check_result_path(report, "ResultPath", catcher["ResultPath"], at(place, "ResultPath"))
+        check_outputs(here, catcher, place, result=False, error=True)
+    _check_wildcards(report, value, location)
+
+
+def _check_error_equals(report: Report, handler: dict[str, Any], location: str) -> None:
+    if not require(report, handler, ("ErrorEquals",), location):
+        return
+    names, place = handler["ErrorEquals"], at(location, "ErrorEquals")
+    if not expect(report, names, "Array", place):
+        return
+    if not names:
+        report.error("Value cannot be empty", place)
+    for index, name in enumerate(names):
+        expect(report, name, "String", at(place, index))
+    if _ALL_ERRORS in names and len(names) > 1:
+        report.error("States.ALL must stand alone in ErrorEquals", place)
+
+
+def _check_wildcards(report: Report, handlers: list[Any], location: str) -> None:
+    for index, handler in enumerate(handlers[:-1]):
+        names = handler.get("ErrorEquals") if isinstance(handler, dict) else None
+        if isinstance(names, list) and _ALL_ERRORS in names:
+            report.error("States.ALL must stand in the last entry", at(location, index, "ErrorEquals"))
+
+
+# --- Map -------------------------------------------------------------------------------------------------------------
+
+DISTRIBUTED_ONLY: Final = ("ItemReader", "ItemBatcher", "Label")
+
+
+def is_distributed(processor: Any) -> bool:
+    """True if an ItemProcessor asks for child executions."""
+    config = processor.get("ProcessorConfig") if isinstance(processor, dict) else None
+    return isinstance(config, dict) and config.get("Mode") == "DISTRIBUTED"
+
+
+def check_processor_config(here: Here, config: Any, location: str) -> None:
+    """Mode and ExecutionType. A Distributed Map is refused: it is not built."""
+    report = here.report
+    if not expect(report, config, "Object", location):
+        return
+    check_fields(report, config, frozenset({"Mode", "ExecutionType"}), location)
+    for name in ("Mode", "ExecutionType"):
+        if name in config:
+            check_enum(report, name, config[name], at(location, name))
+    if config.get("Mode") == "DISTRIBUTED":
+        if here.run.express:
+            report.error("Express state machine does not support Distributed Map", at(location, "Mode"))
+        require(report, config, ("ExecutionType",), location)
+        report.error(
+            "Distributed Map is not built in flowd yet: use Mode INLINE, which runs the same states in this execution",
+            at(location, "Mode"),
+        )
+    elif "ExecutionType" in config:
+        report.error("Field 'ExecutionType' is only supported with Mode DISTRIBUTED", location)
+
+
+def check_map_parts(here: Here, distributed: bool) -> None:
+    """ItemReader, ItemBatcher and ResultWriter."""
+    state, report = here.state, here.report
+    for name in DISTRIBUTED_ONLY:
+        if name in state and not distributed:
+            report.error(f"Field '{name}' is only supported with ProcessorConfig Mode DISTRIBUTED", here.location)
+    for name, check in (("ItemReader", _reader), ("ItemBatcher", _batcher), ("ResultWriter", _writer)):
+        if name in state and expect(report, state[name], "Object", at(here.location, name)):
+            check(here, state[name], at(here.location, name))
+
+
+def _reader(here: Here, reader: dict[str, Any], location: str) -> None:
+    report = here.report
+    check_fields(report, reader, schema.ITEM_READER, location)
+    check_language(here, reader, location)
+    require(report, reader, ("Resource",), location)
+    _arguments(here, reader, location)
+    place = at(location, "ReaderConfig")
+    config = reader.get("ReaderConfig", {})
+    if not expect(report, config, "Object", place):
+        return
+    check_fields(report, config, schema.READER_CONFIG, place)
+    check_language(here, config, place)
+    check_twins(here, config, place)
+    for name in config:
+        if name in schema.ENUMS:
+            if not (here.is_jsonata and expression(config[name]) is not None):
+                check_enum(report, name, config[name], at(place, name))
+        elif name == "MaxItems":
+            number(here, name, config[name], at(place, name))
+        elif name == "MaxItemsPath" and not here.is_jsonata:
+            single_path(here, name, config[name], at(place, name))
+
+
+def _batcher(here: Here, batcher: dict[str, Any], location: str) -> None:
+    report = here.report
+    check_fields(report, batcher, schema.ITEM_BATCHER, location)
+    check_language(here, batcher, location)
+    check_twins(here, batcher, location)
+    if not any(name.startswith("Max") for name in batcher):
+        report.error("ItemBatcher needs MaxItemsPerBatch or MaxInputBytesPerBatch", location)
+    for name, value in batcher.items():
+        if name in schema.NUMBERS:
+            number(here, name, value, at(location, name))
+        elif name.endswith("Path") and not here.is_jsonata:
+            single_path(here, name, value, at(location, name))
+        elif name == "BatchInput":
+            template(here, name, value, at(location, name))
+
+
+def _writer(here: Here, writer: dict[str, Any], location: str) -> None:
+    report = here.report
+    check_fields(report, writer, schema.RESULT_WRITER, location)
+    check_language(here, writer, location)
+    _arguments(here, writer, location)
+    if not ("Resource" in writer or "WriterConfig" in writer):
+        require(report, writer, ("Resource",), location)
+
+
+def _arguments(here: Here, part: dict[str, Any], location: str) -> None:
+    name = "Arguments" if here.is_jsonata else "Parameters"
+    if name in part:
+        template(here, name, part[name], at(location, name))
