@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from json import JSONDecodeError, JSONDecoder
-from json.decoder import scanstring
+from json.decoder import scanstring  # type: ignore[attr-defined]  # there since Python 2, missing from the stubs
 from typing import Any, Final
 
 from flowd.asl.diagnostics import DUPLICATE_STATE, INVALID_JSON, TOO_DEEP, Diagnostic

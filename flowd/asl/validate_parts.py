@@ -167,8 +167,8 @@ def _check_error_equals(report: Report, handler: dict[str, Any], location: str) 
         report.error("States.ALL must stand alone in ErrorEquals", place)
 
 
-def _check_wildcards(report: Report, handlers: list[Any], location: str) -> None:
-    for index, handler in enumerate(handlers[:-1]):
+def _check_wildcards(report: Report, handlers: Any, location: str) -> None:
+    for index, handler in enumerate(handlers[:-1] if isinstance(handlers, list) else ()):
         names = handler.get("ErrorEquals") if isinstance(handler, dict) else None
         if isinstance(names, list) and _ALL_ERRORS in names:
             report.error("States.ALL must stand in the last entry", at(location, index, "ErrorEquals"))
