@@ -7,6 +7,7 @@ writer. Nothing here acts: effects are values until the stepper knows that the c
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -56,6 +57,7 @@ class Recorder:
     """Turns steps into rows. One instance per daemon; `hooks` are the kinds of notices that are wanted."""
 
     ids: Ids
+    number: Callable[[], int]  # the next commit number, which is also a chunk's id
     hooks: frozenset[str] = frozenset()
 
     def open(self, live: Live) -> ExecutionWrite:
@@ -269,9 +271,8 @@ class Recorder:
         encode = encoder(lambda payload: self._payload(write, payload)).encode
         write.bodies = [(live.id, frame.id, frame.phase.value, encode(frame)) for frame in write.frames.values()]
         if write.events:
-            self.ids.chunk += 1
             first, last = write.events[0].id, write.events[-1].id
-            write.chunks.append((self.ids.chunk, live.id, first, last, encode(write.events)))
+            write.chunks.append((self.number(), live.id, first, last, encode(write.events)))
         facts = live.execution
         common = (live.output_id, live.error, live.cause, live.state, live.waiting)
         if live.new:

@@ -33,13 +33,21 @@ _NEWS: dict[str, tuple[News, dict[str, bool]]] = {
 
 
 class Deadlines:
-    """Hands over what is due. `also` are other duties with times of their own (schedules): they run at each alarm."""
+    """Hands over what is due. `also` is called at each alarm: schedules have times of their own."""
 
-    def __init__(self, db: Database, clock: Clock, alarms: Alarms, post: Callable[[int, Event], Reply]) -> None:
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        alarms: Alarms,
+        post: Callable[[int, Event], Reply],
+        also: Callable[[], None],
+    ) -> None:
         self._db = db
         self._clock = clock
         self._alarms = alarms
         self._post = post
+        self._also = also
         self._rung = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
         self.busy = False
@@ -65,6 +73,7 @@ class Deadlines:
             await self._rung.wait()
             self._rung.clear()
             self.busy = True
+            self._also()
             try:
                 await self._hand_over()
             except ServiceUnavailable as error:

@@ -34,6 +34,10 @@ class ChangeLog:
         self._log: deque[Change] = deque()
         self._news = asyncio.Event()
 
+    def begin(self, cursor: int) -> None:
+        """Count on from what is on disk."""
+        self.cursor = self._oldest = cursor
+
     def next_cursor(self) -> int:
         """A new commit number; the caller appends its changes with it."""
         self.cursor += 1

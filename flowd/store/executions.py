@@ -21,10 +21,10 @@ from flowd.store.database import raw
 class Ids:
     """The last ids in use; the one writer counts on from here in memory."""
 
-    execution: int
-    payload: int
-    task: int
-    chunk: int
+    execution: int = 0
+    payload: int = 0
+    task: int = 0
+    chunk: int = 0
 
 
 @dataclass

@@ -1,0 +1,111 @@
+"""The engine, put together: one database, one stepper and the services around it, with their order of start and stop.
+
+`daemon` adds what reaches outside (listeners, drop folder, runner). Tests build a Core with a clock and an alarm of
+their own. Nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+from flowd import names
+from flowd.clock import Clock, SystemClock
+from flowd.engine.aftermath import Aftermath
+from flowd.engine.alarms import Alarms, ApschedulerAlarms
+from flowd.engine.archivist import Archivist
+from flowd.engine.commit import Recorder
+from flowd.engine.deadlines import Deadlines
+from flowd.engine.definitions import Definitions
+from flowd.engine.dispatch import Dispatch, Registry
+from flowd.engine.executions import Executions, Limits
+from flowd.engine.hooks import Hooks
+from flowd.engine.recovery import recover
+from flowd.engine.schedules import Schedules
+from flowd.engine.stepper import Stepper
+from flowd.engine.tasks import Tasks
+from flowd.engine.waiters import Waiters
+from flowd.store import executions
+from flowd.store.database import Database
+
+log = logging.getLogger(__name__)
+#: A daemon begins to count far beyond what is on disk, so that a console's cursor from an earlier life is never taken
+#: for one of this life: commit numbers that no history chunk carries are not on disk.
+CURSOR_GAP = 1_000_000
+
+
+class Core:
+    """Everything between the API and the disk."""
+
+    def __init__(
+        self,
+        path: Path,
+        registry: Registry,
+        *,
+        clock: Clock | None = None,
+        alarms: Alarms | None = None,
+        region: str = names.REGION,
+        limits: Limits | None = None,
+        retention_days: int = 90,
+        hooks: Sequence[str] = (),
+        hook_command: Sequence[str] = (),
+        hook_webhook: str | None = None,
+    ) -> None:
+        self.clock = clock or SystemClock()
+        self.alarms = alarms or ApschedulerAlarms(self.clock)
+        self.registry = registry
+        self.db = Database(path, str(uuid.uuid4()))
+        self.ids = executions.Ids()
+        self.definitions = Definitions(self.db)
+        recorder = Recorder(self.ids, self.db.changes.next_cursor, frozenset(hooks))
+        self.stepper = Stepper(self.db, recorder, self.clock, self.definitions.get, region)
+        self.dispatch = Dispatch(registry, self.stepper.post)
+        self.waiters = Waiters(self.db, self.stepper.post)
+        self.deadlines = Deadlines(self.db, self.clock, self.alarms, self.stepper.post, self._rang)
+        self.executions = Executions(self.db, self.stepper, self.ids, self.clock, self.definitions.get, limits)
+        self.tasks = Tasks(self.db, self.stepper, self.waiters, self.clock)
+        self.archivist = Archivist(self.db, self.clock, retention_days)
+        self.hooks = Hooks(self.db, self.clock, hook_command, hook_webhook)
+        self.schedules = Schedules(self.db, self.clock, self.alarms, self.executions)
+        self.stepper.after = Aftermath(
+            self.dispatch,
+            self.waiters,
+            self.alarms,
+            self.archivist,
+            self.hooks,
+            self.schedules,
+            self.stepper.post,
+        )
+
+    def _rang(self) -> None:
+        self.schedules.look()
+
+    async def open(self) -> None:
+        """Open the database and count on from what it holds; nothing runs yet."""
+        await self.db.start()
+        last = await self.db.read(executions.last_ids)
+        self.ids.execution, self.ids.payload = last.execution, last.payload
+        self.ids.task = last.task
+        self.db.changes.begin(last.chunk + CURSOR_GAP)
+
+    async def start(self) -> None:
+        """Take up what was open, then let time pass: recovery, deadlines, schedules, archive, hooks."""
+        calls = await recover(self.db, self.clock, self.stepper.alive, self.dispatch, self.registry, self.stepper.post)
+        log.info("recovered: %d open calls", calls)
+        await self.deadlines.start()
+        await self.schedules.start()
+        await self.archivist.start()
+        await self.hooks.start()
+
+    async def stop(self) -> None:
+        """The reverse order. Open calls are let go, their outcomes wait for the next start."""
+        self.waiters.stop()
+        await self.hooks.stop()
+        await self.archivist.stop()
+        await self.schedules.stop()
+        await self.deadlines.stop()
+        await self.dispatch.stop()
+        await self.stepper.idle()
+        await self.db.stop()
