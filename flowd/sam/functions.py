@@ -1,0 +1,139 @@
+"""AWS::Serverless::Function -> FunctionSpec. It reads no files; whether code is there is asked through a port."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable
+from typing import Any
+
+from flowd.functions import FunctionSpec, Kind
+from flowd.sam.intrinsics import Unresolvable
+from flowd.sam.project import UNSUPPORTED
+from flowd.sam.resources import Template
+
+#: (path relative to the template, kind, handler) -> (absolute path, None) or ("", why it cannot be used)
+FindCode = Callable[[str, Kind, str], tuple[str, str | None]]
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # API reference, CreateFunction
+_RUNTIMES: tuple[tuple[str, Kind], ...] = (("python", "python"), ("nodejs", "node"), ("provided", "bootstrap"))
+_MOST_SECONDS = 900  # API reference, CreateFunction: Timeout; 3 is its default, 128 that of MemorySize
+_DEFAULT_SECONDS, _DEFAULT_MB, _LEAST_MB, _MOST_MB = 3, 128, 128, 10_240
+
+_READ = {"CodeUri", "Environment", "FunctionName", "Handler", "MemorySize", "Runtime", "Timeout"}
+#: Properties without meaning on one box.
+_IGNORED = {
+    *("Architectures", "AssumeRolePolicyDocument", "AutoPublishAlias", "AutoPublishAliasAllProperties"),
+    *("AutoPublishCodeSha256", "CodeSigningConfigArn", "DeploymentPreference", "Description", "EphemeralStorage"),
+    *("KmsKeyArn", "LoggingConfig", "PackageType", "PermissionsBoundary", "Policies", "PropagateTags"),
+    *("ProvisionedConcurrencyConfig", "RecursiveLoop", "ReservedConcurrentExecutions", "Role", "RolePath"),
+    *("RuntimeManagementConfig", "SnapStart", "Tags", "Tracing", "VersionDescription", "VpcConfig"),
+}
+
+
+def read_function(template: Template, logical_id: str, find_code: FindCode, source: str) -> FunctionSpec | None:
+    """The function, or None when it cannot be run; the reason is in the template's problems."""
+    path = ("Resources", logical_id, "Properties")
+    properties = _with_globals(template, logical_id)
+    for name in properties:
+        if name not in _READ | _IGNORED | {"Events", "ImageUri", "InlineCode"}:
+            template.unsupported(logical_id, f"the property {name} of a function is not supported", *path, name)
+    events = properties.get("Events")
+    for event in events if isinstance(events, dict) else ():
+        message = f"the event {event} of a function is not supported: only machines and programs call it here"
+        template.unsupported(logical_id, message, *path, "Events", event)
+    try:
+        return _read(template, logical_id, properties, find_code, source)
+    except _Refused as refused:
+        template.refuse(logical_id, str(refused), *path, refused.property, code=refused.code)
+    except Unresolvable as problem:
+        template.refuse(logical_id, problem.message, *path, code=UNSUPPORTED)
+    return None
+
+
+class _Refused(Exception):
+    """The function cannot be run because of one of its properties."""
+
+    def __init__(self, property_name: str, message: str, code: str = UNSUPPORTED) -> None:
+        super().__init__(message)
+        self.property = property_name
+        self.code = code
+
+
+def _read(
+    template: Template, logical_id: str, properties: dict[str, Any], find_code: FindCode, source: str
+) -> FunctionSpec:
+    resolver = template.resolver
+    if properties.get("PackageType") == "Image" or "ImageUri" in properties:
+        raise _Refused("ImageUri", "container images are not run as functions here; use a zip function with CodeUri")
+    if "InlineCode" in properties:
+        raise _Refused("InlineCode", "InlineCode is not supported; put the code into a file and say CodeUri")
+    name = template.name_of(logical_id)
+    if _NAME.fullmatch(name) is None:
+        raise _Refused("FunctionName", f"{name!r} is no name of a function: 1 to 64 of A-Z a-z 0-9 - _")
+    runtime = resolver.text(properties.get("Runtime", ""))
+    kind = next((kind for prefix, kind in _RUNTIMES if runtime.startswith(prefix)), None)
+    if kind is None:
+        raise _Refused("Runtime", f"the runtime {runtime or '(none)'} is not run here; python, nodejs and provided are")
+    handler = resolver.text(properties.get("Handler", "bootstrap" if kind == "bootstrap" else ""))
+    if kind != "bootstrap" and "." not in handler:
+        raise _Refused("Handler", f"the handler {handler!r} must be module.function")
+    code, reason = find_code(_code_uri(template, properties), kind, handler)
+    if reason is not None:
+        raise _Refused("CodeUri", reason)
+    return FunctionSpec(
+        name=name,
+        kind=kind,
+        path=code,
+        handler=handler,
+        timeout_s=_whole(template, properties, "Timeout", _DEFAULT_SECONDS, 1, _MOST_SECONDS),
+        memory_mb=_whole(template, properties, "MemorySize", _DEFAULT_MB, _LEAST_MB, _MOST_MB),
+        environment=_environment(template, properties),
+        source=source,
+    )
+
+
+def _code_uri(template: Template, properties: dict[str, Any]) -> str:
+    value = template.resolver.value(properties.get("CodeUri", "."))
+    if not isinstance(value, str) or value.startswith("s3://"):
+        raise _Refused("CodeUri", "code in S3 is not supported; CodeUri must be a folder beside the template")
+    return posixpath.normpath(value)
+
+
+def _whole(template: Template, properties: dict[str, Any], name: str, default: int, least: int, most: int) -> int:
+    text = template.resolver.text(properties.get(name, default))
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise _Refused(name, f"{name} is {text}; it must be a whole number from {least} to {most}")
+    return int(text)
+
+
+def _environment(template: Template, properties: dict[str, Any]) -> dict[str, str]:
+    environment = properties.get("Environment") or {}
+    variables = environment.get("Variables") if isinstance(environment, dict) else None
+    variables = template.resolver.value(variables or {})
+    if not isinstance(variables, dict):
+        raise _Refused("Environment", "Environment must be a mapping with Variables")
+    return {str(key): template.resolver.text(value) for key, value in variables.items()}
+
+
+def _with_globals(template: Template, logical_id: str) -> dict[str, Any]:
+    shared = template.section("Globals").get("Function")
+    merged = _merged(shared if isinstance(shared, dict) else {}, template.properties(logical_id))
+    return dict(merged)
+
+
+def _merged(shared: Any, own: Any) -> Any:
+    """SAM's rule: mappings merge, lists are joined with the shared part first, anything else is overridden.
+
+    An intrinsic function counts as a single value (SAM specification, "Globals section").
+    """
+    if isinstance(shared, dict) and isinstance(own, dict) and not _is_intrinsic(shared) and not _is_intrinsic(own):
+        keys = [*shared, *(key for key in own if key not in shared)]
+        return {key: _merged(shared.get(key), own[key]) if key in own else shared[key] for key in keys}
+    if isinstance(shared, list) and isinstance(own, list):
+        return [*shared, *own]
+    return own
+
+
+def _is_intrinsic(value: dict[str, Any]) -> bool:
+    return len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref"))

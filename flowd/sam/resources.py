@@ -1,0 +1,214 @@
+"""The resources of a template by their logical ids: what `Ref` and `Fn::GetAtt` of each give, and which cannot be had.
+
+A resource that is not supported is no error by itself. It refuses whatever needs it: the machine whose substitutions or
+definition refer to it, directly or through a function that does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from flowd import names
+from flowd.sam.document import Document
+from flowd.sam.intrinsics import Resolver, Unresolvable
+from flowd.sam.project import INVALID, UNSUPPORTED, Problem, Severity
+
+
+class Place(NamedTuple):
+    """Where the box pretends to be."""
+
+    region: str = names.REGION
+    account: str = names.ACCOUNT
+    stack: str = "flowd"
+
+
+HERE = Place()
+
+
+class Kind(NamedTuple):
+    """How resources of one type are named and referred to."""
+
+    name_property: str
+    ref: Callable[[str, Place], str]
+    attributes: dict[str, Callable[[str, Place], str]]
+
+
+def _name(name: str, place: Place) -> str:
+    return name
+
+
+def _function(name: str, place: Place) -> str:
+    return names.function_arn(name, place.region, place.account)
+
+
+def _machine(name: str, place: Place) -> str:
+    return names.machine_arn(name, place.region, place.account)
+
+
+def _activity(name: str, place: Place) -> str:
+    return names.activity_arn(name, place.region, place.account)
+
+
+def _role(name: str, place: Place) -> str:
+    return f"arn:aws:iam::{place.account}:role/{name}"
+
+
+def _log_group(name: str, place: Place) -> str:
+    return f"arn:aws:logs:{place.region}:{place.account}:log-group:{name}:*"
+
+
+SERVERLESS_MACHINE = "AWS::Serverless::StateMachine"
+PLAIN_MACHINE = "AWS::StepFunctions::StateMachine"
+FUNCTION = "AWS::Serverless::Function"
+ACTIVITY = "AWS::StepFunctions::Activity"
+
+_KINDS: dict[str, Kind] = {
+    SERVERLESS_MACHINE: Kind("Name", _machine, {"Arn": _machine, "Name": _name}),
+    PLAIN_MACHINE: Kind("StateMachineName", _machine, {"Arn": _machine, "Name": _name}),
+    FUNCTION: Kind("FunctionName", _name, {"Arn": _function}),
+    ACTIVITY: Kind("Name", _activity, {"Arn": _activity, "Name": _name}),
+    # Permissions and logs have no meaning on one box; what refers to them still gets a proper ARN.
+    "AWS::IAM::Role": Kind("RoleName", _name, {"Arn": _role}),
+    "AWS::Logs::LogGroup": Kind("LogGroupName", _name, {"Arn": _log_group}),
+}
+
+#: Types that are passed over without a word: they only say who may do what, or where logs go.
+IGNORED = frozenset(
+    {
+        "AWS::IAM::ManagedPolicy",
+        "AWS::IAM::Policy",
+        "AWS::IAM::Role",
+        "AWS::IAM::RolePolicy",
+        "AWS::Lambda::Permission",
+        "AWS::Logs::LogGroup",
+        "AWS::Logs::ResourcePolicy",
+        "AWS::Serverless::Connector",
+    }
+)
+
+
+class Template:
+    """One template being read: its resources, parameters and conditions, and the problems found so far."""
+
+    def __init__(self, document: Document, parameters: Mapping[str, str], place: Place) -> None:
+        self.document = document
+        self.place = place
+        self.problems: list[Problem] = []
+        self.refused: dict[str, str] = {}  # logical id -> why nothing can refer to it
+        self.absent: set[str] = set()  # resources whose Condition is false
+        self._overrides = parameters
+        self._declared = self.section("Parameters")
+        self._naming: list[str] = []
+        self.resources = self.section("Resources")
+        self.resolver = Resolver(self._ref, self._attribute, self.section("Mappings"), self.section("Conditions"))
+
+    def section(self, name: str) -> dict[str, Any]:
+        """A top-level section, or an empty one."""
+        found = self.document.value.get(name)
+        if found is None:
+            return {}
+        if not isinstance(found, dict):
+            self.problem("ERROR", "", f"{name} must be a mapping", name)
+            return {}
+        return found
+
+    def type_of(self, logical_id: str) -> str:
+        return str(self.resources[logical_id].get("Type", ""))
+
+    def properties(self, logical_id: str) -> dict[str, Any]:
+        found = self.resources[logical_id].get("Properties")
+        return found if isinstance(found, dict) else {}
+
+    def problem(self, severity: Severity, resource: str, message: str, *path: str | int, code: str = INVALID) -> None:
+        mark = self.document.where(*path)
+        self.problems.append(Problem(severity, resource, message, mark.line, mark.column, code))
+
+    def unsupported(self, resource: str, message: str, *path: str | int) -> None:
+        """List something that flowd leaves out."""
+        self.problem("WARNING", resource, message, *path, code=UNSUPPORTED)
+
+    def refuse(self, logical_id: str, message: str, *path: str | int, code: str = INVALID) -> None:
+        """A resource cannot be had, so nothing that needs it can either."""
+        self.refused[logical_id] = message
+        self.problem("ERROR", logical_id, message, *path, code=code)
+
+    def name_of(self, logical_id: str) -> str:
+        """The physical name: what the template says, or the logical id. Raises Unresolvable."""
+        kind = _KINDS.get(self.type_of(logical_id))
+        given = None if kind is None else self.properties(logical_id).get(kind.name_property)
+        if given is None:
+            return logical_id
+        if logical_id in self._naming:
+            raise Unresolvable(f"the name of {logical_id} refers to itself")
+        self._naming.append(logical_id)
+        try:
+            return self.resolver.text(given)
+        finally:
+            self._naming.pop()
+
+    # ---- what Ref and GetAtt find ----------------------------------------------------------------------------------
+
+    def _ref(self, name: str) -> Any:
+        if name.startswith("AWS::"):
+            return self._pseudo(name)
+        if name in self._declared:
+            return self._parameter(name)
+        kind = self._kind(name)
+        return name if kind is None else kind.ref(self.name_of(name), self.place)
+
+    def _attribute(self, logical_id: str, attribute: str) -> str:
+        kind = self._kind(logical_id)
+        if kind is None:
+            return _role(logical_id, self.place)
+        if attribute not in kind.attributes:
+            offered = ", ".join(sorted(kind.attributes)) or "none"
+            raise Unresolvable(f"{logical_id}.{attribute} is not supported (attributes of its type here: {offered})")
+        return kind.attributes[attribute](self.name_of(logical_id), self.place)
+
+    def _kind(self, logical_id: str) -> Kind | None:
+        """The kind of a resource; None for the role that SAM itself makes for a function or machine."""
+        if logical_id not in self.resources:
+            if logical_id.endswith("Role") and logical_id.removesuffix("Role") in self.resources:
+                return None
+            raise Unresolvable(f"{logical_id} is neither a resource nor a parameter of this template")
+        line = self.document.where("Resources", logical_id).line
+        type_name = self.type_of(logical_id)
+        # A machine that is refused now may have a good version from before, so that its ARN is still worth having.
+        if logical_id in self.absent or (logical_id in self.refused and type_name != SERVERLESS_MACHINE):
+            reason = self.refused[logical_id]
+            raise Unresolvable(f"it needs {logical_id} (line {line}), which cannot be had: {reason}")
+        if type_name not in _KINDS:
+            raise Unresolvable(f"it needs {logical_id} ({type_name}, line {line}), which is not supported")
+        return _KINDS[type_name]
+
+    def _pseudo(self, name: str) -> Any:
+        place = self.place
+        values: dict[str, Any] = {
+            "AWS::AccountId": place.account,
+            "AWS::NotificationARNs": [],
+            "AWS::Partition": "aws",
+            "AWS::Region": place.region,
+            "AWS::StackId": f"arn:aws:cloudformation:{place.region}:{place.account}:stack/{place.stack}/flowd",
+            "AWS::StackName": place.stack,
+            "AWS::URLSuffix": "amazonaws.com",
+        }
+        if name not in values:
+            raise Unresolvable(f"there is no pseudo parameter {name}")
+        return values[name]
+
+    def _parameter(self, name: str) -> Any:
+        declared = self._declared[name] if isinstance(self._declared[name], dict) else {}
+        type_name = str(declared.get("Type", "String"))
+        value = self._overrides.get(name, declared.get("Default"))
+        if value is None:
+            raise Unresolvable(f"the parameter {name} has no Default, and no value is configured for it")
+        if type_name.startswith("AWS::SSM::") and name not in self._overrides:
+            raise Unresolvable(f"the parameter {name} is read from Systems Manager, which is not supported")
+        allowed = declared.get("AllowedValues")
+        text = self.resolver.text(value)
+        if isinstance(allowed, list) and text not in [self.resolver.text(item) for item in allowed]:
+            raise Unresolvable(f"the parameter {name} is {text!r}, which is not one of its AllowedValues")
+        if type_name == "CommaDelimitedList" or type_name.startswith("List<"):
+            return [item.strip() for item in text.split(",")]
+        return text

@@ -1,0 +1,161 @@
+"""AWS SAM templates: text in, Project out. Pure but for one port that finds code; it never reads a file by itself.
+
+Machines, functions, activities and the machines' schedules are taken; policies, outputs and metadata are passed over;
+everything else is listed as not supported, and refuses only what needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flowd.functions import Kind
+from flowd.sam.document import TemplateError, read_document
+from flowd.sam.events import read_schedules
+from flowd.sam.functions import FindCode, read_function
+from flowd.sam.intrinsics import Unresolvable
+from flowd.sam.machines import read_machine
+from flowd.sam.project import INVALID, Problem, Project, SamMachine
+from flowd.sam.resources import (
+    ACTIVITY,
+    FUNCTION,
+    HERE,
+    IGNORED,
+    PLAIN_MACHINE,
+    SERVERLESS_MACHINE,
+    Place,
+    Template,
+)
+
+__all__ = ["Place", "Project", "read_template"]
+
+_SECTIONS = {
+    *("AWSTemplateFormatVersion", "Conditions", "Description", "Globals", "Mappings", "Metadata", "Outputs"),
+    *("Parameters", "Resources", "Transform"),
+}
+_TRANSFORM = "AWS::Serverless-2016-10-31"
+_MACHINES = (SERVERLESS_MACHINE, PLAIN_MACHINE)
+
+
+def _trust(path: str, kind: Kind, handler: str) -> tuple[str, str | None]:
+    return path, None
+
+
+def read_template(
+    text: str,
+    *,
+    source: str,
+    place: Place = HERE,
+    parameters: Mapping[str, str] | None = None,
+    find_code: FindCode = _trust,
+) -> Project:
+    """What the template in `text` means. Never raises for what a template can contain: see `Project.problems`.
+
+    `source` names the template in functions and schedules; `parameters` override the Defaults.
+    """
+    try:
+        document = read_document(text)
+    except TemplateError as problem:
+        return _unreadable(problem.message, problem.mark.line, problem.mark.column)
+    if not isinstance(document.value, dict) or not isinstance(document.value.get("Resources"), dict):
+        return _unreadable("a template is a mapping with Resources", 1, 1)
+    template = Template(document, parameters or {}, place)
+    _check_sections(template)
+    _drop_absent(template)
+    return _project(template, find_code, source)
+
+
+def _unreadable(message: str, line: int, column: int) -> Project:
+    return Project(problems=(Problem("ERROR", "", message, line, column, INVALID),), readable=False)
+
+
+def _check_sections(template: Template) -> None:
+    for name in template.document.value:
+        if name not in _SECTIONS:
+            template.unsupported("", f"the section {name} is not supported", name)
+    transforms = template.document.value.get("Transform")
+    listed = transforms if isinstance(transforms, list) else [transforms]
+    for transform in listed:
+        if transform not in (None, _TRANSFORM):
+            template.unsupported("", f"the transform {transform} is not supported", "Transform")
+    serverless = any(str(_type(resource)).startswith("AWS::Serverless::") for resource in template.resources.values())
+    if serverless and _TRANSFORM not in listed:
+        template.problem("WARNING", "", f"Transform: {_TRANSFORM} is missing; AWS would refuse the template")
+
+
+def _drop_absent(template: Template) -> None:
+    """Resources that are no mappings, or whose Condition is false, are not there for anybody."""
+    for logical_id, resource in list(template.resources.items()):
+        if not isinstance(resource, dict) or not isinstance(resource.get("Type"), str):
+            template.refuse(logical_id, "a resource is a mapping with a Type", "Resources", logical_id)
+            template.resources[logical_id] = {"Type": ""}
+            continue
+        condition = resource.get("Condition")
+        if condition is None:
+            continue
+        try:
+            if not template.resolver.condition(str(condition)):
+                template.absent.add(logical_id)
+                template.refused[logical_id] = f"its condition {condition} is false"
+        except Unresolvable as problem:
+            template.refuse(logical_id, problem.message, "Resources", logical_id, "Condition")
+
+
+def _project(template: Template, find_code: FindCode, source: str) -> Project:
+    """Functions first: a machine is refused for a function that cannot be had."""
+    by_type: dict[str, list[str]] = {}
+    for logical_id in template.resources:
+        if logical_id not in template.absent:
+            by_type.setdefault(template.type_of(logical_id), []).append(logical_id)
+    malformed = by_type.pop("", [])
+    functions = [read_function(template, each, find_code, source) for each in _open(template, by_type, FUNCTION)]
+    activities = [_name(template, each) for each in _open(template, by_type, ACTIVITY)]
+    machine_ids = [each for name in _MACHINES for each in by_type.pop(name, [])]
+    _list_unsupported(template, by_type)
+    read = [read_machine(template, each) for each in machine_ids if each not in template.refused]
+    machines = _without_doubles(template, [machine for machine in read if machine is not None])
+    refused = {_name(template, each) for each in machine_ids} - {each.name for each in machines}
+    # Also for a machine that is refused: its last good version goes on, and so does its schedule.
+    schedules = [
+        schedule for each in machine_ids for schedule in read_schedules(template, each, _name(template, each), source)
+    ]
+    return Project(
+        machines=tuple(machines),
+        refused=tuple(sorted({*refused, *malformed})),
+        functions=tuple(function for function in functions if function is not None),
+        schedules=tuple(schedules),
+        activities=tuple(activities),
+        problems=tuple(template.problems),
+    )
+
+
+def _open(template: Template, by_type: dict[str, list[str]], type_name: str) -> list[str]:
+    return [each for each in by_type.pop(type_name, []) if each not in template.refused]
+
+
+def _list_unsupported(template: Template, by_type: dict[str, list[str]]) -> None:
+    for type_name, logical_ids in by_type.items():
+        if type_name not in IGNORED:
+            for each in logical_ids:
+                template.unsupported(each, f"{type_name} is not supported", "Resources", each, "Type")
+
+
+def _without_doubles(template: Template, machines: list[SamMachine]) -> list[SamMachine]:
+    first: dict[str, SamMachine] = {}
+    for machine in machines:
+        if machine.name in first:
+            message = f"the name {machine.name} is taken by {first[machine.name].resource}"
+            template.refuse(machine.resource, message, "Resources", machine.resource)
+        else:
+            first[machine.name] = machine
+    return list(first.values())
+
+
+def _name(template: Template, logical_id: str) -> str:
+    try:
+        return template.name_of(logical_id)
+    except Unresolvable:
+        return logical_id
+
+
+def _type(resource: object) -> object:
+    return resource.get("Type") if isinstance(resource, dict) else None
