@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from sqlmodel import Session, select
+
+from flowd.errors import ServiceUnavailable
+from flowd.store import schema
+from flowd.store.database import Database, raw
+from flowd.store.migrations import DatabaseTooNew
+
+
+@pytest.fixture
+async def db(tmp_path: Path) -> AsyncIterator[Database]:
+    database = Database(tmp_path / "flowd.db", "first")
+    await database.start()
+    yield database
+    await database.stop()
+
+
+def put(key: str, value: str = "x") -> Callable[[Session], str]:
+    def write(session: Session) -> str:
+        session.add(schema.Meta(key=key, value=value))
+        session.flush()
+        return value
+
+    return write
+
+
+def keys(session: Session) -> set[str]:
+    return set(session.exec(select(schema.Meta.key)).all())
+
+
+async def test_what_was_written_is_read_by_the_next_read(db: Database) -> None:
+    assert await db.write(put("a", "value")) == "value"
+    assert "a" in await db.read(keys)
+
+
+async def test_writes_that_come_together_share_a_commit(db: Database) -> None:
+    batches: list[int] = []
+    db.on_batch = lambda: batches.append(1)
+    await asyncio.gather(*(db.write(put(f"k{i}")) for i in range(200)))
+    assert len(await db.read(keys)) >= 200
+    assert len(batches) < 50
+
+
+async def test_a_write_that_raises_is_rolled_back_alone(db: Database) -> None:
+    def bad(session: Session) -> None:
+        session.add(schema.Meta(key="bad", value="x"))
+        session.flush()
+        raise ValueError("no")
+
+    good, failed, also_good = await asyncio.gather(
+        db.write(put("one")),
+        db.write(bad),
+        db.write(put("two")),
+        return_exceptions=True,
+    )
+    assert (good, also_good) == ("x", "x")
+    assert isinstance(failed, ValueError)
+    found = await db.read(keys)
+    assert {"one", "two"} <= found and "bad" not in found
+
+
+async def test_a_full_disk_refuses_everything_and_heals_by_itself(db: Database) -> None:
+    def limit(session: Session) -> None:
+        pages = raw(session).execute("PRAGMA page_count").fetchone()[0]
+        raw(session).execute(f"PRAGMA max_page_count={pages}")
+
+    def unlimit(session: Session) -> None:
+        raw(session).execute("PRAGMA max_page_count=100000")
+
+    await db.write(limit)
+    with pytest.raises(ServiceUnavailable, match="nothing was accepted"):
+        await db.write(put("big", "x" * 200_000))
+    assert not db.writable
+    await db.write(unlimit)
+    await db.write(put("big", "x" * 200_000))
+    assert db.writable and "big" in await db.read(keys)
+
+
+async def test_a_reader_cannot_write(db: Database) -> None:
+    with pytest.raises(Exception, match="readonly"):
+        await db.read(put("sneaky"))
+
+
+async def test_the_database_keeps_its_id(tmp_path: Path) -> None:
+    for offered in ("first", "second"):
+        database = Database(tmp_path / "f.db", offered)
+        await database.start()
+        assert database.database_id == "first"
+        await database.stop()
+
+
+async def test_a_database_of_a_later_release_is_refused(tmp_path: Path) -> None:
+    database = Database(tmp_path / "f.db")
+    await database.start()
+
+    def later(session: Session) -> None:
+        raw(session).execute("UPDATE meta SET value='99' WHERE key='schema'")
+
+    await database.write(later)
+    await database.stop()
+    with pytest.raises(DatabaseTooNew):
+        await Database(tmp_path / "f.db").start()
+
+
+async def test_after_stop_a_write_is_refused_and_not_lost_in_silence(tmp_path: Path) -> None:
+    database = Database(tmp_path / "f.db")
+    await database.start()
+    await database.stop()
+    with pytest.raises(ServiceUnavailable):
+        await database.write(put("late"))
+    await database.stop()
