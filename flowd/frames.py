@@ -43,7 +43,8 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     entered_ms: int = 0
     retries: tuple[int, ...] = ()  # uses of each retrier in this visit
     retry_count: int = 0  # $$.State.RetryCount
-    waiting_for: str = ""  # "task" | "timer" | "retry" | "" : tells what a WAITING frame accepts
+    waiting_for: str = ""  # "task" | "timer" | "retry" | "joined" | "failed" | "" : what a WAITING frame accepts
+    stage: str = ""  # of the task in flight: "scheduled" (activity not taken), "submitting" (.sync, callback), "running"
     token: str = ""  # of the task in flight
     result: Payload | None = None  # something the state computed before it began to wait (its effective input)
     total: int = 0  # branches or items of this attempt
@@ -94,6 +95,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     redrive_count: int = 0
     redriven_ms: int = 0
     next_event: int = 1  # id of the next history event
+    missing_activities: tuple[str, ...] = ()  # activity ARNs of the definition that have been deleted
 
 
 def lineage(frame_id: str) -> list[str]:

@@ -1,0 +1,220 @@
+"""An in-memory host of one execution: what an engine does around `step`, without a store, a socket or a thread.
+
+For `flowd run`, TestState and tests. Time is whatever the caller says, tasks are answered by the caller. Nothing here
+survives the process, and nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+import msgspec
+
+from flowd.asl.interpreter import Step, step
+from flowd.asl.model import StateMachine
+from flowd.decisions import (
+    CancelTask,
+    CloseExecution,
+    ContinueLater,
+    Decision,
+    DropBranches,
+    GatherBranches,
+    ScheduleTask,
+    StartTimer,
+)
+from flowd.entropy import Entropy
+from flowd.frames import ROOT, Execution, Frame, Phase
+from flowd.history import Event, HistoryEvent, News, details_member
+from flowd.payload import Payload
+
+TaskKey = tuple[str, int]  # frame, attempt
+AlarmKey = tuple[str, int, str]  # frame, attempt, purpose
+Observer = Callable[[Event, Step], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something that is to happen to a frame at `due_ms`."""
+
+    due_ms: int
+    event: Event
+
+
+@dataclass(slots=True)
+class Host:
+    """One execution. `tasks` are those scheduled and not answered, `closed` how it ended."""
+
+    machine: StateMachine
+    execution: Execution
+    seed: bytes = b"flowd"
+    history: list[HistoryEvent] = field(default_factory=list)
+    frames: dict[str, Frame] = field(default_factory=dict)
+    tasks: dict[TaskKey, ScheduleTask] = field(default_factory=dict)
+    alarms: dict[AlarmKey, Alarm] = field(default_factory=dict)
+    closed: CloseExecution | None = None
+    observe: Observer | None = None
+    steps: int = 0
+    _later: deque[Event] = field(default_factory=deque)
+
+    def start(self, now_ms: int) -> None:
+        """Begin the execution and walk until everything waits."""
+        if self.machine.timeout_seconds:
+            due_ms = now_ms + self.machine.timeout_seconds * 1000
+            self.alarms[ROOT, -1, "execution"] = Alarm(due_ms, Event(News.TIMED_OUT))
+        self.deliver(Event(News.STARTED), now_ms)
+
+    def deliver(self, event: Event, now_ms: int) -> bool:
+        """Bring news to the execution; False if it is stale."""
+        if self.closed is not None and event.news is not News.REDRIVEN:
+            return False
+        accepted = self._step(event, now_ms)
+        while self._later and self.closed is None:
+            self._step(self._later.popleft(), now_ms)
+        return accepted
+
+    def redrive(self, now_ms: int) -> bool:
+        """Go on with a failed, stopped or timed-out execution; False if it is not one."""
+        if self.closed is None or self.closed.status == "SUCCEEDED":
+            return False
+        self.closed = None
+        execution = self.execution
+        self.execution = msgspec.structs.replace(
+            execution, redrive_count=execution.redrive_count + 1, redriven_ms=now_ms
+        )
+        frames = [frame for frame in self.frames.values() if frame.phase is not Phase.DONE]
+        return self.deliver(Event(News.REDRIVEN, details={"frames": frames}), now_ms)
+
+    def next_alarm(self) -> AlarmKey | None:
+        """What is due first; ties in the order of frames."""
+        return min(self.alarms, key=lambda key: (self.alarms[key].due_ms, key), default=None)
+
+    def ring(self, now_ms: int) -> int:
+        """Deliver all that is due; how many."""
+        rung = 0
+        while (key := self.next_alarm()) is not None and self.alarms[key].due_ms <= now_ms:
+            self.deliver(self.alarms.pop(key).event, now_ms)
+            rung += 1
+        return rung
+
+    # -- steps and decisions ----------------------------------------------------
+
+    def _step(self, event: Event, now_ms: int) -> bool:
+        entropy = Entropy(hashlib.sha256(self.seed + self.steps.to_bytes(8, "big")).digest())
+        made = step(self.machine, self.execution, self.frames, event, now_ms, entropy)
+        self.steps += 1
+        if made is None:
+            return False
+        if self.observe is not None:
+            self.observe(event, made)
+        self.frames.update(made.frames)
+        self.history.extend(made.events)
+        if made.events:
+            self.execution = msgspec.structs.replace(self.execution, next_event=made.events[-1].id + 1)
+        if event.news is News.TASK_STARTED:
+            self._arm_task(self.tasks[event.frame, event.attempt], now_ms)
+        for internal in [news for decision in made.decisions for news in self._decide(decision, now_ms)]:
+            self._step(internal, now_ms)
+        return True
+
+    def _decide(self, decision: Decision, now_ms: int) -> list[Event]:
+        """Carry a decision out; returns what must be stepped at once."""
+        match decision:
+            case ScheduleTask(frame=frame, attempt=attempt, family=family):
+                self.tasks[frame, attempt] = decision
+                if family != "activity":
+                    self._arm_task(decision, now_ms)
+            case StartTimer(frame=frame, attempt=attempt, due_ms=due_ms):
+                self.alarms[frame, attempt, "timer"] = Alarm(due_ms, Event(News.TIMER_FIRED, frame, attempt))
+            case CancelTask(frame=frame, attempt=attempt):
+                self.tasks.pop((frame, attempt), None)
+                for purpose in ("timeout", "heartbeat"):
+                    self.alarms.pop((frame, attempt, purpose), None)
+            case GatherBranches():
+                return [self._gathered(decision)]
+            case DropBranches(prefix=prefix, keep_frames=keep_frames):
+                self._drop(prefix, keep_frames)
+            case ContinueLater(frame=frame, attempt=attempt):
+                self._later.append(Event(News.CONTINUED, frame, attempt))
+            case CloseExecution():
+                self.closed = decision
+                self.tasks.clear()
+                self.alarms.clear()
+                self._later.clear()
+            case _:
+                assert_never(decision)
+        return []
+
+    def heartbeat(self, key: TaskKey, now_ms: int) -> None:
+        """The task is alive: its heartbeat is counted anew."""
+        task = self.tasks[key]
+        if task.heartbeat_ms:
+            self._arm(task, "heartbeat", now_ms + task.heartbeat_ms)
+
+    def _arm_task(self, task: ScheduleTask, now_ms: int) -> None:
+        for purpose, span_ms in (("timeout", task.timeout_ms), ("heartbeat", task.heartbeat_ms)):
+            if span_ms:
+                self._arm(task, purpose, now_ms + span_ms)
+
+    def _arm(self, task: ScheduleTask, purpose: str, due_ms: int) -> None:
+        details = {"heartbeat": purpose == "heartbeat"}
+        event = Event(News.TASK_TIMED_OUT, task.frame, task.attempt, details)
+        self.alarms[task.frame, task.attempt, purpose] = Alarm(due_ms, event)
+
+    def _gathered(self, decision: GatherBranches) -> Event:
+        prefix = f"{decision.frame}/{decision.attempt}."
+        if decision.why == "failed":
+            going = (Phase.READY, Phase.WAITING, Phase.JOINING)
+            still_open = [frame for frame in self._below(prefix) if frame.phase in going]
+            return Event(News.BRANCHES_FAILED, decision.frame, decision.attempt, {"open": still_open})
+        outputs: list[Any] = []
+        while (child := self.frames.get(f"{prefix}{len(outputs)}")) is not None:
+            outputs.append(child.output)
+        return Event(News.BRANCHES_JOINED, decision.frame, decision.attempt, {"outputs": outputs})
+
+    def _below(self, prefix: str) -> Iterator[Frame]:
+        """The frames below a `Frame.branches` prefix, each before those below it, branches in order."""
+        index = 0
+        while (child := self.frames.get(f"{prefix}{index}")) is not None:
+            yield child
+            yield from self._below(child.branches)
+            index += 1
+
+    def _drop(self, prefix: str, keep_frames: bool) -> None:
+        names = {frame.id for frame in self._below(prefix)}
+        self.tasks = {key: task for key, task in self.tasks.items() if key[0] not in names}
+        self.alarms = {key: alarm for key, alarm in self.alarms.items() if key[0] not in names}
+        if not keep_frames:
+            for name in names:
+                del self.frames[name]
+
+
+def new_execution(text: str, now_ms: int, **facts: Any) -> Execution:
+    """An execution for a host: names that need no daemon, and the input's JSON text. Raises InvalidJson."""
+    known: dict[str, Any] = {
+        "arn": "arn:aws:states:us-east-1:000000000000:execution:machine:run",
+        "name": "run",
+        "machine_arn": "arn:aws:states:us-east-1:000000000000:stateMachine:machine",
+        "machine_name": "machine",
+        "role_arn": "arn:aws:iam::000000000000:role/flowd",
+    }
+    return Execution(input=Payload.parse(text), started_ms=now_ms, **{**known, **facts})
+
+
+def wire(event: HistoryEvent) -> dict[str, Any]:
+    """The event as GetExecutionHistory shows it; JSON texts are str, the timestamp is epoch seconds."""
+    shown: dict[str, Any] = {
+        "timestamp": event.at_ms / 1000,
+        "type": event.type,
+        "id": event.id,
+        "previousEventId": event.previous,
+    }
+    member = details_member(event.type)
+    if member:
+        shown[member] = {
+            name: value.text if isinstance(value, Payload) else value for name, value in event.details.items()
+        }
+    return shown

@@ -1,0 +1,298 @@
+"""A definition's text, made into a `StateMachine`: compiled once, run many times.
+
+The definition counts as checked: `validate` finds what is wrong and says it in AWS's words. What cannot be compiled all
+the same, or is not built yet, raises DefinitionError with its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from flowd.asl import choice
+from flowd.asl.intrinsics import IntrinsicSyntaxError
+from flowd.asl.model import (
+    Catcher,
+    Choice,
+    DefinitionError,
+    Fail,
+    Flow,
+    Map,
+    Parallel,
+    Pass,
+    Placement,
+    Quantity,
+    Retrier,
+    Rule,
+    Scope,
+    ScopePath,
+    State,
+    StateMachine,
+    Succeed,
+    Task,
+    Wait,
+)
+from flowd.asl.paths import PathSyntaxError, compile_reference
+from flowd.asl.resources import split_resource
+from flowd.asl.templates import JSONATA, JSONPATH, Fixed, Language, Template, compile_template, dynamic, selector
+from flowd.payload import InvalidJson, Payload, loads
+
+Json = Mapping[str, Any]
+
+
+def parse(definition_text: str) -> StateMachine:
+    """The machine that a definition (JSON text) describes. Raises DefinitionError."""
+    try:
+        definition = loads(definition_text)
+    except InvalidJson as error:
+        raise DefinitionError(f"The definition is not JSON: {error}") from None
+    if not isinstance(definition, dict):
+        raise DefinitionError("The definition must be a JSON object")
+    language: Language = definition.get("QueryLanguage", JSONPATH)
+    parser = _Parser(language)
+    root = parser.scope(definition, (), "")
+    timeout = definition.get("TimeoutSeconds", 0)
+    return StateMachine(root=root, language=language, timeout_seconds=timeout, scopes=parser.scopes)
+
+
+class _Parser:
+    """Collects the scopes of one machine, inner ones included."""
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+        self.scopes: dict[ScopePath, Scope] = {}
+
+    def scope(self, source: Json, path: ScopePath, location: str) -> Scope:
+        """`path` is where the scope stands in the definition, `location` the same for people."""
+        try:
+            start_at, sources = source["StartAt"], source["States"]
+            states = {
+                name: self.state(name, state, (*path, "States", name), f"{location}/States/{name}")
+                for name, state in sources.items()
+            }
+        except (KeyError, AttributeError) as error:
+            raise DefinitionError(f"These fields are required: [{error}]", location or "/") from None
+        if start_at not in states:
+            raise DefinitionError(f"Missing 'Next' target: {start_at}", f"{location}/StartAt")
+        made = Scope(path=path, start_at=start_at, states=states)
+        self.scopes[path] = made
+        return made
+
+    def state(self, name: str, source: Json, path: ScopePath, location: str) -> State:
+        make = _STATES.get(source.get("Type", ""))
+        if make is None:
+            raise DefinitionError(f"{source.get('Type')!r} is not a type of state", f"{location}/Type")
+        language: Language = source.get("QueryLanguage", self.language)
+        common = {
+            "name": name,
+            "type": source["Type"],
+            "language": language,
+            "flow": _flow(source, language, location),
+            "next": source.get("Next"),
+        }
+        try:
+            return make(self, source, common, path, location)
+        except DefinitionError as error:
+            if error.location:
+                raise
+            raise DefinitionError(error.reason, location) from None
+        except (PathSyntaxError, IntrinsicSyntaxError) as error:
+            raise DefinitionError(str(error), location) from None
+        except KeyError as error:
+            raise DefinitionError(f"These fields are required: [{error}]", location) from None
+
+
+# -- data flow ----------------------------------------------------------------
+
+
+def _flow(source: Json, language: Language, location: str) -> Flow:
+    try:
+        if language == JSONATA:
+            return Flow(
+                arguments=_template(source, "Arguments", JSONATA),
+                output=_template(source, "Output", JSONATA),
+                assign=_template(source, "Assign", JSONATA),
+            )
+        parameters = None if source["Type"] == "Map" else _template(source, "Parameters", JSONPATH)
+        return Flow(
+            input_path=_pick(source, "InputPath"),
+            parameters=parameters,
+            result_selector=_template(source, "ResultSelector", JSONPATH),
+            result_path=_placement(source),
+            output_path=_pick(source, "OutputPath"),
+            assign=_template(source, "Assign", JSONPATH),
+        )
+    except (PathSyntaxError, IntrinsicSyntaxError) as error:
+        raise DefinitionError(str(error), location) from None
+
+
+def _template(source: Json, field: str, language: Language) -> Template | None:
+    return compile_template(source[field], language, field) if field in source else None
+
+
+def _pick(source: Json, field: str) -> Template | None:
+    """InputPath, OutputPath: None for the default `$`; null is an empty object."""
+    text = source.get(field, "$")
+    if text is None:
+        return Fixed(Payload.of({}))
+    return None if text == "$" else selector(text)
+
+
+def _placement(source: Json) -> Placement | None:
+    text = source.get("ResultPath", "$")
+    if text is None:
+        return Placement()
+    return None if text == "$" else Placement(path=compile_reference(text))
+
+
+def _quantity(source: Json, field: str, language: Language) -> Quantity | None:
+    """`field`, or its twin `fieldPath`."""
+    if field in source:
+        return Quantity(field, compile_template(source[field], language, field))
+    twin = f"{field}Path"
+    return Quantity(twin, selector(source[twin])) if twin in source else None
+
+
+# -- Retry and Catch ----------------------------------------------------------
+
+
+def _retriers(source: Json) -> tuple[Retrier, ...]:
+    return tuple(
+        Retrier(
+            error_equals=tuple(entry["ErrorEquals"]),
+            interval_s=entry.get("IntervalSeconds", 1),
+            max_attempts=entry.get("MaxAttempts", 3),
+            backoff_rate=float(entry.get("BackoffRate", 2.0)),
+            max_delay_s=entry.get("MaxDelaySeconds"),
+            full_jitter=entry.get("JitterStrategy") == "FULL",
+        )
+        for entry in source.get("Retry", ())
+    )
+
+
+def _catchers(source: Json, language: Language) -> tuple[Catcher, ...]:
+    return tuple(
+        Catcher(
+            error_equals=tuple(entry["ErrorEquals"]),
+            next=entry["Next"],
+            result_path=_placement(entry),
+            output=_template(entry, "Output", JSONATA) if language == JSONATA else None,
+            assign=_template(entry, "Assign", language),
+        )
+        for entry in source.get("Catch", ())
+    )
+
+
+def _working(source: Json, common: dict[str, Any]) -> dict[str, Any]:
+    catchers = _catchers(source, common["language"])
+    return {**common, "retriers": _retriers(source), "catchers": catchers}
+
+
+# -- states -------------------------------------------------------------------
+
+
+def _task(parser: _Parser, source: Json, common: dict[str, Any], path: ScopePath, location: str) -> State:
+    language = common["language"]
+    resource = split_resource(source["Resource"])
+    if resource is None:
+        raise DefinitionError(f"The resource provided {source['Resource']} is not recognized", f"{location}/Resource")
+    return Task(
+        **_working(source, common),
+        resource=resource,
+        timeout=_quantity(source, "TimeoutSeconds", language),
+        heartbeat=_quantity(source, "HeartbeatSeconds", language),
+        role=_template(source, "Credentials", language),
+    )
+
+
+def _pass(parser: _Parser, source: Json, common: dict[str, Any], path: ScopePath, location: str) -> State:
+    return Pass(**common, result=Payload.of(source["Result"]) if "Result" in source else None)
+
+
+def _wait(parser: _Parser, source: Json, common: dict[str, Any], path: ScopePath, location: str) -> State:
+    for field, kind in (("Seconds", "seconds"), ("Timestamp", "timestamp")):
+        if field in source:
+            return Wait(**common, **{kind: compile_template(source[field], common["language"], field)})
+        if f"{field}Path" in source:
+            at = selector(source[f"{field}Path"])
+            return Wait(**common, **{kind: at}, path=at)
+    raise DefinitionError("A Wait needs Seconds, Timestamp, SecondsPath or TimestampPath")
+
+
+def _choice(parser: _Parser, source: Json, common: dict[str, Any], path: ScopePath, location: str) -> State:
+    language = common["language"]
+    rules = []
+    for index, entry in enumerate(source["Choices"]):
+        try:
+            test = choice.compile_condition(entry["Condition"]) if language == JSONATA else choice.compile_test(entry)
+        except DefinitionError as error:
+            raise DefinitionError(error.reason, f"{location}/Choices[{index}]") from None
+        output = _template(entry, "Output", JSONATA) if language == JSONATA else None
+        rules.append(Rule(test=test, next=entry["Next"], assign=_template(entry, "Assign", language), output=output))
+    return Choice(**{**common, "next": source.get("Default")}, rules=tuple(rules))
+
+
+def _succeed(parser: _Parser, source: Json, common: dict[str, Any], path: ScopePath, location: str) -> State:
+    return Succeed(**common)
+
+
+def _fail(parser: _Parser, source: Json, common: dict[str, Any], path: ScopePath, location: str) -> State:
+    found: dict[str, Template | None] = {}
+    for field in ("Error", "Cause"):
+        twin = f"{field}Path"
+        found[field] = dynamic(source[twin], twin) if twin in source else _template(source, field, common["language"])
+    return Fail(**common, error=found["Error"], cause=found["Cause"])
+
+
+def _parallel(parser: _Parser, source: Json, common: dict[str, Any], path: ScopePath, location: str) -> State:
+    branches = tuple(
+        parser.scope(branch, (*path, "Branches", index), f"{location}/Branches[{index}]")
+        for index, branch in enumerate(source["Branches"])
+    )
+    return Parallel(**_working(source, common), branches=branches)
+
+
+def _map(parser: _Parser, source: Json, common: dict[str, Any], path: ScopePath, location: str) -> State:
+    processor = source.get("ItemProcessor", source.get("Iterator"))
+    if processor is None:
+        raise DefinitionError("A Map needs an ItemProcessor")
+    mode = processor.get("ProcessorConfig", {}).get("Mode", "INLINE")
+    if mode not in _MAP_MODES:
+        raise DefinitionError(f"{mode!r} is not a mode of Map", f"{location}/ItemProcessor/ProcessorConfig/Mode")
+    return _MAP_MODES[mode](parser, source, common, path, location)
+
+
+def _inline_map(parser: _Parser, source: Json, common: dict[str, Any], path: ScopePath, location: str) -> State:
+    language = common["language"]
+    field = "ItemProcessor" if "ItemProcessor" in source else "Iterator"
+    items = _template(source, "Items", JSONATA) if language == JSONATA else _pick(source, "ItemsPath")
+    chosen = "ItemSelector" if "ItemSelector" in source else "Parameters"
+    return Map(
+        **_working(source, common),
+        processor=parser.scope(source[field], (*path, field), f"{location}/{field}"),
+        items=items,
+        items_text=source.get("ItemsPath", "$"),
+        item_selector=_template(source, chosen, language),
+        max_concurrency=_quantity(source, "MaxConcurrency", language),
+    )
+
+
+def _distributed_map(parser: _Parser, source: Json, common: dict[str, Any], path: ScopePath, location: str) -> State:
+    raise DefinitionError(
+        "A Map of mode DISTRIBUTED cannot run here yet: use mode INLINE, or run this machine on AWS",
+        f"{location}/ItemProcessor/ProcessorConfig/Mode",
+    )
+
+
+_Make = Callable[[_Parser, Json, dict[str, Any], ScopePath, str], State]
+_MAP_MODES: Final[dict[str, _Make]] = {"INLINE": _inline_map, "DISTRIBUTED": _distributed_map}
+_STATES: Final[dict[str, _Make]] = {
+    "Task": _task,
+    "Pass": _pass,
+    "Wait": _wait,
+    "Choice": _choice,
+    "Succeed": _succeed,
+    "Fail": _fail,
+    "Parallel": _parallel,
+    "Map": _map,
+}
