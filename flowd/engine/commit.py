@@ -252,18 +252,16 @@ class Recorder:
         """The first rows of a new execution."""
         write = self.open(live)
         write.counts[live.machine_id, "RUNNING"] += 1
-        input_id = self._payload(write, live.execution.input)
-        live.execution.input.ref, live.execution.input.owner = input_id, live.id
+        self._payload(write, live.execution.input)
         self._execution_deadline(live, write, now_ms, effects)
         live.new = True
 
     def _payload(self, write: ExecutionWrite, payload: Payload) -> int:
-        """The row of a payload among those of this execution."""
-        if payload.owner != write.execution_id or not payload.ref:
-            self.ids.payload += 1
-            payload.ref, payload.owner = self.ids.payload, write.execution_id
-            write.payloads.append((payload.ref, write.execution_id, payload.text))
-        return payload.ref
+        return write.keep_payload(payload, self._payload_id)
+
+    def _payload_id(self) -> int:
+        self.ids.payload += 1
+        return self.ids.payload
 
     def seal(self, live: Live, effects: Effects) -> ExecutionWrite:
         """Make the rows of this execution ready for the writer: encode frames and events, write its own row."""

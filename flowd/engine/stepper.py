@@ -28,6 +28,7 @@ from flowd.frames import ROOT
 from flowd.history import Event, HistoryEvent, News
 from flowd.store import executions, steps
 from flowd.store.database import Database
+from flowd.store.steps import ExecutionWrite
 
 log = logging.getLogger(__name__)
 TURN = 64  # steps per turn of the loop, so that polls and requests get theirs
@@ -246,16 +247,23 @@ class Stepper:
             live.committing = True
         self._in_flight = True
         done = self._db.submit(partial(steps.apply, batch=writes))
-        done.add_done_callback(lambda future: self._done(batch, effects, future))
+        done.add_done_callback(lambda future: self._done(batch, writes, effects, future))
 
-    def _done(self, batch: list[Live], effects: Effects, future: asyncio.Future[dict[int, Exception]]) -> None:
+    def _done(
+        self,
+        batch: list[Live],
+        writes: list[ExecutionWrite],
+        effects: Effects,
+        future: asyncio.Future[dict[int, Exception]],
+    ) -> None:
         self._in_flight = False
         error = future.exception()
         refused = {live.id: error for live in batch} if error is not None else future.result()
-        for live in batch:
+        for live, write in zip(batch, writes, strict=True):
             live.committing = False
             replies, live.replies = live.replies, []
             if live.id in refused:
+                write.forget()
                 self._throw_out(live)
                 _settle(replies, refused[live.id])
                 continue

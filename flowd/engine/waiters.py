@@ -56,9 +56,12 @@ class Waiters:
         waiting = self._waiting.get(task.activity or "")
         while waiting:
             poller = waiting.popleft()
-            if not poller.offered.done() and poller.still_there():
+            if poller.offered.done():
+                continue
+            if poller.still_there():
                 poller.offered.set_result(task)
                 return
+            poller.offered.set_result(None)
 
     def stop(self) -> None:
         """Answer every poll with nothing, so that a drain is quick."""

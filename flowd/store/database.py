@@ -78,6 +78,14 @@ def _engine(path: Path, *, writable: bool, checkpoint_pages: int = 4000) -> Engi
     return engine
 
 
+def _reason(error: BaseException) -> str:
+    """What SQLite said first: a full disk also takes the savepoint away, which hides the cause behind another error."""
+    first: BaseException = error
+    while isinstance(first.__context__, _DISK):
+        first = first.__context__
+    return str(getattr(first, "orig", None) or first)
+
+
 class Database:
     """One SQLite file. `changes` is the live feed; `database_id` tells one file's cursors from another's."""
 
@@ -188,12 +196,11 @@ class Database:
             session.commit()
         except _DISK as error:
             session.rollback()
-            log.error("commit failed, nothing of this batch was accepted: %s", error)
-            self.writable, self.last_error = False, str(error)
+            reason = _reason(error)
+            log.error("commit failed, nothing of this batch was accepted: %s", reason)
+            self.writable, self.last_error = False, reason
             for job in batch:
-                job.error = ServiceUnavailable(
-                    f"the database cannot be written ({error.args[0]}); nothing was accepted"
-                )
+                job.error = ServiceUnavailable(f"the database cannot be written ({reason}); nothing was accepted")
         else:
             self.writable, self.last_error = True, None
         session.expunge_all()

@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from sqlmodel import Session
 
 from flowd.frames import Frame, prefix_range
 from flowd.history import HistoryEvent
+from flowd.payload import Payload
 from flowd.store.database import raw
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ class ExecutionWrite:
         self.execution_id = execution_id
         self.insert: Row | None = None
         self.update: Row | None = None
-        self.payloads: list[Row] = []
+        self.payloads: list[Payload] = []  # large ones, and those that the execution's row names
         self.events: list[HistoryEvent] = []  # become one chunk when the batch leaves for the writer
         self.chunks: list[Row] = []
         self.frames: dict[str, Frame] = {}
@@ -97,6 +98,18 @@ class ExecutionWrite:
             for frame in [name for name in self.frames if name.startswith(prefix)]:
                 del self.frames[frame]
             self.dropped_frames.append(prefix)
+
+    def keep_payload(self, payload: Payload, new_id: Callable[[], int]) -> int:
+        """The row of a payload among those of this execution; one that belongs to another is written again."""
+        if payload.owner != self.execution_id or not payload.ref:
+            payload.ref, payload.owner = new_id(), self.execution_id
+            self.payloads.append(payload)
+        return payload.ref
+
+    def forget(self) -> None:
+        """The rows were not written: payloads that outlive the failed batch have no row."""
+        for payload in self.payloads:
+            payload.ref = payload.owner = 0
 
     def close(self) -> None:
         """The execution is over: no task and no deadline of it remains."""
@@ -140,7 +153,10 @@ def _write(connection: sqlite3.Connection, batch: Sequence[ExecutionWrite]) -> N
             connection.executemany(statement, rows)
 
     many(_INSERT_EXECUTION, [w.insert for w in batch if w.insert is not None])
-    many("INSERT INTO payload (id, execution_id, text) VALUES (?,?,?)", _flat(w.payloads for w in batch))
+    many(
+        "INSERT INTO payload (id, execution_id, text) VALUES (?,?,?)",
+        [(payload.ref, w.execution_id, payload.text) for w in batch for payload in w.payloads],
+    )
     many(
         "INSERT INTO history_chunk (id, execution_id, first, last, body) VALUES (?,?,?,?,?)",
         _flat(w.chunks for w in batch),

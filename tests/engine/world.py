@@ -95,9 +95,7 @@ class World:
     async def boot(self) -> None:
         """Start a daemon's engine on what is on disk."""
         self.alarms = ManualAlarms()
-        self.core = Core(
-            self.path, OneForAll(self.functions), clock=self.clock, alarms=self.alarms, **self.settings
-        )
+        self.core = Core(self.path, OneForAll(self.functions), clock=self.clock, alarms=self.alarms, **self.settings)
         await self.core.open()
         await self.core.start()
         await self.settle()
