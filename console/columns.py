@@ -21,15 +21,17 @@ class Column(NamedTuple):
     most: int = 0
     drop: int = 0
     right: bool = False
+    words: bool = False  # what is too long loses whole words, without a sign: `22 Nov 18:13` becomes `22 Nov`
 
 
 class Fitted(NamedTuple):
-    """A column that is shown: its index in the row's cells, and its width."""
+    """A column that is shown: which of the row's cells it has, and its width."""
 
-    index: int
+    cell: int
     width: int
     title: str
     right: bool
+    words: bool
 
 
 GAP = 1
@@ -54,7 +56,7 @@ def fit(columns: Sequence[Column], width: int) -> list[Fitted]:
             spare -= more
             if widths[i] >= columns[i].most:
                 hungry.remove(i)
-    return [Fitted(i, widths[i], columns[i].title, columns[i].right) for i in kept]
+    return [Fitted(i, widths[i], columns[i].title, columns[i].right, columns[i].words) for i in kept]
 
 
 def _needed(columns: Sequence[Column], kept: Sequence[int]) -> int:
@@ -68,7 +70,7 @@ def heading(fitted: Sequence[Fitted]) -> list[Span]:
 
 def line(cells: Sequence[Span], fitted: Sequence[Fitted]) -> list[Span]:
     """One row laid out in the columns that are shown."""
-    return _line([(f, cells[f.index]) for f in fitted])
+    return _line([(f, cells[f.cell]) for f in fitted])
 
 
 def _line(pairs: Sequence[tuple[Fitted, Span]]) -> list[Span]:
@@ -76,5 +78,12 @@ def _line(pairs: Sequence[tuple[Fitted, Span]]) -> list[Span]:
     for column, cell in pairs:
         if spans:
             spans.append(Span(" " * GAP))
-        spans.append(Span(pad(cell.text, column.width, column.right), cell.tone))
+        text = _whole_words(cell.text, column.width) if column.words else cell.text
+        spans.append(Span(pad(text, column.width, column.right), cell.tone))
     return spans
+
+
+def _whole_words(text: str, width: int) -> str:
+    while len(text) > width and " " in text:
+        text = text.rpartition(" ")[0]
+    return text

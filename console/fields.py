@@ -211,7 +211,8 @@ def check(schema: Any, fields: list[Field], raws: dict[Path, Any]) -> tuple[Any,
 def _complaints(error: ValidationError) -> list[tuple[Path, str]]:
     path = tuple(str(part) for part in error.absolute_path)
     if error.validator == "required" and isinstance(error.instance, dict):
-        return [((*path, name), "required") for name in error.validator_value if name not in error.instance]
+        names = error.validator_value if isinstance(error.validator_value, list) else []
+        return [((*path, name), "required") for name in names if name not in error.instance]
     return [(path, clean(error.message, 200))]
 
 

@@ -1,0 +1,172 @@
+"""Everything one can do, as data: keys, words, and why it cannot be done now. Bindings, key bar, help and palette are
+made from these tables; a key that is not here does not exist. Pure: what is done stands in the screens (`do_NAME`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from textual.binding import Binding, BindingType
+
+
+class Situation(NamedTuple):
+    """What the answer to "may I, now?" depends on."""
+
+    connected: bool = True
+    readonly: bool = False
+    item: dict[str, Any] | None = None
+
+
+Why = Callable[[Situation], str]
+
+
+class Action(NamedTuple):
+    """One verb. `why` returns "" when it may be done, else the reason why not; `bar` puts it into the key bar."""
+
+    name: str
+    keys: str
+    label: str
+    help: str
+    why: Why = lambda _: ""
+    bar: bool = True
+
+    @property
+    def shown(self) -> str:
+        """The first key, as it is written in the key bar."""
+        return key_name(self.keys.split(",")[0])
+
+
+_KEY_NAMES = {
+    "slash": "/", "question_mark": "?", "colon": ":", "exclamation_mark": "!", "escape": "esc", "minus": "-",
+    "plus": "+", "enter": "enter", "ctrl+s": "ctrl+s", "tab": "tab", "comma": ",",
+}  # fmt: skip
+
+
+def key_name(key: str) -> str:
+    return _KEY_NAMES.get(key, key)
+
+
+def writes(now: Situation) -> str:
+    if now.readonly:
+        return "the console is read-only"
+    return "" if now.connected else "no daemon answers"
+
+
+def row(now: Situation) -> str:
+    return "" if now.item is not None else "nothing is selected"
+
+
+def running(now: Situation) -> str:
+    return row(now) or ("" if now.item and now.item.get("status") == "RUNNING" else "it is not running")
+
+
+def redrivable(now: Situation) -> str:
+    if now.item is None:
+        return "nothing is selected"
+    if now.item.get("redriveStatus") == "NOT_REDRIVABLE":
+        return str(now.item.get("redriveStatusReason") or "it cannot be redriven")
+    refused = {"RUNNING": "it is still running", "SUCCEEDED": "it succeeded, nothing is left to do"}
+    return refused.get(str(now.item.get("status")), "")
+
+
+def machine(now: Situation) -> str:
+    return row(now) or ("" if now.item and "stateMachineArn" in now.item else "the file was rejected")
+
+
+def unanswered(now: Situation) -> str:
+    return row(now) or ("it is answered already" if now.item and now.item.get("answer") else "")
+
+
+def all_of(*whys: Why) -> Why:
+    """The first reason of several."""
+    return lambda now: next((told for why in whys if (told := why(now))), "")
+
+
+_REDRIVE = Action(
+    "redrive", "R", "redrive", "go on at what failed; shows first what will run", all_of(writes, redrivable)
+)
+_AGAIN = Action("again", "N", "run again", "start the machine once more with an edited input", all_of(writes, row))
+_STOP = Action("stop", "x", "stop", "abort the execution; asks first", all_of(writes, running))
+_COPY = Action("copy", "y", "copy id", "copy the id to the terminal's clipboard (OSC 52)", row)
+_OPEN = Action("open", "enter", "open", "open what the cursor stands on", row)
+
+EVERYWHERE: tuple[Action, ...] = (
+    Action("command", "colon", "go to", "go to a screen: :exec :inbox :sm :sched :health :help :q", bar=False),
+    Action("retry", "ctrl+r", "refresh", "read everything anew; without a daemon: try again at once", bar=False),
+    Action("back", "escape", "back", "leave this view, close this dialog", bar=False),
+    Action("quit", "q", "back, quit", "like esc; on a first screen it ends the console", bar=False),
+    Action("help", "question_mark", "help", "the keys of this screen"),
+)
+
+TABLE: dict[str, tuple[Action, ...]] = {
+    "executions": (
+        _OPEN,
+        Action("filter", "slash", "filter", "status:failed machine:order-* since:24h error:Card* waiting:prompt name"),
+        Action("newer", "n", "show new", "bring in what began since the list was read"),
+        _REDRIVE, _AGAIN, _STOP, _COPY,
+    ),
+    "execution": (
+        Action("view_outline", "1", "states", "the states in order, with a bar of time for each"),
+        Action("view_events", "2", "events", "every event, with its details"),
+        Action("view_io", "3", "in/out", "input, output, error and cause"),
+        Action("view_tasks", "4", "output", "what the tasks printed"),
+        Action("view_definition", "5", "definition", "the definition that this execution runs"),
+        Action("filter", "slash", "find", "search in the view; n and N go to the next and the previous hit"),
+        _REDRIVE, _AGAIN, _STOP, _COPY,
+        Action("failure", "f", "next failure", "go to the next state or event that failed", bar=False),
+        Action("inbox", "a", "answer", "open the prompt it waits for", row, bar=False),
+    ),
+    "inbox": (
+        Action("open", "enter", "answer", "open the form of the prompt", row),
+        Action("done", "d", "open/done", "show the prompts that are answered, or the open ones again"),
+        Action("execution", "e", "execution", "open the execution that asks", row),
+        _COPY,
+    ),
+    "answer": (
+        Action("submit", "ctrl+s", "submit", "check the answer and send it", all_of(writes, unanswered)),
+        Action("fail", "ctrl+x", "fail it", "fail the task with an error and a cause", all_of(writes, unanswered)),
+        Action("context", "ctrl+t", "context", "show the input of the task, or hide it"),
+        Action("execution", "ctrl+e", "execution", "open the execution that asks", row),
+    ),
+    "machines": (
+        _OPEN,
+        Action("start", "s", "start", "start an execution with an input", all_of(writes, machine)),
+        Action("executions", "e", "executions", "the executions of this machine", machine),
+        Action("copy", "y", "copy ARN", "copy the ARN to the terminal's clipboard", row),
+    ),
+    "machine": (
+        Action("start", "s", "start", "start an execution with an input", all_of(writes, machine)),
+        Action("executions", "e", "executions", "the executions of this machine", machine),
+        Action("source", "d", "states/text", "switch between the outline and the text of the definition"),
+        Action("filter", "slash", "find", "search in the text; n and N go on", bar=False),
+        Action("copy", "y", "copy ARN", "copy the ARN to the terminal's clipboard", row),
+    ),
+    "schedules": (
+        Action("pause", "p", "pause/resume", "pause the schedule, or let it go on", all_of(writes, row)),
+        Action("run", "exclamation_mark", "run now", "start it once, now; asks first", all_of(writes, row)),
+        Action("open", "enter", "last run", "open the execution of the last run", row),
+    ),
+    "health": (),
+}  # fmt: skip
+
+
+def of(screen: str) -> tuple[Action, ...]:
+    """All actions of a screen, its own first."""
+    return (*TABLE.get(screen, ()), *EVERYWHERE)
+
+
+def find(screen: str, name: str) -> Action | None:
+    return next((action for action in of(screen) if action.name == name), None)
+
+
+def bindings(screen: str) -> list[BindingType]:
+    """The key bindings of a screen; all of them end in `action_do(NAME)`."""
+    return [Binding(action.keys, f"do('{action.name}')", action.label, show=False) for action in of(screen)]
+
+
+#: Words after `:` and where they lead.
+GOTO: dict[str, str] = {
+    "exec": "executions", "executions": "executions", "inbox": "inbox", "sm": "machines", "machines": "machines",
+    "sched": "schedules", "schedules": "schedules", "health": "health", "help": "help", "q": "quit", "quit": "quit",
+}  # fmt: skip

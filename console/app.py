@@ -1,0 +1,249 @@
+"""The app: the line to the daemon, the screens by mode, and what must hold whatever happens.
+
+It holds no truth. It may be killed at any time, it never shows a traceback, and it ends when its terminal is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import tzinfo
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+from textual.theme import Theme
+
+from console import actions, faults, terminal
+from console import fields as form_fields
+from console.client import Daemon, Item, RemoteError, SocketDaemon, Unreachable
+from console.link import SETTLE_S, Link
+from console.looks import Span
+from console.messages import News
+from console.rows import Now
+from console.screens.dialogs import CommandLine
+from console.screens.executions import ExecutionsScreen
+from console.screens.health import HealthScreen
+from console.screens.help import HelpScreen
+from console.screens.inbox import InboxScreen
+from console.screens.machines import MachinesScreen
+from console.screens.schedules import SchedulesScreen
+from console.screens.shell import Shell
+
+THEME = Theme(
+    name="flowd",
+    primary="#7cafe0",
+    secondary="#8fb8c9",
+    accent="#c8a2d8",
+    success="#8fbf88",
+    warning="#dcb26a",
+    error="#e27d7d",
+    foreground="#d3d7de",
+    background="#14171c",
+    surface="#1a1e25",
+    panel="#212631",
+    dark=True,
+)
+_EXTRA = {"dim": "#8a93a1", "faint": "#586070", "line": "#39404d", "cursor-line": "#2a3342"}
+_EXTRA_LIGHT = {"dim": "#667080", "faint": "#9aa3b0", "line": "#c0c6d0", "cursor-line": "#d5dded"}
+
+
+class FlowdApp(App[int]):
+    """The console. `now` gives epoch seconds; `zone` None is the machine's own; `state_dir` gets the log of faults."""
+
+    TITLE = "flowd"
+    CSS_PATH = "flowd.tcss"
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
+        "executions": ExecutionsScreen,
+        "inbox": InboxScreen,
+        "machines": MachinesScreen,
+        "schedules": SchedulesScreen,
+        "health": HealthScreen,
+    }
+    DEFAULT_MODE = "executions"
+    ENABLE_COMMAND_PALETTE = True
+    NOTIFICATION_TIMEOUT = 4
+
+    def __init__(
+        self,
+        daemon: Daemon,
+        *,
+        readonly: bool = False,
+        now: Callable[[], float] = time.time,
+        zone: tzinfo | None = None,
+        state_dir: Path | None = None,
+        settle: float = SETTLE_S,
+    ) -> None:
+        super().__init__()
+        self.daemon, self.readonly = daemon, readonly
+        self._wall, self._zone = now, zone
+        self.state_dir = state_dir or faults.state_dir()
+        self.link = Link(daemon, now, self._on_link, self._on_news, settle)
+        self.drafts: dict[str, dict[form_fields.Path, Any]] = {}
+        self.prompts: list[Item] = []
+        self.faults: list[BaseException] = []
+        self._listener: asyncio.Task[None] | None = None
+        self.register_theme(THEME)
+        self.theme = "flowd"
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return _EXTRA if self.current_theme.dark else _EXTRA_LIGHT
+
+    # -- life
+
+    def on_mount(self) -> None:
+        self._listener = asyncio.create_task(self._listen(), name="link")
+        self.set_interval(1.0, self._tick)
+        terminal.guard(self)
+
+    async def on_unmount(self) -> None:
+        if self._listener is not None:
+            self._listener.cancel()
+        await self.daemon.close()
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                await self.link.run()
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                self.fault(error)
+                await asyncio.sleep(1)
+
+    def _tick(self) -> None:
+        shell = self._shell()
+        if shell is not None:
+            if not self.link.up:
+                shell.refresh_bars()
+            shell.tick()
+
+    def _shell(self) -> Shell | None:
+        """The topmost screen that is no dialog."""
+        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Shell)), None)
+
+    # -- the line
+
+    def _on_link(self) -> None:
+        for screen in self.screen_stack:
+            if isinstance(screen, Shell):
+                screen.refresh_bars()
+
+    def _on_news(self, changes: list[Item], stale: bool) -> None:
+        news = News(changes, stale)
+        if stale or "prompt" in news.kinds():
+            self.run_worker(self._read_inbox(), group="inbox", exclusive=True, exit_on_error=False)
+        for screen in self.screen_stack:
+            if isinstance(screen, Shell):
+                screen.post_message(News(changes, stale))
+
+    async def _read_inbox(self) -> None:
+        try:
+            self.prompts = await self.daemon.prompts(False)
+        except (Unreachable, RemoteError):
+            return  # the link will say so
+        self._on_link()
+
+    def lost(self, error: Unreachable) -> None:
+        """A call found no daemon: the header says so, and the link is already trying."""
+        if self.link.up:
+            self.notify(str(error), severity="warning", markup=False)
+
+    def badge(self) -> Sequence[Span]:
+        """The right end of the header: what waits for a person, and the line."""
+        spans: list[Span] = []
+        late = sum(1 for prompt in self.prompts if prompt.get("dueAt") and prompt["dueAt"] < self._wall())
+        if self.prompts:
+            due = f" ({late} due)" if late else ""
+            spans += [Span(f"▣ inbox {len(self.prompts)}{due}", "late" if late else "wait"), Span("  ")]
+        if self.readonly:
+            spans += [Span("read-only", "dim"), Span("  ")]
+        if self.link.up:
+            return [*spans, Span("● live", "ok")]
+        if not self.link.reason:
+            return [*spans, Span("◷ connecting", "dim")]
+        return [*spans, Span(f"✗ no daemon, again in {self.link.retry_in}s", "bad")]
+
+    # -- what screens use
+
+    def now(self) -> Now:
+        return Now(self._wall(), self._zone)
+
+    def copy_text(self, text: str, what: str) -> None:
+        """Send the text to the terminal's clipboard; whether the terminal took it cannot be known."""
+        if self._driver is not None:
+            self._driver.write(terminal.osc52(text))
+            self.notify(f"{what} sent to the terminal's clipboard", markup=False)
+
+    def go(self, name: str) -> None:
+        """Follow a word of `:`."""
+        if name == "quit":
+            self.exit(0)
+        elif name == "command":
+            self.push_screen(CommandLine(), self._on_command)
+        elif name == "help":
+            shell = self._shell()
+            if shell is not None:
+                self.push_screen(HelpScreen(shell.NAME, shell.situation(), self.size.width))
+        elif name in self.MODES:
+            self.run_worker(self._to_mode(name), exit_on_error=False)
+
+    async def _to_mode(self, name: str) -> None:
+        if self.current_mode != name:
+            await self.switch_mode(name)
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
+
+    def _on_command(self, word: str | None) -> None:
+        if not word:
+            return
+        names = {target for key, target in actions.GOTO.items() if key == word} or {
+            target for key, target in actions.GOTO.items() if key.startswith(word)
+        }
+        if len(names) == 1:
+            self.go(names.pop())
+        else:
+            self.notify(f"no such screen: {word}", severity="warning", markup=False)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        shell = self._shell()
+        for action in actions.of(shell.NAME) if shell is not None else ():
+            if shell is not None and shell.offers(action.name):
+                yield SystemCommand(
+                    action.label, f"{action.shown}   {action.help}", self._palette_verb(shell, action.name)
+                )
+        for name in self.MODES:
+            yield SystemCommand(f"go to {name}", f"the {name} screen", lambda name=name: self.go(name))
+        yield from super().get_system_commands(screen)
+
+    def _palette_verb(self, shell: Shell, name: str) -> Callable[[], Any]:
+        return lambda: shell.action_do(name)
+
+    # -- whatever goes wrong
+
+    def fault(self, error: BaseException) -> None:
+        """An error nobody expected: written to the log with its traceback, told in one line, survived."""
+        self.faults.append(error)
+        log = faults.write(self.state_dir, error, self._wall())
+        self.notify(
+            f"{faults.place(error)}\nwritten to {log}", title="a fault in the console", severity="error", markup=False
+        )
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Textual ends a widget whose handler raised; its screen is dead then, so the console ends, tidily."""
+        self.faults.append(error)
+        if self._exception is None:  # lets a test see it
+            self._exception = error
+            self._exception_event.set()
+        log = faults.write(self.state_dir, error, self._wall())
+        self._return_code = 1
+        self.exit(1, return_code=1, message=f"flowd console ended by a fault: {faults.place(error)}\nwritten to {log}")
+
+
+def run(socket: Path, readonly: bool = False) -> int:
+    """Run the console on the terminal until the user leaves it; the exit code."""
+    app = FlowdApp(SocketDaemon(socket), readonly=readonly)
+    code = app.run()
+    return app.return_code or code or 0

@@ -1,0 +1,175 @@
+"""The form of one prompt or open token. What is typed is kept until it is sent, whatever happens to the line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from textual.containers import Vertical
+from textual.widget import Widget
+
+from console.actions import bindings
+from console.answers import comment_of, complaints, output_of, schema_of
+from console.client import Item, RemoteError
+from console.looks import Span
+from console.messages import Edited, News
+from console.screens.dialogs import Fill
+from console.screens.shell import Shell
+from console.text import ago, block, clean, count_of, until
+from console.widgets.bars import Facts
+from console.widgets.form import SchemaForm
+from console.widgets.jsonview import JsonView
+from console.widgets.panel import Panel
+
+CONFLICTS = frozenset({"ConflictException", "TaskTimedOut", "ResourceNotFound", "TaskDoesNotExist"})
+
+
+class AnswerScreen(Shell):
+    NAME = "answer"
+    BINDINGS = bindings("answer")
+    KINDS: ClassVar[frozenset[str]] = frozenset({"prompt"})
+
+    def __init__(self, prompt: Item) -> None:
+        super().__init__()
+        self.prompt = prompt
+        self.over = ""  # why it can no longer be answered
+        self._busy = False
+
+    @property
+    def key(self) -> str:
+        return str(self.prompt["id"])
+
+    def body(self) -> Iterable[Widget]:
+        yield Facts(id="line")
+        with Vertical(classes="split answer"):
+            with Vertical(classes="main"):
+                yield Panel(id="message")
+                if self.prompt.get("answer"):
+                    yield JsonView(id="given")
+                else:
+                    yield SchemaForm(schema_of(self.prompt), self.host.drafts.get(self.key), id="form")
+            yield JsonView(id="context", empty="the task has no input")
+
+    def crumbs(self) -> Sequence[str]:
+        return ("flowd", "inbox", clean(self.prompt.get("title") or self.prompt["state"]))
+
+    def item(self) -> Item | None:
+        return {**self.prompt, "answer": self.over} if self.over else self.prompt
+
+    def on_mount(self) -> None:
+        prompt, now = self.prompt, self.host.now()
+        context = self.query_one("#context", JsonView)
+        context.add_class("side")
+        context.show_text(prompt.get("input"))
+        context.display = self.size.width >= 120
+        lines = [[Span(line)] for line in block(prompt.get("message") or "")]
+        self.query_one(Panel).show_lines(lines if prompt.get("message") else [])
+        where = f"{clean(prompt['executionName'])} › {clean(prompt['state'])}"
+        told = [Span(where), Span(f"  asked {ago(prompt['askedAt'], now.at)}", "dim")]
+        if prompt.get("dueAt"):
+            told.append(Span(f"  due {until(prompt['dueAt'], now.at)}", "late" if prompt["dueAt"] < now.at else "dim"))
+        if prompt.get("queue"):
+            told.append(Span(f"  queue {clean(prompt['queue'])}", "dim"))
+        self.query_one("#line", Facts).say(*told, Span("  ctrl+t input", "faint"))
+        super().on_mount()
+        if prompt.get("answer"):
+            self._show_given(prompt["answer"])
+        else:
+            self.call_after_refresh(self.form.focus_first)
+
+    def _show_given(self, answer: Item) -> None:
+        given = self.query_one("#given", JsonView)
+        given.show_text(answer.get("output") or answer.get("error"))
+        given.focus()
+        line = [Span("✓ ", "ok"), Span(f"answered by {clean(answer['by'])} {ago(answer['at'], self.host.now().at)}")]
+        self.query_one(Panel).show_lines([line])
+
+    @property
+    def form(self) -> SchemaForm:
+        return self.query_one(SchemaForm)
+
+    def on_edited(self, event: Edited) -> None:
+        event.stop()
+        self.host.drafts[self.key] = self.form.raws()
+
+    async def load(self) -> None:
+        """Is it still open? Someone else may have been faster, or its time may have run out."""
+        if self.prompt.get("answer") or self._busy or self.over:
+            return
+        if any(str(prompt["id"]) == self.key for prompt in await self.host.daemon.prompts(False)):
+            return
+        closed = next((p for p in await self.host.daemon.prompts(True) if str(p["id"]) == self.key), None)
+        answer = (closed or {}).get("answer")
+        now = self.host.now().at
+        by = f"answered by {clean(answer['by'])} {ago(answer['at'], now)}" if answer else "no longer open"
+        self._no_longer(by)
+
+    def on_news(self, news: News) -> None:
+        if news.stale or any(str(change.get("id")) == self.key for change in news.changes):
+            self.reload()
+
+    def _no_longer(self, why: str) -> None:
+        self.over = why
+        self.form.complain({(): f"{why}; what you typed is kept until you leave"})
+        self.refresh_bars()
+
+    # -- verbs
+
+    async def do_submit(self) -> None:
+        answer, wrong = self.form.check()
+        if wrong:
+            self.say(f"{count_of(len(wrong), 'field')} to mend", bad=True)
+            return
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            done = await self.host.daemon.answer(self.key, output_of(answer), comment_of(self.prompt, answer))
+        except RemoteError as error:
+            self._refused(error)
+        else:
+            again = "the same answer was given before" if done.get("repeated") else "answered"
+            self._finished(f"{again}: {clean(self.crumbs()[-1])}")
+        finally:
+            self._busy = False
+
+    def _refused(self, error: RemoteError) -> None:
+        """At the fields if the daemon names them; a conflict says who was first."""
+        errors = error.members.get("errors")
+        if error.code in CONFLICTS:
+            self._no_longer(clean(error))
+        elif errors:
+            known = [field.path for field in self.form.fields]
+            told = complaints(errors)
+            self.form.complain({(path if path in known else ()): message for path, message in told.items()})
+        else:
+            self.form.complain({(): f"{error.code}: {clean(error)}"})
+        self.say(clean(error), bad=True)
+
+    async def do_fail(self) -> None:
+        async def send(text: str, entries: dict[str, str]) -> None:
+            await self.host.daemon.fail(self.key, entries["error"] or "Rejected", entries["cause"])
+
+        entries = (("error", "Rejected"), ("cause", ""))
+        if await self.app.push_screen_wait(
+            Fill("Fail this task: its Retry and Catch decide", "fail it", send, entries=entries)
+        ):
+            self._finished("the task has failed by hand")
+
+    def _finished(self, told: str) -> None:
+        self.host.drafts.pop(self.key, None)
+        self.say(told)
+        self.app.pop_screen()
+
+    def do_context(self) -> None:
+        context = self.query_one("#context", JsonView)
+        context.display = not context.display
+        if context.display:
+            context.focus()
+        elif not self.prompt.get("answer"):
+            self.form.focus_first()
+
+    def do_execution(self) -> None:
+        from console.screens.execution import ExecutionScreen
+
+        self.app.push_screen(ExecutionScreen(self.prompt["executionArn"], clean(self.prompt["executionName"])))

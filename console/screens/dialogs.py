@@ -1,0 +1,185 @@
+"""Dialogs: ask before something is done, edit a JSON text before it is sent, type a command.
+
+A dialog that sends something stays open until the daemon has taken it, so nothing typed is lost when the line drops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import ClassVar, Generic, TypeVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.suggester import SuggestFromList
+from textual.widgets import Input, Static, TextArea
+
+from console.actions import GOTO
+from console.client import RemoteError, Unreachable
+from console.jsonlines import parse
+from console.looks import Span
+from console.widgets.bars import Facts
+from console.widgets.paint import LineView
+
+T = TypeVar("T")
+
+#: Sends what the dialog holds; raises RemoteError or Unreachable, and then the dialog stays.
+Send = Callable[[str, dict[str, str]], Awaitable[None]]
+
+
+class Lines(LineView):
+    """Fixed lines of spans inside a dialog."""
+
+    DEFAULT_CSS = "Lines { height: auto; scrollbar-size-vertical: 1; overflow-x: hidden; }"
+
+    def __init__(self, lines: Sequence[Sequence[Span]]) -> None:
+        super().__init__()
+        self._lines = lines
+        self.styles.height = max(1, min(20, len(lines)))
+        self.can_focus = len(lines) > 12
+
+    def length(self) -> int:
+        return len(self._lines)
+
+    def spans(self, index: int, width: int) -> Sequence[Span]:
+        return self._lines[index]
+
+
+class Dialog(ModalScreen[T], Generic[T]):
+    """A box in the middle with a title and a line of keys."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", show=False)]
+
+    def __init__(self, title: str, keys: Sequence[tuple[str, str]]) -> None:
+        super().__init__()
+        self._heading, self._keys = title, keys
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="box"):
+            yield Static(self._heading, id="title", markup=False)
+            yield from self.content()
+            yield Static("", id="wrong", markup=False)
+            yield Facts(id="keys")
+
+    def content(self) -> ComposeResult:
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        spans = [part for key, word in self._keys for part in (Span(key, "key"), Span(f" {word}   "))]
+        self.query_one("#keys", Facts).say(*spans)
+
+    def complain(self, text: str) -> None:
+        """Say what is wrong; the dialog stays open."""
+        line = self.query_one("#wrong", Static)
+        line.update(f"✗ {text}" if text else "")
+        line.display = bool(text)
+
+    def action_cancel(self) -> None:
+        self.dismiss(None)
+
+
+class Ask(Dialog[bool]):
+    """Yes or no, after lines that say what will happen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y,enter", "answer(True)", show=False),
+        Binding("n,q", "answer(False)", show=False),
+    ]
+
+    def __init__(self, title: str, lines: Sequence[Sequence[Span]], verb: str) -> None:
+        super().__init__(title, [("y", verb), ("esc", "leave it")])
+        self._lines = lines
+
+    def content(self) -> ComposeResult:
+        yield Lines(self._lines)
+
+    def action_answer(self, yes: bool) -> None:
+        self.dismiss(yes)
+
+
+class Fill(Dialog[bool]):
+    """A JSON text and some one-line entries, sent with ctrl+s. Without a text it is only the entries."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "send", show=False)]
+
+    def __init__(
+        self, title: str, verb: str, send: Send, *, text: str | None = None, entries: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        super().__init__(title, [("ctrl+s", verb), ("esc", "leave it")])
+        self._send, self._text, self._entries = send, text, entries
+        self._busy = False
+        self.set_class(text is not None, "-big")
+
+    def content(self) -> ComposeResult:
+        for label, value in self._entries:
+            with Horizontal(classes="pair"):
+                yield Static(label, classes="label", markup=False)
+                yield Input(value, compact=True, placeholder="optional" if not value else "", name=label)
+        if self._text is not None:
+            yield TextArea(
+                self._text, language=None, show_line_numbers=True, tab_behavior="focus", highlight_cursor_line=False,
+                compact=True,
+            )  # fmt: skip
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        for control in self.query("TextArea, Input"):
+            if isinstance(control, TextArea) or self._text is None:
+                control.focus()
+                return
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        _, wrong = parse(event.text_area.text)
+        self.complain(wrong)
+
+    def on_input_submitted(self) -> None:
+        if self._text is None:
+            self.action_send()
+
+    def action_send(self) -> None:
+        text = self.query_one(TextArea).text if self._text is not None else ""
+        if self._text is not None and (wrong := parse(text)[1]):
+            self.complain(wrong)
+            return
+        if not self._busy:
+            self._busy = True
+            entries = {str(entry.name): entry.value.strip() for entry in self.query(Input)}
+            self.run_worker(self._deliver(text, entries), exit_on_error=False)
+
+    async def _deliver(self, text: str, entries: dict[str, str]) -> None:
+        try:
+            await self._send(text, entries)
+        except RemoteError as error:
+            self.complain(f"{error.code}: {error}")
+        except Unreachable:
+            self.complain("no daemon answers; this stays open, try again when the line is back")
+        else:
+            self.dismiss(True)
+        finally:
+            self._busy = False
+
+
+class CommandLine(ModalScreen[str]):
+    """The `:` line; dismisses with the word, or None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", show=False)]
+
+    def compose(self) -> ComposeResult:
+        words = [f":{word}" for word in GOTO]
+        yield Input(":", id="command", compact=True, select_on_focus=False, suggester=SuggestFromList(words))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value.strip().removeprefix(":"))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        if not event.value:
+            self.dismiss(None)
+
+    def on_click(self, event: events.Click) -> None:
+        if event.widget is self:
+            self.dismiss(None)
+
+    def action_cancel(self) -> None:
+        self.dismiss(None)

@@ -1,0 +1,172 @@
+"""The list of executions: filtered by the daemon, live without sliding, of any length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from textual.widget import Widget
+from textual.widgets import Input
+
+from console import rows
+from console.actions import bindings
+from console.client import Item, RemoteError, Unreachable
+from console.looks import Span
+from console.messages import News, Opened
+from console.pages import KeysetSource
+from console.screens.execution import ExecutionScreen
+from console.screens.verbs import ExecutionVerbs
+from console.text import clean, number
+from console.widgets.bars import Facts
+from console.widgets.table import VirtualTable
+
+EMPTY = "no executions yet\n\nput a definition into the workflows folder and press :sm, then s to start it"
+NO_MATCH = "nothing matches the filter\n\n/ changes it, / and an empty line takes it away"
+LOOK_BACK = 100  # how many new executions are counted exactly
+
+
+class ExecutionsScreen(ExecutionVerbs):
+    NAME = "executions"
+    BINDINGS = bindings("executions")
+    KINDS: ClassVar[frozenset[str]] = frozenset({"execution"})
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__()
+        self.text = text
+        self.counts: dict[str, int] = {}
+        self.newer = 0
+        self._source: KeysetSource | None = None
+        self._changed: dict[str, str] = {}
+        self._stale = True
+
+    def body(self) -> Iterable[Widget]:
+        yield Facts(id="line")
+        yield VirtualTable(rows.EXECUTIONS, self.host.now, id="table")
+        yield Input(self.text, id="filter", compact=True, placeholder="status:failed machine:order-* since:24h name")
+
+    @property
+    def table(self) -> VirtualTable:
+        return self.query_one("#table", VirtualTable)
+
+    def on_mount(self) -> None:
+        self.query_one(Facts).say()
+        super().on_mount()
+        self.table.focus()
+
+    def facts(self) -> Sequence[Span]:
+        return rows.counts_line(self.counts)
+
+    def item(self) -> Item | None:
+        return self.table.item if self.is_mounted else None
+
+    # -- reading
+
+    async def load(self) -> None:
+        daemon = self.host.daemon
+        self.counts = (await daemon.count("")).get("counts") or {}
+        if self._stale or self._source is None:
+            await self._fresh()
+        else:
+            await self._follow(self._source)
+        self._tell()
+
+    async def _fresh(self) -> None:
+        """Read the list from its top."""
+        daemon, text = self.host.daemon, self.text
+        expected = sum(self.counts.values()) if not text else (await daemon.count(text)).get("total", 0)
+        source = KeysetSource(lambda before, limit: daemon.executions(text, before, limit), expected)
+        await source.step(0)
+        self._source, self._stale, self.newer = source, False, 0
+        self._changed.clear()
+        self.table.empty = NO_MATCH if text else EMPTY
+        self.table.show_rows(source, keep=False)
+
+    async def _follow(self, source: KeysetSource) -> None:
+        """Count what is new and renew what is in view; no row moves."""
+        if not source.total:
+            await self._fresh()
+            return
+        newest = (await self.host.daemon.executions(self.text, None, LOOK_BACK)).get("executions") or []
+        self.newer = sum(1 for row in newest if row["id"] > source.top)
+        changed, self._changed = self._changed, {}
+        if changed:
+            await source.again(*self.table.in_view, changed)
+            self.table.refresh()
+
+    def on_news(self, news: News) -> None:
+        for change in news.changes:
+            if change["kind"] == "execution" and change.get("status"):
+                self._changed[str(change["id"])] = change["status"]
+        if news.stale:
+            held = self._source.held() if self._source is not None else ()
+            self._changed.update({str(row["id"]): "" for row in held})
+        super().on_news(news)
+
+    def _tell(self) -> None:
+        """The line above the table: the filter, how many match, what is new."""
+        parts: list[Span] = []
+        if self.text:
+            total = self._source.total if self._source is not None else 0
+            parts += [Span("/ ", "key"), Span(clean(self.text)), Span(f"   {number(total)} match", "dim"), Span("   ")]
+        if self.newer:
+            more = "+" if self.newer >= LOOK_BACK else ""
+            parts += [Span(f"▲ {self.newer}{more} new ", "accent"), Span("n", "key"), Span(" shows them", "dim")]
+        self.query_one("#line", Facts).say(*parts)
+
+    def tick(self) -> None:
+        self.table.refresh_running()
+
+    # -- verbs
+
+    def do_open(self) -> None:
+        item = self.item()
+        if item is not None:
+            self.app.push_screen(ExecutionScreen(item["executionArn"], clean(item["name"])))
+
+    def on_opened(self, event: Opened) -> None:
+        event.stop()
+        self.do_open()
+
+    def do_newer(self) -> None:
+        self._stale = True
+        self.reload()
+
+    def do_filter(self) -> None:
+        box = self.query_one("#filter", Input)
+        box.value = self.text
+        box.add_class("-open")
+        box.focus()
+
+    def do_back(self) -> None:
+        box = self.query_one("#filter", Input)
+        if box.has_class("-open"):
+            self._close_filter()
+        elif self.text and len(self.app.screen_stack) == 1:
+            self.show_filter("")
+        else:
+            super().do_back()
+
+    def _close_filter(self) -> None:
+        self.query_one("#filter", Input).remove_class("-open")
+        self.table.focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.work(self._try_filter(event.value.strip()))
+
+    async def _try_filter(self, text: str) -> None:
+        """A filter the daemon refuses stays in the line, to be mended."""
+        try:
+            await self.host.daemon.count(text)
+        except RemoteError as error:
+            self.say(clean(error), bad=True)
+        except Unreachable as error:
+            self.host.lost(error)
+        else:
+            self._close_filter()
+            self.show_filter(text)
+
+    def show_filter(self, text: str) -> None:
+        """Show the executions this filter holds."""
+        self.text = text
+        self._stale = True
+        self.reload()

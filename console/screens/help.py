@@ -1,0 +1,57 @@
+"""The help: every action of the screen it was opened from, made from the table, with the reason why not now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from console import actions
+from console.actions import Action, Situation
+from console.looks import Span
+from console.screens.dialogs import Dialog, Lines
+from console.text import clip, pad
+
+MOVING = (
+    ("j k ↑ ↓", "move; ctrl+f, ctrl+b and page keys by screens, g and G to the ends"),
+    ("space z - +", "in JSON: fold and unfold, all at once, h and l sideways"),
+    ("tab", "to the next part of the screen"),
+    ("ctrl+p", "the palette: every action by name, and the themes"),
+)
+
+
+def help_lines(screen: str, now: Situation, width: int) -> list[list[Span]]:
+    """The page: actions of the screen, actions everywhere, moving about."""
+    own = actions.TABLE.get(screen, ())
+    lines: list[list[Span]] = []
+    if own:
+        lines += [[Span(screen, "bold")], *(_line(action, now, width) for action in own), []]
+    lines += [[Span("everywhere", "bold")], *(_line(action, now, width) for action in actions.EVERYWHERE)]
+    lines += [[Span(pad(keys, 12), "key"), Span(clip(told, width - 12), "dim")] for keys, told in MOVING]
+    return lines
+
+
+def _line(action: Action, now: Situation, width: int) -> list[Span]:
+    keys = " ".join(actions.key_name(key) for key in action.keys.split(","))
+    why = action.why(now)
+    told = f"not now: {why}" if why else action.help
+    return [
+        Span(pad(keys, 12), "faint" if why else "key"),
+        Span(pad(action.label, 15), "dim" if why else ""),
+        Span(clip(told, width - 27), "late" if why else "dim"),
+    ]
+
+
+class HelpScreen(Dialog[None]):
+    """The page in a box."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark,q,enter", "cancel", show=False)]
+
+    def __init__(self, screen: str, now: Situation, width: int) -> None:
+        super().__init__(f"keys · {screen}", [("esc", "close")])
+        self._lines: Sequence[Sequence[Span]] = help_lines(screen, now, min(84, width - 10))
+
+    def content(self) -> ComposeResult:
+        yield Lines(self._lines)

@@ -1,0 +1,225 @@
+"""The state machines, what was refused in the drop folder, and one machine with its definition."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+from textual.containers import Vertical
+from textual.widget import Widget
+from textual.widgets import ContentSwitcher, Input
+
+from console import rows
+from console.actions import bindings
+from console.client import Item
+from console.inspector import inspect_lines
+from console.journal import Journal
+from console.looks import Span
+from console.messages import Opened
+from console.outline import outline
+from console.pages import ListSource
+from console.screens.dialogs import Fill
+from console.screens.executions import ExecutionsScreen
+from console.screens.shell import Shell
+from console.screens.verbs import definition_of
+from console.text import clean, count_of, moment
+from console.widgets.jsonview import JsonView
+from console.widgets.outline import OutlineView
+from console.widgets.panel import Panel
+from console.widgets.table import VirtualTable
+
+EMPTY = "no state machines yet\n\nput NAME.asl.json, NAME.asl.yaml or a SAM template into the workflows folder"
+
+
+def listed(machines: Sequence[Item], files: Sequence[Item]) -> list[Item]:
+    """Refused files first, then the machines by name. A machine whose file was refused keeps its last good version."""
+    refused = [file for file in files if file["status"] == "rejected"]
+    return [*sorted(refused, key=lambda f: str(f["path"])), *sorted(machines, key=lambda m: str(m["name"]).lower())]
+
+
+def diagnostic_lines(file: Item, most: int = 5) -> list[list[Span]]:
+    """`orders.asl.json:41:9  MISSING_TRANSITION_TARGET  message` for every complaint about a file."""
+    lines = []
+    for told in (file.get("diagnostics") or [])[:most]:
+        warning = str(told.get("severity", "")).upper() == "WARNING"
+        where = f"{clean(file['path'])}:{rows.place(told)}".rstrip(":")
+        lines.append(
+            [
+                Span("! " if warning else "✗ ", "late" if warning else "bad"),
+                Span(where, "bold"),
+                Span(f"  {clean(told.get('code', ''))}  ", "late" if warning else "bad"),
+                Span(clean(told.get("message", ""))),
+            ]
+        )
+    left = len(file.get("diagnostics") or []) - most
+    return [*lines, [Span(f"… and {left} more", "dim")]] if left > 0 else lines
+
+
+class MachineVerbs(Shell):
+    """Start, executions, copy; the screen's `item` is the machine."""
+
+    async def do_start(self) -> None:
+        machine = self.item() or {}
+        started: list[str] = []
+
+        async def send(text: str, entries: dict[str, str]) -> None:
+            answer = await self.host.daemon.start(machine["stateMachineArn"], text, entries["name"])
+            started.append(answer["executionArn"])
+
+        title = f"Start {clean(machine['name'])}"
+        await self.app.push_screen_wait(Fill(title, "start", send, text="{}", entries=(("name", ""),)))
+        if started:
+            from console.screens.execution import ExecutionScreen
+
+            self.app.push_screen(ExecutionScreen(started[0], clean(started[0].rpartition(":")[2])))
+
+    def do_executions(self) -> None:
+        machine = self.item() or {}
+        name = str(machine["name"])
+        self.app.push_screen(ExecutionsScreen(f'machine:"{name}"' if " " in name else f"machine:{name}"))
+
+    def do_copy(self) -> None:
+        machine = self.item() or {}
+        self.host.copy_text(str(machine.get("stateMachineArn") or machine.get("path")), "the ARN")
+
+
+class MachinesScreen(MachineVerbs):
+    NAME = "machines"
+    BINDINGS = bindings("machines")
+    KINDS: ClassVar[frozenset[str]] = frozenset({"machine", "file", "execution"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.items: list[Item] = []
+        self.files: list[Item] = []
+
+    def body(self) -> Iterable[Widget]:
+        yield VirtualTable(rows.MACHINES, self.host.now, id="table")
+        yield Panel(id="inspect")
+
+    @property
+    def table(self) -> VirtualTable:
+        return self.query_one(VirtualTable)
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.table.focus()
+
+    def facts(self) -> Sequence[Span]:
+        if not self.loaded:
+            return ()
+        refused = sum("diagnostics" in item for item in self.items)
+        told = [Span(count_of(len(self.items) - refused, "machine"))]
+        return [*told, Span(f" · ✗ {count_of(refused, 'file')} rejected", "bad")] if refused else told
+
+    def item(self) -> Item | None:
+        return self.table.item if self.is_mounted else None
+
+    async def load(self) -> None:
+        self.files = await self.host.daemon.files()
+        self.items = listed(await self.host.daemon.machines(), self.files)
+        self.table.empty = EMPTY
+        self.table.show_rows(ListSource(self.items))
+        self.on_moved()
+
+    def on_moved(self) -> None:
+        self.query_one(Panel).show_lines(self._told(self.item()))
+
+    def _told(self, item: Item | None) -> list[list[Span]]:
+        if item is None:
+            return []
+        if "diagnostics" in item:
+            return diagnostic_lines(item)
+        now = self.host.now()
+        warned = next((f for f in self.files if f["path"] == item.get("source") and f.get("diagnostics")), None)
+        told = f"  updated {moment(item['updatedAt'], *now)}  from {clean(item.get('source') or item['owner'])}"
+        return [[Span(clean(item["name"]), "bold"), Span(told, "dim")], *(diagnostic_lines(warned) if warned else [])]
+
+    def do_open(self) -> None:
+        item = self.item()
+        if item is not None and "stateMachineArn" in item:
+            self.app.push_screen(MachineScreen(item))
+        elif item is not None:
+            self.say(f"{clean(item['path'])} was rejected; it is read again as soon as it changes")
+
+    def on_opened(self, event: Opened) -> None:
+        event.stop()
+        self.do_open()
+
+
+class MachineScreen(MachineVerbs):
+    """One machine: its outline, or its text."""
+
+    NAME = "machine"
+    BINDINGS = bindings("machine")
+    KINDS: ClassVar[frozenset[str]] = frozenset({"machine"})
+
+    def __init__(self, machine: Item) -> None:
+        super().__init__()
+        self.machine = machine
+
+    def body(self) -> Iterable[Widget]:
+        with ContentSwitcher(initial="states"):
+            with Vertical(id="states"):
+                yield OutlineView(self.host.now, id="outline", empty="reading …")
+                yield Panel(id="inspect")
+            yield JsonView(id="text")
+        yield Input(id="filter", compact=True, placeholder="find")
+
+    def crumbs(self) -> Sequence[str]:
+        return ("flowd", "machines", clean(self.machine["name"]))
+
+    def facts(self) -> Sequence[Span]:
+        version = f"v{self.machine['version']}  " if self.machine.get("version") else ""
+        return [Span(f"{version}{clean(self.machine['type']).lower()}  ", "dim"), *self._counts()]
+
+    def _counts(self) -> list[Span]:
+        return rows.counts_line(self.machine.get("counts") or {})
+
+    def item(self) -> Item | None:
+        return self.machine
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one(OutlineView).focus()
+
+    async def load(self) -> None:
+        arn = self.machine["stateMachineArn"]
+        self.machine = next((m for m in await self.host.daemon.machines() if m["stateMachineArn"] == arn), self.machine)
+        described = await self.host.daemon.machine(arn)
+        definition: Any = definition_of(described)
+        self.query_one(OutlineView).show_rows(outline(definition, Journal()), (0, 1))
+        self.query_one("#text", JsonView).show_text(json.dumps(definition, ensure_ascii=False))
+        self.on_moved()
+
+    def on_moved(self) -> None:
+        row = self.query_one(OutlineView).row
+        lines = inspect_lines(row, {}, self.host.now())[:1] if row is not None else []
+        self.query_one(Panel).show_lines(lines)
+
+    def do_source(self) -> None:
+        switcher = self.query_one(ContentSwitcher)
+        switcher.current = "text" if switcher.current == "states" else "states"
+        (self.query_one("#text") if switcher.current == "text" else self.query_one(OutlineView)).focus()
+
+    def do_filter(self) -> None:
+        if self.query_one(ContentSwitcher).current == "states":
+            self.do_source()
+        box = self.query_one("#filter", Input)
+        box.add_class("-open")
+        box.focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.input.remove_class("-open")
+        view = self.query_one("#text", JsonView)
+        view.focus()
+        self.say(count_of(view.search(event.value), "hit"))
+
+    def do_back(self) -> None:
+        box = self.query_one("#filter", Input)
+        if box.has_class("-open"):
+            box.remove_class("-open")
+            self.query_one("#text").focus()
+        else:
+            super().do_back()

@@ -1,0 +1,221 @@
+"""What all screens share: header, key bar, reading data without ever blocking, and verbs that pass their guard.
+
+A screen says what it is called (`NAME`, its row in `actions`), what stands in its middle (`body`), how it reads its
+data (`load`), and has a method `do_VERB` for each of its actions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from typing import Any, ClassVar, Protocol, cast
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Static
+
+from console import actions
+from console.actions import Situation
+from console.client import Daemon, Item, RemoteError, Unreachable
+from console.fields import Path
+from console.link import Link
+from console.looks import Span
+from console.messages import News, Selected
+from console.rows import Now
+from console.widgets.bars import Header, KeyBar
+
+TOO_SMALL = "flowd needs 60 columns and 16 rows\n\nmake the terminal larger, or use flowd ls · flowd inbox"
+
+
+class Host(Protocol):
+    """What a screen may use of the app."""
+
+    daemon: Daemon
+    link: Link
+    readonly: bool
+    drafts: dict[str, dict[Path, Any]]
+
+    def now(self) -> Now: ...
+    def badge(self) -> Sequence[Span]: ...
+    def lost(self, error: Unreachable) -> None: ...
+    def fault(self, error: BaseException) -> None: ...
+    def copy_text(self, text: str, what: str) -> None: ...
+    def go(self, name: str) -> None: ...
+
+
+class Shell(Screen[None]):
+    """A screen of the console."""
+
+    NAME: ClassVar[str] = ""
+    #: Kinds of change (Watch) after which the data is read again.
+    KINDS: ClassVar[frozenset[str]] = frozenset()
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._reading = False
+        self._again = False
+        self.loaded = False
+
+    @property
+    def host(self) -> Host:
+        return cast(Host, self.app)
+
+    def compose(self) -> ComposeResult:
+        yield Header()
+        yield from self.body()
+        yield KeyBar()
+        yield Static(TOO_SMALL, id="tiny", markup=False)
+
+    def body(self) -> Iterable[Widget]:
+        raise NotImplementedError
+
+    def crumbs(self) -> Sequence[str]:
+        return ("flowd", self.NAME)
+
+    def facts(self) -> Sequence[Span]:
+        return ()
+
+    def item(self) -> Item | None:
+        """The object that verbs work on."""
+        return None
+
+    async def load(self) -> None:
+        """Read the screen's data and show it."""
+
+    # -- life
+
+    def on_mount(self) -> None:
+        self.refresh_bars()
+        self.reload()
+
+    def on_screen_resume(self) -> None:
+        self.refresh_bars()
+        self.reload()
+
+    def on_resize(self) -> None:
+        self.set_class(self.size.width < 60 or self.size.height < 16, "-tiny")
+
+    def on_news(self, news: News) -> None:
+        if news.stale or news.kinds() & self.KINDS:
+            self.reload()
+
+    def on_selected(self, event: Selected) -> None:
+        event.stop()
+        self.on_moved()
+        self.refresh_bars()
+
+    def on_moved(self) -> None:
+        """The cursor of a list has moved."""
+
+    def tick(self) -> None:
+        """Called once a second while the screen is on top: durations of what runs have grown."""
+
+    # -- reading
+
+    def reload(self) -> None:
+        """Read again; while a reading is under way, once more after it."""
+        if not self.host.link.ever:
+            return
+        self._again = True
+        if not self._reading:
+            self._reading = True
+            self.work(self._load())
+
+    async def _load(self) -> None:
+        try:
+            while self._again:
+                self._again = False
+                await self.load()
+                self.loaded = True
+                self.refresh_bars()
+        finally:
+            self._reading = False
+
+    def work(self, job: Coroutine[Any, Any, Any]) -> None:
+        """Run something in the background; whatever goes wrong becomes a notice."""
+        self.run_worker(self.safely(job), exit_on_error=False)
+
+    async def safely(self, job: Awaitable[Any]) -> None:
+        try:
+            await job
+        except Unreachable as error:
+            self.host.lost(error)
+        except RemoteError as error:
+            self.say(f"{error.code}: {error}", bad=True)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            self.host.fault(error)
+
+    def say(self, text: str, bad: bool = False) -> None:
+        """A notice in the corner, always as plain text."""
+        self.notify(text, severity="error" if bad else "information", markup=False, timeout=6 if bad else 3)
+
+    # -- verbs
+
+    def situation(self) -> Situation:
+        return Situation(self.host.link.up, self.host.readonly, self.item())
+
+    def refresh_bars(self) -> None:
+        """Header, key bar and greying follow the state of the line, the data and the cursor."""
+        if not self.is_attached:
+            return
+        header, bar = self.query(Header).first(), self.query(KeyBar).first()
+        header.crumbs, header.facts, header.right = self.crumbs(), self.facts(), self.host.badge()
+        now = self.situation()
+        bar.keys = [(a.shown, a.label, not a.why(now)) for a in actions.of(self.NAME) if a.bar and self.offers(a.name)]
+        self.set_class(self.loaded and not self.host.link.up, "-stale")
+        header.refresh()
+        bar.refresh()
+
+    def offers(self, name: str) -> bool:
+        """Read-only consoles do not show verbs they can never do."""
+        action = actions.find(self.NAME, name)
+        return action is not None and not (
+            self.host.readonly and action.why(Situation(readonly=True)) and name in WRITES
+        )
+
+    async def action_do(self, name: str) -> None:
+        """Do what a key or the palette asks for, unless there is a reason not to."""
+        action = actions.find(self.NAME, name)
+        why = action.why(self.situation()) if action is not None else f"there is no {name} here"
+        if action is not None and why:
+            self.say(f"{action.label}: {why}")
+            return
+        verb: Callable[[], Any] | None = getattr(self, f"do_{name}", None)
+        if verb is None:
+            return
+        try:
+            result = verb()
+            if asyncio.iscoroutine(result):
+                self.work(result)
+        except Exception as error:
+            self.host.fault(error)
+
+    def do_command(self) -> None:
+        self.host.go("command")
+
+    def do_help(self) -> None:
+        self.host.go("help")
+
+    def do_retry(self) -> None:
+        self.host.link.retry()
+        self.reload()
+
+    def do_back(self) -> None:
+        """One step back; on the first screen of a mode that is the executions."""
+        if len(self.app.screen_stack) > 1:
+            self.app.pop_screen()
+        elif self.app.current_mode != "executions":
+            self.host.go("executions")
+
+    def do_quit(self) -> None:
+        if len(self.app.screen_stack) > 1:
+            self.app.pop_screen()
+        else:
+            self.host.go("quit")
+
+
+WRITES = frozenset({"redrive", "again", "stop", "submit", "fail", "start", "pause", "run"})

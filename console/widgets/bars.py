@@ -1,0 +1,92 @@
+"""The first and the last line of every screen: where you are and how things stand; and what you can press."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+
+from console.looks import Span
+from console.text import clip
+from console.widgets.paint import OneLine
+
+
+def header_line(crumbs: Sequence[str], facts: Sequence[Span], right: Sequence[Span], width: int) -> list[Span]:
+    """`flowd › executions   facts        right`. The right part always stays; the last crumb is cut before it."""
+    end = sum(cell_len(span.text) for span in right) + 1
+    spans = [Span(" ")]
+    for place, crumb in enumerate(crumbs):
+        used = sum(cell_len(span.text) for span in spans)
+        last = place == len(crumbs) - 1
+        text = clip(crumb, max(4, width - used - end - 2))
+        spans += [Span(text, "bold" if last else "dim"), Span("" if last else " › ", "faint")]
+    used = sum(cell_len(span.text) for span in spans)
+    spans.append(Span("   "))
+    used += 3
+    for span in facts:
+        if used + cell_len(span.text) > width - end - 1:
+            break
+        spans.append(span)
+        used += cell_len(span.text)
+    return [*spans, Span(" " * (width - used - end)), *right]
+
+
+class Header(OneLine):
+    """Crumbs and facts at the left, the inbox and the line to the daemon at the right."""
+
+    DEFAULT_CSS = "Header { dock: top; background: $panel; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.crumbs: Sequence[str] = ("flowd",)
+        self.facts: Sequence[Span] = ()
+        self.right: Sequence[Span] = ()
+
+    def spans(self, width: int) -> Sequence[Span]:
+        return header_line(self.crumbs, self.facts, self.right, width)
+
+
+def keys_line(keys: Sequence[tuple[str, str, bool]], width: int) -> list[Span]:
+    """`enter open  x stop`; `? help` keeps its place at the end, what does not fit before it is left out."""
+    spans, used = [Span(" ")], 1
+    *first, last = keys or [("", "", True)]
+    kept = cell_len(last[0]) + cell_len(last[1]) + 2
+    for key, label, now in first:
+        need = cell_len(key) + cell_len(label) + 3
+        if used + need + kept > width:
+            break
+        spans += [Span(key, "key" if now else "faint"), Span(f" {label}  ", "" if now else "faint")]
+        used += need
+    return [*spans, Span(last[0], "key"), Span(f" {last[1]}")]
+
+
+class KeyBar(OneLine):
+    """The keys of the screen, those first that are used most; what cannot be done now is faint."""
+
+    DEFAULT_CSS = "KeyBar { dock: bottom; background: $panel; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys: Sequence[tuple[str, str, bool]] = ()
+
+    def spans(self, width: int) -> Sequence[Span]:
+        return keys_line(self.keys, width)
+
+
+class Facts(OneLine):
+    """One line of facts above or below a list."""
+
+    DEFAULT_CSS = "Facts { padding: 0 1; }"
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._spans: Sequence[Span] = ()
+
+    def say(self, *spans: Span) -> None:
+        """Show these spans; none hides the line."""
+        self._spans = spans
+        self.display = bool(spans)
+        self.refresh()
+
+    def spans(self, width: int) -> Sequence[Span]:
+        return self._spans

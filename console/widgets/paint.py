@@ -1,0 +1,147 @@
+"""Painting spans: tones become styles here, and lists of lines share their scrolling, cursor and keys.
+
+A `LineView` renders only the lines that are on the screen and repaints only two when the cursor moves; over a slow
+line that is the difference between one packet and thirty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.widget import Widget
+
+from console.looks import TONES, Span
+from console.messages import Opened, Selected
+from console.text import clip
+
+
+class Painted(Widget):
+    """A widget that turns spans into segments."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"tone--{tone}" for tone in TONES}
+
+    def tone(self, name: str) -> Style:
+        """The style of a tone, without a background of its own unless the style sheet gives it one."""
+        return self.get_component_rich_style(f"tone--{name}", partial=True) if name else Style.null()
+
+    def paint(self, spans: Sequence[Span], base: Style) -> list[Segment]:
+        return [Segment(span.text, base + self.tone(span.tone)) for span in spans if span.text]
+
+
+class OneLine(Painted):
+    """A single line of spans, clipped at the right."""
+
+    DEFAULT_CSS = "OneLine { height: 1; width: 1fr; }"
+
+    def spans(self, width: int) -> Sequence[Span]:
+        raise NotImplementedError
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        base = self.rich_style
+        return Strip(self.paint(self.spans(width), base)).crop_extend(0, width, base) if y == 0 else Strip.blank(width)
+
+
+class LineView(Painted, ScrollView, can_focus=True):
+    """A list of lines with a cursor, of which only the visible ones exist."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"line--cursor", "line--head"}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "move(1)", show=False),
+        Binding("up,k", "move(-1)", show=False),
+        Binding("pagedown,ctrl+f", "page(1)", show=False),
+        Binding("pageup,ctrl+b", "page(-1)", show=False),
+        Binding("home,g", "top", show=False),
+        Binding("end,G", "bottom", show=False),
+    ]
+    cursor: reactive[int] = reactive(0, repaint=False, init=False)
+    head = 0
+    empty = ""
+
+    def length(self) -> int:
+        raise NotImplementedError
+
+    def spans(self, index: int, width: int) -> Sequence[Span]:
+        """The text of one line, at most `width` cells."""
+        raise NotImplementedError
+
+    def heading(self, width: int) -> Sequence[Span]:
+        return ()
+
+    def relayout(self) -> None:
+        """The number of lines or their text changed."""
+        self.virtual_size = Size(self.size.width, self.length() + self.head)
+        self.cursor = max(0, min(self.cursor, self.length() - 1))
+        self.refresh()
+
+    def on_resize(self) -> None:
+        self.relayout()
+
+    def on_focus(self) -> None:
+        self.refresh()
+
+    def on_blur(self) -> None:
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        width, base = self.size.width, self.rich_style
+        if y < self.head:
+            style = base + self.get_component_rich_style("line--head", partial=True)
+            return Strip(self.paint([Span(" "), *self.heading(width - 1)], style)).crop_extend(0, width, style)
+        index = self.scroll_offset.y + y - self.head
+        if index >= self.length():
+            return self._blank(y, width, base)
+        current = index == self.cursor
+        style = base + self.get_component_rich_style("line--cursor", partial=True) if current else base
+        mark = Span("▌", "accent" if self.has_focus else "faint") if current else Span(" ")
+        return Strip(self.paint([mark, *self.spans(index, width - 1)], style)).crop_extend(0, width, style)
+
+    def _blank(self, y: int, width: int, base: Style) -> Strip:
+        lines = self.empty.split("\n") if self.empty and not self.length() else []
+        place = y - self.head - 1
+        if 0 <= place < len(lines):
+            text = Span("  " + clip(lines[place], width - 3), "dim")
+            return Strip(self.paint([text], base)).crop_extend(0, width, base)
+        return Strip.blank(width, base)
+
+    def page_height(self) -> int:
+        return max(1, self.size.height - self.head)
+
+    def watch_cursor(self, old: int, new: int) -> None:
+        height, top = self.page_height(), self.scroll_offset.y
+        if not top <= new < top + height:
+            self.scroll_to(y=new if new < top else new - height + 1, animate=False, force=True)
+            self.refresh()
+        else:
+            for index in (old, new):
+                self.refresh(Region(0, index - top + self.head, self.size.width, 1))
+        self.post_message(Selected())
+
+    def action_move(self, by: int) -> None:
+        self.cursor = max(0, min(self.length() - 1, self.cursor + by))
+
+    def action_page(self, by: int) -> None:
+        self.action_move(by * max(1, self.page_height() - 1))
+
+    def action_top(self) -> None:
+        self.cursor = 0
+
+    def action_bottom(self) -> None:
+        self.cursor = max(0, self.length() - 1)
+
+    def on_click(self, event: events.Click) -> None:
+        index = self.scroll_offset.y + event.y - self.head
+        if event.y < self.head or index >= self.length():
+            return
+        again, self.cursor = index == self.cursor, index
+        if again and event.chain > 1:
+            self.post_message(Opened())

@@ -1,0 +1,96 @@
+"""The table of every list: rows from a `Source`, columns that fit, a cursor that stays on its row when rows change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from textual.geometry import Region
+
+from console.client import Item
+from console.columns import Fitted, fit, heading, line
+from console.looks import Span
+from console.pages import KeysetSource, ListSource, Source
+from console.rows import Now, Sheet
+from console.text import number
+from console.widgets.paint import LineView
+
+
+class VirtualTable(LineView):
+    """A table over any number of rows."""
+
+    DEFAULT_CSS = "VirtualTable { height: 1fr; scrollbar-size-vertical: 1; overflow-x: hidden; }"
+    head = 1
+
+    def __init__(self, sheet: Sheet, now: Callable[[], Now], *, empty: str = "", id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.sheet, self._now, self.empty = sheet, now, empty
+        self.source: Source = ListSource()
+        self._fitted: tuple[int, list[Fitted]] = (-1, [])
+        self._walking = False
+
+    def show_rows(self, source: Source, keep: bool = True) -> None:
+        """Show other rows; with `keep` the cursor follows the row it was on, if that is still there."""
+        wanted = self._key(self.item) if keep else ""
+        self.source = source
+        place = self.cursor if keep else 0
+        if wanted and isinstance(source, ListSource):
+            place = next((i for i, item in enumerate(source.items) if self.sheet.key(item) == wanted), place)
+        self.relayout()
+        self.cursor = max(0, min(place, self.length() - 1))
+        if not keep:
+            self.scroll_to(y=0, animate=False, force=True)
+        self.refresh()
+
+    def _key(self, item: Item | None) -> str:
+        return self.sheet.key(item) if item is not None else ""
+
+    @property
+    def item(self) -> Item | None:
+        """The row under the cursor, if it is here."""
+        return self.source.row(self.cursor)
+
+    @property
+    def in_view(self) -> tuple[int, int]:
+        """First and last row on the screen."""
+        top = self.scroll_offset.y
+        return top, max(top, min(self.length(), top + self.page_height()) - 1)
+
+    def length(self) -> int:
+        return self.source.total
+
+    def heading(self, width: int) -> Sequence[Span]:
+        return heading(self._columns(width))
+
+    def spans(self, index: int, width: int) -> Sequence[Span]:
+        item = self.source.row(index)
+        if item is None:
+            self._walk()
+            return [Span(f"  … {number(index + 1)}", "faint")]
+        return line(self.sheet.cells(item, self._now()), self._columns(width))
+
+    def _columns(self, width: int) -> list[Fitted]:
+        if self._fitted[0] != width:
+            self._fitted = (width, fit(self.sheet.columns, width))
+        return self._fitted[1]
+
+    def _walk(self) -> None:
+        """Read what the screen lacks; far pages take many steps, and each looks again at what is wanted."""
+        if not self._walking and isinstance(self.source, KeysetSource):
+            self._walking = True
+            self.run_worker(self._steps(self.source), group="walk", exit_on_error=False)
+
+    async def _steps(self, source: KeysetSource) -> None:
+        try:
+            while self.source is source and (page := source.lacks(*self.in_view)) is not None:
+                await source.step(page)
+                self.relayout()
+        finally:
+            self._walking = False
+
+    def refresh_running(self) -> None:
+        """Repaint only the rows whose durations grow."""
+        first, last = self.in_view
+        for index in range(first, last + 1):
+            item = self.source.row(index)
+            if item is not None and item.get("status") == "RUNNING":
+                self.refresh(Region(0, index - first + self.head, self.size.width, 1))
