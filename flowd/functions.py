@@ -20,3 +20,21 @@ class FunctionSpec(msgspec.Struct, frozen=True, kw_only=True):
     memory_mb: int = 512
     environment: dict[str, str] = {}
     source: str = ""  # the file or template it was read from, for people
+
+
+class FunctionResult(msgspec.Struct, frozen=True, kw_only=True):
+    """How one run ended: JSON text, or Lambda's error and cause. Neither: the run was accepted (InvocationType Event).
+
+    `log` is what the function printed, its end if `truncated`.
+    """
+
+    output_text: str | None = None
+    error: str | None = None
+    cause: str | None = None
+    log: str = ""
+    truncated: bool = False
+    request_id: str = ""
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """The runner holds no run under this key: it was never asked, or it is younger than the run."""

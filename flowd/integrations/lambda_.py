@@ -1,0 +1,305 @@
+"""Lambda functions: a Resource that is a function's ARN, and `arn:aws:states:::lambda:invoke`.
+
+It turns a Task into a call of the function host and the host's result into AWS's shapes. It starts no process and
+knows no runner: whoever offers `FunctionHost` runs the code, and keeps outcomes by key while the daemon restarts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import uuid
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import Any, Final, Literal, Protocol
+
+import msgspec
+
+from flowd import names
+from flowd.clock import Clock
+from flowd.decisions import Pattern
+from flowd.functions import FunctionResult, Unknown
+from flowd.integrations.ports import Failed, Outcome, Succeeded, TaskCall
+from flowd.payload import InvalidJson, Payload, dumps
+
+LATEST: Final = "$LATEST"
+_STATUS: Final = {"RequestResponse": 200, "Event": 202, "DryRun": 204}
+#: What `lambda:invoke` takes (API reference, Invoke); anything else is refused, as on AWS.
+_PARAMETERS: Final = frozenset(
+    {
+        "FunctionName",
+        "Payload",
+        "InvocationType",
+        "LogType",
+        "Qualifier",
+        "ClientContext",
+        "TenantId",
+        "DurableExecutionName",
+    }
+)
+_NOT_BUILT: Final = frozenset({"TenantId", "DurableExecutionName"})
+_LOG_TAIL = 4_096  # bytes of log that Lambda answers with LogType Tail
+_BIG = 65_536  # characters from which a result is parsed off the loop
+#: A result beyond this is refused by the interpreter for its size, whatever it is.
+_PAYLOAD_LIMIT = 262_144
+_LOST = (
+    "The runner was restarted while the function ran, so its outcome is lost. "
+    "The function may have run to its end, in part, or not at all."
+)
+
+
+class FunctionHost(Protocol):
+    """Who runs functions. A key is run once; its outcome is held until it is acknowledged."""
+
+    @property
+    def started_ms(self) -> int:
+        """Since when the host remembers keys."""
+        ...
+
+    def knows(self, function: str) -> bool:
+        """True if there is such a function."""
+        ...
+
+    async def invoke(
+        self,
+        key: str,
+        function: str,
+        payload_text: str,
+        timeout_ms: int = 0,
+        *,
+        arn: str = "",
+        client_context: str = "",
+        detached: bool = False,
+    ) -> FunctionResult:
+        """Run it and wait; `detached`: only until it is taken on."""
+        ...
+
+    async def attach(self, key: str) -> FunctionResult | Unknown:
+        """Wait for a run that was asked for before."""
+        ...
+
+    async def cancel(self, key: str) -> None:
+        """Stop and forget it."""
+        ...
+
+    async def acknowledge(self, key: str) -> None:
+        """Forget its outcome."""
+        ...
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be invoked. `arn` is complete, `qualifier` may be empty."""
+
+    function: str
+    arn: str
+    qualifier: str
+    payload_text: str
+    invocation: Literal["RequestResponse", "Event", "DryRun"] = "RequestResponse"
+    client_context: str = ""
+    tail: bool = False
+
+
+class Refusal(Exception):
+    """The parameters cannot be used; the text is the reason within AWS's sentence."""
+
+
+class Lambda:
+    """Functions of this box."""
+
+    on_restart: Literal["reattach", "fail", "again"] = "reattach"
+
+    def __init__(self, host: FunctionHost, clock: Clock) -> None:
+        self._host = host
+        self._clock = clock
+
+    def refuse(self, service: str, action: str, pattern: Pattern) -> str | None:
+        if action != "invoke":
+            return f"lambda:{action} is not an action of Step Functions' Lambda integration; use lambda:invoke"
+        if pattern not in ("", "waitForTaskToken"):
+            return f"lambda:invoke has no .{pattern}; a request-response call already waits for the function"
+        return None
+
+    async def call(self, task: TaskCall) -> Outcome:
+        """Run the function. A call that a restarted daemon repeats is run only if it never was."""
+        direct = _is_direct(task)
+        try:
+            call = _direct(task) if direct else _invocation(task)
+        except Refusal as refusal:
+            said = f"The Parameters '{task.parameters.text}' could not be used to start the Task: [{refusal}]"
+            return Failed("States.Runtime", said)
+        result = await self._reattached(task)
+        if result is None:
+            if not self._host.knows(call.function):
+                return _not_found(call)
+            if call.invocation == "DryRun":
+                result = FunctionResult(request_id=str(uuid.uuid4()))
+            else:
+                result = await self._host.invoke(
+                    task.key,
+                    call.function,
+                    call.payload_text,
+                    arn=call.arn,
+                    client_context=call.client_context,
+                    detached=call.invocation == "Event",
+                )
+        if result.error is not None:
+            return Failed(result.error, result.cause, "run", result.log, result.truncated)
+        if direct:
+            return await _succeeded(result.output_text or "null", result)
+        return await _succeeded(self._answer(call, result), result)
+
+    async def _reattached(self, task: TaskCall) -> FunctionResult | None:
+        """The result of a call that an earlier daemon made; None if it is to be made now."""
+        if not task.recovered:
+            return None
+        found = await self._host.attach(task.key)
+        if isinstance(found, FunctionResult):
+            return found
+        if self._host.started_ms < task.scheduled_ms:
+            return None  # this host was there before the task was: it was never asked
+        return FunctionResult(error="Lambda.Unknown", cause=_LOST)
+
+    async def wait(self, task: TaskCall, submitted: Payload) -> Outcome:
+        return Failed("States.Runtime", "lambda:invoke has no .sync")
+
+    async def cancel(self, task: TaskCall) -> None:
+        await self._host.cancel(task.key)
+
+    async def acknowledge(self, task: TaskCall) -> None:
+        await self._host.acknowledge(task.key)
+
+    def _answer(self, call: Call, result: FunctionResult) -> str:
+        """The response of Invoke as Step Functions shows it, around the function's own text (recorded cases)."""
+        status = _STATUS[call.invocation]
+        payload = (result.output_text or "null") if call.invocation == "RequestResponse" else '""'
+        length = len(payload.encode()) if call.invocation == "RequestResponse" else 0
+        version = {"ExecutedVersion": LATEST} if call.invocation == "RequestResponse" else {}
+        rest: dict[str, Any] = {}
+        if call.tail:
+            rest["LogResult"] = base64.b64encode(result.log.encode()[-_LOG_TAIL:]).decode()
+        rest |= {
+            "SdkHttpMetadata": _http_metadata(status, length, result.request_id, self._clock.now_ms(), bool(version)),
+            "SdkResponseMetadata": {"RequestId": result.request_id},
+            "StatusCode": status,
+        }
+        before = dumps(version)[1:-1] + "," if version else ""
+        return f'{{{before}"Payload":{payload},{dumps(rest)[1:]}'
+
+
+def _http_metadata(status: int, length: int, request_id: str, now_ms: int, executed: bool) -> dict[str, Any]:
+    headers = {"X-Amz-Executed-Version": LATEST} if executed else {}
+    headers |= {
+        "x-amzn-Remapped-Content-Length": "0",
+        "Connection": "keep-alive",
+        "x-amzn-RequestId": request_id,
+        "Content-Length": str(length),
+        "Date": formatdate(now_ms / 1000, usegmt=True),
+        "X-Amzn-Trace-Id": f"Root=1-{now_ms // 1000:08x}-{uuid.uuid4().hex[:24]};Sampled=0",
+        "Content-Type": "application/json",
+    }
+    every = {name: [value] for name, value in headers.items()}
+    return {"AllHttpHeaders": every, "HttpHeaders": headers, "HttpStatusCode": status}
+
+
+async def _succeeded(text: str, result: FunctionResult) -> Outcome:
+    """The text must be JSON; what is too large anyway is left to the interpreter, which says so in AWS's words."""
+    try:
+        output = Payload.parse(text) if len(text) < _BIG else await asyncio.to_thread(Payload.parse, text)
+    except InvalidJson as error:
+        if len(text) > _PAYLOAD_LIMIT:
+            return Succeeded(Payload(text=text), result.log, result.truncated)
+        shown = (result.output_text or "")[:200]
+        said = f"The function's result is not JSON ({error}): {shown}"
+        return Failed("Lambda.Unknown", said, "run", result.log, result.truncated)
+    return Succeeded(output, result.log, result.truncated)
+
+
+def _is_direct(task: TaskCall) -> bool:
+    arn = names.split_arn(task.resource)
+    return arn is not None and arn.service == "lambda"
+
+
+def _direct(task: TaskCall) -> Call:
+    function, arn, qualifier = resolve(task.resource, task.execution_arn)
+    return Call(function=function, arn=arn, qualifier=qualifier, payload_text=task.parameters.text)
+
+
+def _invocation(task: TaskCall) -> Call:
+    parameters = task.parameters.value
+    if not isinstance(parameters, dict):
+        raise Refusal("The parameters are not an object")
+    for name in parameters:
+        if name not in _PARAMETERS:
+            raise Refusal(f'The field "{name}" is not supported by Step Functions')
+        if name in _NOT_BUILT:
+            raise Refusal(f'The field "{name}" is not built in flowd')
+    for name, check in _CHECKS.items():
+        if name in parameters and not check(parameters[name]):
+            raise Refusal(f"The value of the field '{name}' has an invalid format")
+    if "FunctionName" not in parameters:
+        raise Refusal("The field 'FunctionName' is required but was missing")
+    function, arn, qualifier = resolve(parameters["FunctionName"], task.execution_arn)
+    return Call(
+        function=function,
+        arn=arn,
+        qualifier=parameters.get("Qualifier") or qualifier,
+        # Invoke without a payload hands an empty object to the function.
+        payload_text=dumps(parameters["Payload"]) if "Payload" in parameters else "{}",
+        invocation=parameters.get("InvocationType", "RequestResponse"),
+        client_context=_client_context(parameters.get("ClientContext")),
+        tail=parameters.get("LogType") == "Tail",
+    )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+_CHECKS: Final[dict[str, Callable[[Any], bool]]] = {
+    "FunctionName": _is_text,
+    "Qualifier": _is_text,
+    "InvocationType": lambda value: isinstance(value, str) and value in _STATUS,
+    "LogType": lambda value: isinstance(value, str) and value in ("None", "Tail"),
+    "ClientContext": lambda value: isinstance(value, str),
+}
+
+
+def _client_context(text: str | None) -> str:
+    """Base64 of JSON, as the API has it."""
+    if not text:
+        return ""
+    try:
+        decoded = base64.b64decode(text, validate=True).decode()
+        Payload.parse(decoded)
+    except (binascii.Error, UnicodeError, InvalidJson):
+        raise Refusal("The value of the field 'ClientContext' has an invalid format") from None
+    return decoded
+
+
+def resolve(name: str, execution_arn: str) -> tuple[str, str, str]:
+    """Name, ARN without qualifier, and qualifier of a function named in any of Lambda's ways.
+
+    `NAME`, `NAME:QUALIFIER`, `ACCOUNT:function:NAME[:QUALIFIER]` or an ARN of any region and account. A bare name is
+    of the region and account of the execution.
+    """
+    arn = names.split_arn(name)
+    home = names.split_arn(execution_arn)
+    region, account = (home.region, home.account) if home else (names.REGION, names.ACCOUNT)
+    if arn is not None:
+        region, account, rest = arn.region, arn.account, arn.rest
+    elif ":function:" in name:
+        account, _, rest = name.partition(":function:")
+    else:
+        rest = name
+    function, _, qualifier = rest.partition(":")
+    return function, names.function_arn(function, region, account), qualifier
+
+
+def _not_found(call: Call) -> Failed:
+    """Recorded: services/test_task_service_lambda, test_no_such_function."""
+    said = (
+        f"Function not found: {call.arn}:{call.qualifier or LATEST} (Service: AWSLambda; Status Code: 404; "
+        f"Error Code: ResourceNotFoundException; Request ID: {uuid.uuid4()}; Proxy: null)"
+    )
+    return Failed("Lambda.ResourceNotFoundException", said)

@@ -1,0 +1,63 @@
+"""Which integration runs which service: one row each. A service without a row is refused when a machine is loaded.
+
+A new kind of Task is one file in this package and one row in `ROWS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from flowd.clock import Clock
+from flowd.decisions import Pattern
+from flowd.integrations.lambda_ import FunctionHost, Lambda
+from flowd.integrations.noop import Noop
+from flowd.integrations.ports import Integration
+
+
+@dataclass(frozen=True)
+class Ports:
+    """What the daemon hands to integrations. A port that is None is not configured."""
+
+    clock: Clock
+    functions: FunctionHost | None = None
+
+
+#: service -> how its integration is made; None where a port it needs is not configured.
+ROWS: Final[dict[str, Callable[[Ports], Integration | None]]] = {
+    "flowd": lambda ports: Noop(),
+    "lambda": lambda ports: Lambda(ports.functions, ports.clock) if ports.functions else None,
+}
+#: What the engine runs itself: activities are pulled by workers or answered by people.
+_ENGINE: Final = frozenset({"activity"})
+
+
+class Registry:
+    """The integrations of one daemon."""
+
+    def __init__(self, integrations: Mapping[str, Integration]) -> None:
+        self._integrations = dict(integrations)
+
+    @classmethod
+    def of(cls, ports: Ports) -> Registry:
+        """Every row whose ports are there."""
+        made = {service: make(ports) for service, make in ROWS.items()}
+        return cls({service: integration for service, integration in made.items() if integration is not None})
+
+    def find(self, service: str) -> Integration | None:
+        """The integration of a service; `aws-sdk:s3` is served by a row of its own or by that of `aws-sdk`."""
+        found = self._integrations.get(service)
+        return found if found is not None else self._integrations.get(service.partition(":")[0])
+
+    def refuse(self, service: str, action: str, pattern: Pattern) -> str | None:
+        """Why such a Task cannot run here, or None."""
+        if service in _ENGINE:
+            return None
+        integration = self.find(service)
+        if integration is not None:
+            return integration.refuse(service, action, pattern)
+        if service in ROWS:
+            return f"the integration {service} is not configured in this daemon"
+        built = ", ".join(sorted([*self._integrations, *_ENGINE]))
+        return f"the integration {service} is not built in flowd (built: {built})"

@@ -1,0 +1,150 @@
+"""`flowd-runner`: the program that runs user code. It outlives daemons; they come and go as clients of its socket."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fcntl
+import grp
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop
+
+from flowd.clock import SystemClock
+from flowd.errors import ConfigError
+from flowd.runner.attempts import Ledger
+from flowd.runner.cgroups import open_delegated
+from flowd.runner.leftovers import Leftovers
+from flowd.runner.pool import Limits, Pool
+from flowd.runner.process import Hosting
+from flowd.runner.server import Server
+
+log = logging.getLogger("flowd.runner")
+
+_ALREADY_RUNNING = 3
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve until told to stop. With --detach the first process returns once the socket listens."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    try:
+        listener, lock = _listen(options.socket, options.socket_group)
+    except ConfigError as error:
+        log.error("%s", error)
+        sys.exit(_ALREADY_RUNNING if isinstance(error, AlreadyRunning) else 1)
+    except OSError as error:
+        log.error("cannot listen on %s: %s", options.socket, error)
+        sys.exit(1)
+    if options.detach and not _detach(options.log):
+        return
+    uvloop.run(_serve(options, listener))
+    # The lock falls with the process; the socket goes first, so that nobody connects to a runner that leaves.
+    os.close(lock)
+
+
+class AlreadyRunning(ConfigError):
+    """Another runner serves this socket."""
+
+
+def _parser() -> argparse.ArgumentParser:
+    default = Limits()
+    parser = argparse.ArgumentParser(prog="flowd-runner", description=__doc__)
+    parser.add_argument("--socket", type=Path, required=True, help="unix socket to listen on (mode 0600)")
+    parser.add_argument("--socket-group", default="", help="let this group connect too (mode 0660)")
+    parser.add_argument("--detach", action="store_true", help="go on in the background once the socket listens")
+    parser.add_argument("--log", type=Path, help="with --detach: where messages go (default: nowhere)")
+    parser.add_argument("--per-function", type=int, default=default.per_function, help="processes per function")
+    parser.add_argument("--total", type=int, default=default.total, help="processes in all")
+    parser.add_argument("--idle-seconds", type=float, default=default.idle_s, help="an idle process ends after")
+    parser.add_argument("--stop-seconds", type=float, default=20.0, help="on SIGTERM, wait so long for open work")
+    return parser
+
+
+def _listen(path: Path, group: str) -> tuple[socket.socket, int]:
+    """The listening socket, and the lock that says that this runner owns it."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise AlreadyRunning(f"another runner serves {path}") from None
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    finally:
+        os.umask(before)
+    if group:
+        try:
+            os.chown(path, -1, grp.getgrnam(group).gr_gid)
+        except KeyError:
+            raise ConfigError(f"there is no group {group} (--socket-group)") from None
+        path.chmod(0o660)
+    listener.listen(64)
+    return listener, lock
+
+
+def _detach(messages: Path | None) -> bool:
+    """Become a session of its own with a fresh parent; False in the process that returns to the caller."""
+    if os.fork():
+        return False
+    os.setsid()
+    os.chdir("/")
+    target = str(messages) if messages else os.devnull
+    out = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for source, number in ((nothing, 0), (out, 1), (out, 2)):
+        os.dup2(source, number)
+    for descriptor in (nothing, out):
+        if descriptor > 2:
+            os.close(descriptor)
+    return True
+
+
+async def _serve(options: argparse.Namespace, listener: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    clock = SystemClock()
+    leftovers = Leftovers(options.socket.with_name(options.socket.name + ".workers"))
+    killed = leftovers.sweep()
+    if killed:
+        log.warning("killed %d functions that an earlier runner left behind", killed)
+    hosting = Hosting(leftovers, open_delegated(), clock)
+    log.info("memory limits by %s", "cgroup" if hosting.cgroups else "rlimit")
+    pool = Pool(hosting, Limits(options.per_function, options.total, options.idle_seconds))
+    server = Server(pool, Ledger(), clock.now_ms())
+    listening = await loop.create_unix_server(server.connect, sock=listener)
+    _on_signals(loop, server, options.stop_seconds)
+    log.info("listening on %s", options.socket)
+    await server.idle.wait()
+    options.socket.unlink(missing_ok=True)
+    listening.close()
+    await pool.close()
+    server.close()
+    log.info("ended")
+
+
+def _on_signals(loop: asyncio.AbstractEventLoop, server: Server, stop_s: float) -> None:
+    """First signal: end when the work is done, or after `stop_s`. Second: end at once."""
+
+    def stop() -> None:
+        if stopping:
+            server.idle.set()
+        stopping.append(True)
+        server.stop()
+        loop.call_later(stop_s, server.idle.set)
+
+    stopping: list[bool] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""Runs of functions by key: what was asked, what was printed, how it ended. Kept until the daemon acknowledges.
+
+A key is one attempt of one Task for ever, so a key that is known is never run a second time. Nothing here starts a
+process or knows a connection.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+
+from flowd.runner.outcomes import Outcome
+
+LOG_LIMIT = 256 << 10
+
+
+class Log:
+    """The last `limit` bytes of what a run printed."""
+
+    __slots__ = ("_data", "_limit", "_truncated")
+
+    def __init__(self, limit: int = LOG_LIMIT) -> None:
+        self._data = bytearray()
+        self._limit = limit
+        self._truncated = False
+
+    def add(self, data: bytes) -> None:
+        """The end of a log says why it ended, so the beginning is what goes."""
+        self._data += data
+        if len(self._data) > 2 * self._limit:
+            del self._data[: -self._limit]
+            self._truncated = True
+
+    @property
+    def tail(self) -> bytes:
+        return bytes(self._data[-self._limit :])
+
+    @property
+    def truncated(self) -> bool:
+        return self._truncated or len(self._data) > self._limit
+
+
+class Attempt:
+    """One run. `outcome` is None until it has ended."""
+
+    __slots__ = (
+        "_listeners",
+        "acknowledged",
+        "arn",
+        "client_context",
+        "detached",
+        "function",
+        "key",
+        "log",
+        "outcome",
+        "payload",
+        "request_id",
+        "timeout_ms",
+    )
+
+    def __init__(
+        self,
+        key: str,
+        function: str,
+        payload: bytes,
+        *,
+        timeout_ms: int = 0,
+        arn: str = "",
+        client_context: str = "",
+        detached: bool = False,
+    ) -> None:
+        self.key = key
+        self.function = function
+        self.payload = payload
+        self.timeout_ms = timeout_ms
+        self.arn = arn
+        self.client_context = client_context
+        self.detached = detached
+        self.acknowledged = False
+        self.request_id = str(uuid.uuid4())
+        self.log = Log()
+        self.outcome: Outcome | None = None
+        self._listeners: list[Callable[[Attempt], None]] = []
+
+    def when_ended(self, listener: Callable[[Attempt], None]) -> None:
+        """Call `listener` once the outcome is there; at once if it is."""
+        if self.outcome is not None:
+            listener(self)
+        else:
+            self._listeners.append(listener)
+
+    def end(self, outcome: Outcome) -> None:
+        """The outcome is there. A second one (a late answer of a killed process) is ignored."""
+        if self.outcome is not None:
+            return
+        self.outcome = outcome
+        self.payload = b""
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            listener(self)
+
+
+class Ledger:
+    """All attempts that run or are held."""
+
+    def __init__(self) -> None:
+        self._attempts: dict[str, Attempt] = {}
+        self.on_change: Callable[[], None] = lambda: None
+
+    def __len__(self) -> int:
+        return len(self._attempts)
+
+    @property
+    def running(self) -> int:
+        return sum(1 for attempt in self._attempts.values() if attempt.outcome is None)
+
+    def find(self, key: str) -> Attempt | None:
+        return self._attempts.get(key)
+
+    def enter(self, attempt: Attempt) -> None:
+        """Begin to hold a key."""
+        self._attempts[attempt.key] = attempt
+        attempt.when_ended(self._ended)
+
+    def _ended(self, attempt: Attempt) -> None:
+        if attempt.acknowledged:
+            self.forget(attempt.key)
+        self.on_change()
+
+    def acknowledge(self, keys: Iterable[str]) -> None:
+        """Forget these; a detached run that is still going on is forgotten when it ends."""
+        for key in keys:
+            attempt = self._attempts.get(key)
+            if attempt is not None and attempt.outcome is None:
+                attempt.acknowledged = True
+            else:
+                self.forget(key)
+        self.on_change()
+
+    def forget(self, key: str) -> None:
+        self._attempts.pop(key, None)

@@ -1,0 +1,196 @@
+"""The runner's side of the socket: one table from message to function. It decides nothing about processes.
+
+When a connection ends, runs go on and outcomes are kept; the next connection asks for them by key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from flowd.runner.attempts import Attempt, Ledger
+from flowd.runner.outcomes import Outcome
+from flowd.runner.pool import Pool
+from flowd.runner.protocol import (
+    VERSION,
+    Accepted,
+    Acknowledge,
+    Answer,
+    Attach,
+    Cancel,
+    Counts,
+    Done,
+    Finished,
+    Framing,
+    Hello,
+    Invoke,
+    Output,
+    Printed,
+    Refused,
+    Register,
+    ShutdownWhenIdle,
+    Status,
+    Unheld,
+    Welcome,
+    decode_request,
+)
+
+log = logging.getLogger(__name__)
+
+
+class Server:
+    """What daemons can ask of a runner. `idle` is set once a wished-for end has come."""
+
+    def __init__(self, pool: Pool, ledger: Ledger, started_ms: int) -> None:
+        self.idle = asyncio.Event()
+        self._pool = pool
+        self._ledger = ledger
+        self._started_ms = started_ms
+        self._ending = False  # wished for by a daemon, until one comes back
+        self._stopping = False  # by a signal, for good
+        self._connections: set[Framing] = set()
+        ledger.on_change = self._check_idle
+
+    def connect(self) -> Framing:
+        """A new connection (the protocol factory of the socket)."""
+        connection = Framing(lambda message: self._receive(connection, message), lambda: self._lost(connection))
+        self._connections.add(connection)
+        return connection
+
+    def end_when_idle(self) -> None:
+        """With the last acknowledgement `idle` is set, unless a daemon says Hello before."""
+        self._ending = True
+        self._check_idle()
+
+    def stop(self) -> None:
+        """The same for good: nothing new is begun."""
+        self._stopping = True
+        self._check_idle()
+
+    def close(self) -> None:
+        for connection in list(self._connections):
+            connection.abort()
+
+    def _lost(self, connection: Framing) -> None:
+        self._connections.discard(connection)
+
+    def _check_idle(self) -> None:
+        if (self._ending or self._stopping) and not len(self._ledger):
+            self.idle.set()
+
+    def _receive(self, connection: Framing, message: bytes) -> None:
+        try:
+            request = decode_request(message)
+        except (msgspec.DecodeError, ValueError) as error:
+            log.warning("a connection sent what is no request and is dropped: %s", error)
+            connection.send(Refused(0, f"not a request of version {VERSION}: {error}"))
+            connection.abort()
+            return
+        answer = HANDLERS[type(request)](self, connection, request)
+        if answer is not None:
+            connection.send(answer)
+
+    # -- one method per message; None means that the answer comes later
+
+    def hello(self, connection: Framing, request: Hello) -> Answer:
+        self._ending = False
+        return Welcome(request.number, VERSION, os.getpid(), self._started_ms)
+
+    def register(self, connection: Framing, request: Register) -> Answer:
+        self._pool.register(request.specs, request.environment)
+        return Done(request.number)
+
+    def invoke(self, connection: Framing, request: Invoke) -> Answer | None:
+        attempt = self._ledger.find(request.key)
+        if attempt is None:
+            if self._stopping or not self._pool.knows(request.function):
+                return _refusal(request, self._stopping)
+            attempt = Attempt(
+                request.key,
+                request.function,
+                request.payload,
+                timeout_ms=request.timeout_ms,
+                arn=request.arn,
+                client_context=request.client_context,
+                detached=request.detached,
+            )
+            self._ledger.enter(attempt)
+            self._pool.submit(attempt)
+        return self._answer_with(connection, request.number, attempt)
+
+    def attach(self, connection: Framing, request: Attach) -> Answer | None:
+        attempt = self._ledger.find(request.key)
+        if attempt is None:
+            return Unheld(request.number)
+        return self._answer_with(connection, request.number, attempt)
+
+    def _answer_with(self, connection: Framing, number: int, attempt: Attempt) -> Answer | None:
+        if attempt.detached:
+            return Accepted(number, attempt.request_id)
+
+        def send(ended: Attempt) -> None:
+            connection.send(_finished(number, ended))
+
+        attempt.when_ended(send)
+        return None
+
+    def cancel(self, connection: Framing, request: Cancel) -> Answer:
+        attempt = self._ledger.find(request.key)
+        if attempt is not None:
+            attempt.acknowledged = True
+            if attempt.outcome is None:
+                self._pool.cancel(attempt)
+            self._ledger.acknowledge([request.key])
+        return Done(request.number)
+
+    def acknowledge(self, connection: Framing, request: Acknowledge) -> Answer:
+        self._ledger.acknowledge(request.keys)
+        return Done(request.number)
+
+    def output(self, connection: Framing, request: Output) -> Answer:
+        attempt = self._ledger.find(request.key)
+        if attempt is None:
+            return Unheld(request.number)
+        return Printed(request.number, attempt.log.tail, attempt.log.truncated)
+
+    def status(self, connection: Framing, request: Status) -> Answer:
+        running = self._ledger.running
+        return Counts(request.number, self._pool.warm(), running, len(self._ledger) - running)
+
+    def shutdown_when_idle(self, connection: Framing, request: ShutdownWhenIdle) -> Answer:
+        # After the answer has left: an idle runner is gone the next moment.
+        asyncio.get_running_loop().call_soon(self.end_when_idle)
+        return Done(request.number)
+
+
+HANDLERS: dict[type, Callable[[Server, Framing, Any], Answer | None]] = {
+    Hello: Server.hello,
+    Register: Server.register,
+    Invoke: Server.invoke,
+    Attach: Server.attach,
+    Cancel: Server.cancel,
+    Acknowledge: Server.acknowledge,
+    Output: Server.output,
+    Status: Server.status,
+    ShutdownWhenIdle: Server.shutdown_when_idle,
+}
+
+
+def _finished(number: int, attempt: Attempt) -> Finished:
+    outcome = attempt.outcome or Outcome()
+    log, truncated = attempt.log.tail, attempt.log.truncated
+    return Finished(number, attempt.request_id, outcome.output, outcome.error, outcome.cause, log, truncated)
+
+
+def _refusal(request: Invoke, stopping: bool) -> Finished:
+    """Nothing was begun, so nothing is held."""
+    if stopping:
+        error, cause = "Lambda.ServiceException", "The runner is stopping; the function was not run."
+    else:
+        error, cause = "Lambda.ResourceNotFoundException", f"Function not found: {request.arn or request.function}"
+    return Finished(request.number, "", None, error, cause)
