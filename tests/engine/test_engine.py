@@ -9,7 +9,7 @@ import pytest
 
 from flowd import names
 from flowd.errors import ExecutionAlreadyExists, ExecutionNotRedrivable, InvalidToken, TaskTimedOut
-from flowd.integrations.ports import Failed
+from flowd.integrations.ports import Failed, TaskCall
 from flowd.payload import Payload
 from flowd.store import executions, schema
 from tests.engine.world import World, function
@@ -111,8 +111,13 @@ async def test_a_clock_set_back_delays_but_loses_nothing(world: World) -> None:
 
 
 async def test_retry_waits_its_back_off_and_then_catch_takes_over(world: World) -> None:
-    attempts = []
-    world.functions.handlers["work"] = lambda call: attempts.append(call.key) or Failed("Flaky", "again")
+    attempts: list[str] = []
+
+    def flaky(call: TaskCall) -> Failed:
+        attempts.append(call.key)
+        return Failed("Flaky", "again")
+
+    world.functions.handlers["work"] = flaky
     definition = one_task(
         Retry=[{"ErrorEquals": ["Flaky"], "IntervalSeconds": 10, "BackoffRate": 2, "MaxAttempts": 2}],
         Catch=[{"ErrorEquals": ["States.ALL"], "Next": "Sorry"}],
