@@ -7,10 +7,11 @@ survives the process, and nothing here decides anything.
 from __future__ import annotations
 
 import hashlib
+import heapq
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, assert_never
+from typing import Any, Protocol, assert_never
 
 import msgspec
 
@@ -33,7 +34,27 @@ from flowd.payload import Payload
 
 TaskKey = tuple[str, int]  # frame, attempt
 AlarmKey = tuple[str, int, str]  # frame, attempt, purpose
-Observer = Callable[[Event, Step], None]
+
+
+class Take(Protocol):
+    """How a host takes a step; tests put a suspicious one here."""
+
+    def __call__(
+        self,
+        machine: StateMachine,
+        execution: Execution,
+        frames: Mapping[str, Frame],
+        event: Event,
+        now_ms: int,
+        seed: bytes,
+    ) -> Step | None: ...
+
+
+def take_step(
+    machine: StateMachine, execution: Execution, frames: Mapping[str, Frame], event: Event, now_ms: int, seed: bytes
+) -> Step | None:
+    """`step` with the chance that `seed` gives."""
+    return step(machine, execution, frames, event, now_ms, Entropy(seed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +77,7 @@ class Host:
     tasks: dict[TaskKey, ScheduleTask] = field(default_factory=dict)
     alarms: dict[AlarmKey, Alarm] = field(default_factory=dict)
     closed: CloseExecution | None = None
-    observe: Observer | None = None
+    take: Take = take_step
     steps: int = 0
     _later: deque[Event] = field(default_factory=deque)
 
@@ -103,13 +124,11 @@ class Host:
     # -- steps and decisions ----------------------------------------------------
 
     def _step(self, event: Event, now_ms: int) -> bool:
-        entropy = Entropy(hashlib.sha256(self.seed + self.steps.to_bytes(8, "big")).digest())
-        made = step(self.machine, self.execution, self.frames, event, now_ms, entropy)
+        seed = hashlib.sha256(self.seed + self.steps.to_bytes(8, "big")).digest()
+        made = self.take(self.machine, self.execution, self.frames, event, now_ms, seed)
         self.steps += 1
         if made is None:
             return False
-        if self.observe is not None:
-            self.observe(event, made)
         self.frames.update(made.frames)
         self.history.extend(made.events)
         if made.events:
@@ -190,6 +209,44 @@ class Host:
         if not keep_frames:
             for name in names:
                 del self.frames[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is heard of a task `after_ms` after it was scheduled."""
+
+    news: News
+    details: dict[str, Any] = field(default_factory=dict)
+    after_ms: int = 0
+
+
+def drive(host: Host, answer: Callable[[ScheduleTask], Iterable[Answer]], now_ms: int) -> int:
+    """Run to the end in simulated time, or until nothing will ever happen again; when that was, in milliseconds.
+
+    `answer` says once for each scheduled task what will be heard of it; if nothing, its timeouts count.
+    """
+    asked: set[TaskKey] = set()
+    heard: list[tuple[int, int, Event]] = []
+    count = 0
+    while host.closed is None:
+        for key, task in list(host.tasks.items()):
+            if key not in asked:
+                asked.add(key)
+                for said in answer(task):
+                    count += 1
+                    event = Event(said.news, task.frame, task.attempt, said.details)
+                    heapq.heappush(heard, (now_ms + said.after_ms, count, event))
+        alarm = host.next_alarm()
+        if heard and (alarm is None or heard[0][0] <= host.alarms[alarm].due_ms):
+            due_ms, _, event = heapq.heappop(heard)
+            now_ms = max(now_ms, due_ms)
+            host.deliver(event, now_ms)
+        elif alarm is not None:
+            now_ms = max(now_ms, host.alarms[alarm].due_ms)
+            host.ring(now_ms)
+        else:
+            break
+    return now_ms
 
 
 def new_execution(text: str, now_ms: int, **facts: Any) -> Execution:

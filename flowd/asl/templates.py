@@ -241,9 +241,9 @@ def _jsonpath(value: Any) -> Template | None:
     if not any(members):
         return None
     filled = dict(zip(keys, _filled(members, list(value.values())), strict=True))
-    if any(key.endswith(".$") for key in value):
-        return ObjectTemplate(tuple((key, filled[key]) for key in _hash_order(keys)))
-    return ObjectTemplate(tuple(filled.items()))
+    order = [key for key in value if not key.endswith(".$")]
+    order += _hash_order([key.removesuffix(".$") for key in value if key.endswith(".$")])
+    return ObjectTemplate(tuple((key, filled[key]) for key in dict.fromkeys(order)))
 
 
 def _jsonata(value: Any, location: str) -> Template | None:
@@ -265,11 +265,11 @@ def _filled(nodes: list[Any], values: list[Any]) -> tuple[Template, ...]:
 
 
 def _hash_order(keys: list[str]) -> list[str]:
-    """The keys as AWS writes an object with `.$` members: in the order of a Java hash table (read off recordings)."""
+    """The order in which AWS writes `.$` members, after the fixed ones: a Java hash table's (read off recordings)."""
     size = 16
     while len(keys) > 0.75 * size:
         size *= 2
-    return sorted(dict.fromkeys(keys), key=lambda key: _java_hash(key) & (size - 1))
+    return sorted(keys, key=lambda key: _java_hash(key) & (size - 1))
 
 
 def _java_hash(text: str) -> int:
