@@ -5,20 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from clips import EncodingFailed, decode_one_frame
+
 
 class NotAVideo(Exception):
     """The file is not there, or the encoder can't read it."""
 
 
 def _measure(path: Path) -> dict[str, Any]:
+    try:
+        decode_one_frame(path)
+    except EncodingFailed as error:
+        raise NotAVideo(str(error).splitlines()[-1]) from error
     import imageio_ffmpeg
 
-    try:
-        reader = imageio_ffmpeg.read_frames(path)
-        meta: dict[str, Any] = next(reader)
-        reader.close()
-    except OSError as error:
-        raise NotAVideo(f"{path}: {str(error).splitlines()[0]}") from error
+    reader = imageio_ffmpeg.read_frames(path)
+    meta: dict[str, Any] = next(reader)
+    reader.close()
     return meta
 
 

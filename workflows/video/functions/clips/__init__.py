@@ -33,16 +33,28 @@ def slug(title: str) -> str:
 
 def encode(*arguments: str | Path) -> None:
     """Run the encoder; the last argument is the file it writes, whole or not at all."""
+    *options, target = arguments
+    target = Path(target)
+    part = target.with_name(f".{os.getpid()}.{target.name}")
+    try:
+        _run("-y", *options, part)
+    except EncodingFailed:
+        part.unlink(missing_ok=True)
+        raise
+    part.replace(target)
+
+
+def decode_one_frame(source: Path) -> None:
+    """EncodingFailed if there is no picture in the file."""
+    _run("-i", source, "-frames:v", "1", "-f", "null", "-")
+
+
+def _run(*arguments: str | Path) -> None:
     try:
         import imageio_ffmpeg
     except ImportError as error:
         raise EncoderMissing("pip install imageio-ffmpeg into the environment that flowd-runner uses") from error
-    *options, target = arguments
-    target = Path(target)
-    part = target.with_name(f".{os.getpid()}.{target.name}")
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-hide_banner", "-v", "error", "-y", *map(str, options), str(part)]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-hide_banner", "-v", "error", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        part.unlink(missing_ok=True)
         raise EncodingFailed(done.stderr.strip()[-800:] or f"exit code {done.returncode}")
-    part.replace(target)
