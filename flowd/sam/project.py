@@ -55,6 +55,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     machines: tuple[SamMachine, ...] = ()
     refused: tuple[str, ...] = ()  # names of machines that the template has, but that cannot be loaded as it stands
     functions: tuple[FunctionSpec, ...] = ()
+    refused_functions: tuple[str, ...] = ()  # as `refused`, for functions
     schedules: tuple[SamSchedule, ...] = ()
     activities: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()

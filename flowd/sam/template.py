@@ -107,8 +107,10 @@ def _project(template: Template, find_code: FindCode, source: str) -> Project:
         if logical_id not in template.absent:
             by_type.setdefault(template.type_of(logical_id), []).append(logical_id)
     malformed = by_type.pop("", [])
-    functions = [read_function(template, each, find_code, source) for each in _open(template, by_type, FUNCTION)]
-    activities = [_name(template, each) for each in _open(template, by_type, ACTIVITY)]
+    function_ids = by_type.pop(FUNCTION, [])
+    found = [read_function(template, each, find_code, source) for each in _open(template, function_ids)]
+    functions = [function for function in found if function is not None]
+    activities = [_name(template, each) for each in _open(template, by_type.pop(ACTIVITY, []))]
     machine_ids = [each for name in _MACHINES for each in by_type.pop(name, [])]
     _list_unsupported(template, by_type)
     read = [read_machine(template, each) for each in machine_ids if each not in template.refused]
@@ -121,15 +123,16 @@ def _project(template: Template, find_code: FindCode, source: str) -> Project:
     return Project(
         machines=tuple(machines),
         refused=tuple(sorted({*refused, *malformed})),
-        functions=tuple(function for function in functions if function is not None),
+        functions=tuple(functions),
+        refused_functions=tuple(_name(template, each) for each in function_ids if each in template.refused),
         schedules=tuple(schedules),
         activities=tuple(activities),
         problems=tuple(template.problems),
     )
 
 
-def _open(template: Template, by_type: dict[str, list[str]], type_name: str) -> list[str]:
-    return [each for each in by_type.pop(type_name, []) if each not in template.refused]
+def _open(template: Template, logical_ids: list[str]) -> list[str]:
+    return [each for each in logical_ids if each not in template.refused]
 
 
 def _list_unsupported(template: Template, by_type: dict[str, list[str]]) -> None:

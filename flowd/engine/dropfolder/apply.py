@@ -1,0 +1,208 @@
+"""Puts a Snapshot in force through the registrar: only what changed, functions before machines, then schedules.
+
+It remembers what was said last: an unchanged file publishes nothing, and a broken one keeps its last good version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from flowd.asl.diagnostics import Diagnostic
+from flowd.clock import Clock
+from flowd.engine.dropfolder.snapshot import (
+    NOT_STORED,
+    UNREADABLE,
+    FileReport,
+    MachineFile,
+    Registrar,
+    Snapshot,
+    failed,
+)
+from flowd.functions import FunctionSpec
+from flowd.sam.schedules import SamSchedule
+
+log = logging.getLogger(__name__)
+
+_REMOVED_KEPT = 200
+
+
+class _Published(NamedTuple):
+    """What the registrar said of a machine's text."""
+
+    digest: str
+    diagnostics: tuple[Diagnostic, ...]
+
+
+class Applier:
+    """One registrar's view of the folder."""
+
+    def __init__(self, registrar: Registrar, clock: Clock) -> None:
+        self._registrar = registrar
+        self._clock = clock
+        self._published: dict[str, _Published] = {}
+        self._functions: tuple[FunctionSpec, ...] | None = None
+        self._schedules: tuple[tuple[SamSchedule, ...], frozenset[str]] | None = None
+        self._reports: dict[str, FileReport] | None = None
+        self.unfinished = False  # something could not be stored: to be tried again soon
+
+    async def owned(self) -> Mapping[str, str]:
+        """Machines in force that belong to the folder: name -> source."""
+        return await self._registrar.owned_machines()
+
+    async def apply(self, found: Snapshot) -> None:
+        """Put it in force. A step that fails is logged, reported and tried again at the next look."""
+        self.unfinished = False
+        await self._set_functions(found)
+        reports = {report.path: report for report in found.files}
+        for machine in found.machines:
+            said = await self._publish(machine)
+            reports[machine.path] = _joined(reports.get(machine.path), machine, said)
+        await self._retire(found)
+        await self._set_schedules(found)
+        await self._report(reports)
+
+    async def lost(self, message: str) -> None:
+        """The folder itself cannot be read: say so, and leave everything as it is."""
+        diagnostic = Diagnostic("ERROR", UNREADABLE, message)
+        report = FileReport(path=".", kind="machine", status="rejected", diagnostics=(diagnostic,))
+        known = {path: each for path, each in (self._reports or {}).items() if each.status != "removed"}
+        await self._report({**known, ".": report})
+
+    # ---- one step each ---------------------------------------------------------------------------------------------
+
+    async def _set_functions(self, found: Snapshot) -> None:
+        present = {function.name for function in found.functions}
+        kept = [
+            function
+            for function in self._functions or ()
+            if function.name not in present and (found.keeps(function.source) or function.name in found.kept_functions)
+        ]
+        functions = (*found.functions, *kept)
+        if functions == self._functions:
+            return
+        try:
+            await self._registrar.set_functions(functions)
+        except Exception:
+            self._failed("the functions could not be set")
+        else:
+            self._functions = functions
+
+    async def _publish(self, machine: MachineFile) -> tuple[Diagnostic, ...]:
+        """What is to be said of it. A refused one is tried again: it may have waited for a function or a setting."""
+        digest = _digest(machine)
+        known = self._published.get(machine.name)
+        if known is not None and known.digest == digest and not failed(known.diagnostics):
+            return known.diagnostics
+        try:
+            found = await self._registrar.publish_machine(
+                machine.name, machine.text, machine.type, machine.source, machine.owner, machine.yaml
+            )
+        except Exception as problem:
+            self._failed(f"the machine {machine.name} could not be published")
+            return (Diagnostic("ERROR", NOT_STORED, f"it could not be stored, and will be tried again: {problem}"),)
+        said = tuple(_placed(machine, diagnostic) for diagnostic in found)
+        self._published[machine.name] = _Published(digest, said)
+        return said
+
+    async def _retire(self, found: Snapshot) -> None:
+        for name, source in (await self.owned()).items():
+            if name in found.names or found.keeps(source):
+                continue
+            try:
+                await self._registrar.retire_machine(name, source)
+            except Exception:
+                self._failed(f"the machine {name} could not be retired")
+            else:
+                log.info("%s is gone: the state machine %s is retired", source, name)
+                self._published.pop(name, None)
+
+    async def _set_schedules(self, found: Snapshot) -> None:
+        kept = frozenset(found.kept)
+        wanted = (found.schedules, kept)
+        if wanted == self._schedules:
+            return
+        try:
+            await self._registrar.set_schedules(found.schedules, kept)
+        except Exception:
+            self._failed("the schedules could not be set")
+        else:
+            self._schedules = wanted
+
+    async def _report(self, reports: dict[str, FileReport]) -> None:
+        before = self._reports or {}
+        now_ms = self._clock.now_ms()
+        current = {path: _dated(report, before.get(path), now_ms) for path, report in reports.items()}
+        gone = [report for path, report in before.items() if path not in current]
+        for report in gone:
+            if report.status != "removed":
+                report = msgspec.structs.replace(report, status="removed", diagnostics=(), updated_ms=now_ms)
+            current[report.path] = report
+        _drop_oldest_removed(current)
+        if current == self._reports:
+            return
+        for path, report in current.items():
+            if report != before.get(path):
+                _log(report)
+        try:
+            await self._registrar.report([current[path] for path in sorted(current)])
+        except Exception:
+            self._failed("the state of the files could not be stored")
+        else:
+            self._reports = current
+
+    def _failed(self, message: str) -> None:
+        self.unfinished = True
+        log.exception("%s; it is tried again", message)
+
+
+def _digest(machine: MachineFile) -> str:
+    parts = (machine.type, machine.owner, machine.source, str(machine.yaml), machine.text)
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _placed(machine: MachineFile, diagnostic: Diagnostic) -> Diagnostic:
+    """Lines of an inline definition are those of its template, not of the JSON that was made of it."""
+    if machine.sam is None:
+        return diagnostic
+    mark = machine.sam.locate(diagnostic.location)
+    message = f"{machine.name}: {diagnostic.message}"
+    return msgspec.structs.replace(diagnostic, message=message, line=mark.line, column=mark.column)
+
+
+def _joined(report: FileReport | None, machine: MachineFile, said: Sequence[Diagnostic]) -> FileReport:
+    """The report of a file with what the registrar said of a machine in it."""
+    if report is None:
+        report = FileReport(path=machine.path, kind="machine", status="loaded", name=machine.name)
+    status = "rejected" if failed(said) else report.status
+    return msgspec.structs.replace(report, status=status, diagnostics=(*report.diagnostics, *said))
+
+
+def _dated(report: FileReport, before: FileReport | None, now_ms: int) -> FileReport:
+    """With the time since when it says this."""
+    same = before is not None and msgspec.structs.replace(before, updated_ms=0) == report
+    return msgspec.structs.replace(report, updated_ms=before.updated_ms if same and before is not None else now_ms)
+
+
+def _drop_oldest_removed(reports: dict[str, FileReport]) -> None:
+    removed = sorted((each for each in reports.values() if each.status == "removed"), key=lambda each: each.updated_ms)
+    for report in removed[:-_REMOVED_KEPT]:
+        del reports[report.path]
+
+
+def _log(report: FileReport) -> None:
+    """One line for a file that is in order, one line per finding otherwise: path:line:column, as compilers say it."""
+    if not report.diagnostics:
+        log.info("%s: %s", report.path, report.status)
+    for each in report.diagnostics:
+        place = f":{each.line}:{each.column}" if each.line else ""
+        level = logging.ERROR if each.severity == "ERROR" else logging.WARNING
+        log.log(level, "%s%s: %s %s%s", report.path, place, each.code, each.message, _where(each))
+
+
+def _where(diagnostic: Diagnostic) -> str:
+    return f" at {diagnostic.location}" if diagnostic.location else ""

@@ -1,0 +1,149 @@
+"""A folder with a template -> what the template means, with its definition files read and everything reported."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from flowd.asl.diagnostics import Diagnostic
+from flowd.engine.dropfolder.functions import Code
+from flowd.engine.dropfolder.reading import Reader, Stamp, Unusable, shown, stamp_of
+from flowd.engine.dropfolder.snapshot import IGNORED, UNREADABLE, FileReport, FileStatus, MachineFile
+from flowd.engine.dropfolder.walk import TemplateFile
+from flowd.functions import FunctionSpec
+from flowd.sam.intrinsics import substitute
+from flowd.sam.project import Problem, Project, SamMachine
+from flowd.sam.schedules import SamSchedule
+from flowd.sam.template import Place, read_template
+
+
+class Read(NamedTuple):
+    """What one project folder means."""
+
+    machines: tuple[MachineFile, ...] = ()
+    functions: tuple[FunctionSpec, ...] = ()
+    schedules: tuple[SamSchedule, ...] = ()
+    files: tuple[FileReport, ...] = ()
+    names: frozenset[str] = frozenset()
+    kept_functions: frozenset[str] = frozenset()
+    readable: bool = True
+
+
+class Projects:
+    """Reads templates, and remembers what they meant as long as no file that they need has changed."""
+
+    def __init__(
+        self, root: str, reader: Reader, region: str, account: str, parameters: Mapping[str, Mapping[str, str]]
+    ) -> None:
+        self._root = root
+        self._reader = reader
+        self._region = region
+        self._account = account
+        self._parameters = parameters
+        self._known: dict[str, tuple[dict[str, Stamp | None], Read]] = {}
+
+    def read(self, file: TemplateFile) -> Read:
+        """What the project of `file` means. Raises Unsettled, or FileNotFoundError if it is just gone."""
+        known = self._known.get(file.path)
+        unsettled = self._reader.unsettled
+        if known is not None and all(path in unsettled or stamp_of(path) == stamp for path, stamp in known[0].items()):
+            for path in known[0]:
+                self._reader.touch(path)
+            return known[1]
+        code = Code(self._root, file.folder)
+        read = self._read(file, code)
+        self._known[file.path] = ({path: self._reader.stamp(path) for path in (file.path, *code.asked)}, read)
+        return read
+
+    def _read(self, file: TemplateFile, code: Code) -> Read:
+        source = self._relative(file.path)
+        try:
+            text = self._reader.text(file.path)
+        except Unusable as problem:
+            diagnostic = Diagnostic("ERROR", UNREADABLE, problem.message, None, problem.line, problem.column)
+            report = FileReport(path=source, kind="template", status="rejected", diagnostics=(diagnostic,))
+            return Read(files=(report,), readable=False)
+        place = Place(self._region, self._account, _stack(file.folder))
+        parameters = self._parameters.get(place.stack, {})
+        project = read_template(text, source=source, place=place, parameters=parameters, find_code=code.find)
+        return self._project(file, source, project, code)
+
+    def _project(self, file: TemplateFile, source: str, project: Project, code: Code) -> Read:
+        diagnostics = [_diagnostic(problem) for problem in project.problems]
+        machines, files = [], []
+        for machine in project.machines:
+            try:
+                text, path = self._definition(machine, source, code, diagnostics)
+            except Unusable as problem:
+                diagnostics.append(
+                    Diagnostic("ERROR", UNREADABLE, problem.message, machine.resource, machine.line, machine.column)
+                )
+                continue
+            inline = machine.definition_path is None
+            machines.append(
+                MachineFile(
+                    name=machine.name,
+                    type=machine.type,
+                    text=text,
+                    yaml=path.endswith((".yaml", ".yml")) and not inline,
+                    owner="template",
+                    source=source,
+                    path=path,
+                    sam=machine if inline else None,
+                )
+            )
+            if not inline:
+                files.append(FileReport(path=path, kind="machine", status="loaded", name=machine.name))
+        if file.other is not None:
+            word = Diagnostic("WARNING", IGNORED, f"{os.path.basename(file.path)} stands beside it and is read instead")
+            other = self._relative(file.other)
+            files.append(FileReport(path=other, kind="template", status="ignored", diagnostics=(word,)))
+        wrong = any(each.severity == "ERROR" for each in diagnostics)
+        status: FileStatus = "rejected" if wrong else "loaded"
+        files.append(FileReport(path=source, kind="template", status=status, diagnostics=tuple(diagnostics)))
+        return Read(
+            machines=tuple(machines),
+            functions=project.functions,
+            schedules=project.schedules,
+            files=tuple(files),
+            names=frozenset({*project.refused, *(machine.name for machine in project.machines)}),
+            kept_functions=frozenset(project.refused_functions),
+            readable=project.readable,
+        )
+
+    def _definition(
+        self, machine: SamMachine, source: str, code: Code, diagnostics: list[Diagnostic]
+    ) -> tuple[str, str]:
+        """The definition's text and the file it stands in. Raises Unusable, Unsettled."""
+        if machine.definition_path is None:
+            return machine.definition_text or "", source
+        path = code.resolve(machine.definition_path)
+        code.asked.append(path)
+        if not code.inside(path):
+            raise Unusable(f"the definition {machine.definition_path} leads out of the drop folder")
+        try:
+            text = self._reader.text(path)
+        except FileNotFoundError:
+            raise Unusable(f"the definition {machine.definition_path}: there is no such file") from None
+        except Unusable as problem:
+            raise Unusable(f"the definition {machine.definition_path}: {problem.message}") from None
+        text, missing = substitute(text, machine.substitutions)
+        for name in missing:
+            message = f"${{{name}}} stands in {machine.definition_path}, but DefinitionSubstitutions has no {name}"
+            diagnostics.append(Diagnostic("WARNING", IGNORED, message, machine.resource, machine.line, machine.column))
+        return text, self._relative(path)
+
+    def _relative(self, path: str) -> str:
+        return shown(os.path.relpath(path, self._root))
+
+
+def _stack(folder: str) -> str:
+    """AWS::StackName: the folder's name, in the characters that CloudFormation allows."""
+    return re.sub(r"[^A-Za-z0-9-]+", "-", os.path.basename(folder)).strip("-") or "flowd"
+
+
+def _diagnostic(problem: Problem) -> Diagnostic:
+    location = f"/Resources/{problem.resource}" if problem.resource else None
+    return Diagnostic(problem.severity, problem.code, problem.message, location, problem.line, problem.column)

@@ -1,0 +1,139 @@
+"""Reads single files for the drop folder, without trusting them: size, kind, encoding, and whether they hold still.
+
+Everything here blocks on the disk: call it in a thread.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Collection
+from typing import NamedTuple
+
+from flowd.errors import FlowdError
+
+LARGEST_BYTES = 1024 * 1024
+
+
+class Stamp(NamedTuple):
+    """What tells one version of a file from another."""
+
+    modified_ns: int
+    changed_ns: int
+    size: int
+    inode: int
+    mode: int
+
+
+class Unusable(FlowdError):
+    """A file cannot be used."""
+
+    def __init__(self, message: str, line: int = 0, column: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
+        self.column = column
+
+
+class Unsettled(FlowdError):
+    """A file is still being written, and no earlier version of it is known."""
+
+
+def stamp_of(path: str) -> Stamp | None:
+    """The stamp of what `path` leads to; None if that is nothing, or cannot be reached."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return Stamp(found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino, found.st_mode)
+
+
+class Reader:
+    """Reads texts and remembers them by stamp, so that an unchanged file is not read again."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Stamp, str | Unusable]] = {}
+        self._seen: set[str] = set()
+        self.unsettled: Collection[str] = ()
+
+    def text(self, path: str) -> str:
+        """The text of a file. Raises Unusable (say so), Unsettled (say nothing yet), FileNotFoundError (gone)."""
+        self._seen.add(path)
+        known = self._known.get(path)
+        stamp = stamp_of(path)
+        if path in self.unsettled and stamp is not None:
+            if known is None:
+                raise Unsettled
+            return _given(known[1])
+        if stamp is None:
+            return _given(_read(path))
+        if known is None or known[0] != stamp:
+            known = self._known[path] = (stamp, _read(path))
+        return _given(known[1])
+
+    def stamp(self, path: str) -> Stamp | None:
+        """The stamp that was taken before `path` was last read by `text`; of any other path its stamp now."""
+        known = self._known.get(path)
+        return known[0] if known is not None else stamp_of(path)
+
+    def touch(self, path: str) -> None:
+        """`path` is still needed, though it was not read this time."""
+        self._seen.add(path)
+
+    def forget_others(self) -> None:
+        """Drop what was not asked for since the last call."""
+        self._known = {path: known for path, known in self._known.items() if path in self._seen}
+        self._seen = set()
+
+
+def _given(found: str | Unusable) -> str:
+    if isinstance(found, Unusable):
+        raise found
+    return found
+
+
+def _read(path: str) -> str | Unusable:
+    """The text, or why there is none. O_NONBLOCK: a FIFO must not hold the thread until somebody writes to it."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        if os.path.islink(path):
+            return Unusable("the symbolic link leads nowhere")
+        raise
+    except OSError as problem:
+        return Unusable(_why(problem))
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            return Unusable("it is not a regular file")
+        if found.st_size > LARGEST_BYTES:
+            return Unusable(f"it has {found.st_size} bytes; files up to {LARGEST_BYTES} bytes (1 MiB) are read")
+        with os.fdopen(os.dup(descriptor), "rb") as file:
+            return _decoded(file.read(LARGEST_BYTES + 1))
+    except OSError as problem:
+        return Unusable(_why(problem))
+    finally:
+        os.close(descriptor)
+
+
+def _decoded(data: bytes) -> str | Unusable:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        before = data[: problem.start]
+        line = before.count(b"\n") + 1
+        column = len(before) - (before.rfind(b"\n") + 1) + 1
+        return Unusable("it is not UTF-8", line, column)
+
+
+def _why(problem: OSError) -> str:
+    if problem.errno in (errno.EACCES, errno.EPERM):
+        return "it may not be read by the user that runs the daemon (permission denied)"
+    if problem.errno == errno.ELOOP:
+        return "its symbolic links lead in a circle"
+    return f"it cannot be read: {os.strerror(problem.errno or 0)}"
+
+
+def shown(path: str) -> str:
+    """A path as text that can be shown and sent, also when its bytes are no UTF-8."""
+    return os.fsencode(path).decode("utf-8", "replace")

@@ -1,0 +1,237 @@
+"""Reads a drop folder into a Snapshot of what it means. It blocks on the disk (call it in a thread), changes nothing.
+
+One name has one owner: a second file of the same name is refused and told which was first. First is who had the name
+before, then the order of the paths.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from flowd import names
+from flowd.asl.diagnostics import Diagnostic
+from flowd.engine.dropfolder.functions import read_function, workflow_line
+from flowd.engine.dropfolder.projects import Projects, Read
+from flowd.engine.dropfolder.reading import Reader, Unsettled, Unusable, shown
+from flowd.engine.dropfolder.snapshot import (
+    NAME_INVALID,
+    NAME_TAKEN,
+    NOT_BUILT,
+    UNREADABLE,
+    FileKind,
+    FileReport,
+    FileStatus,
+    MachineFile,
+    Snapshot,
+)
+from flowd.engine.dropfolder.walk import (
+    Closed,
+    Definition,
+    Entry,
+    FunctionEntry,
+    PythonFile,
+    TemplateFile,
+    walk,
+)
+from flowd.functions import FunctionSpec
+from flowd.sam.intrinsics import substitute
+from flowd.sam.schedules import SamSchedule
+
+_LONGEST_NAME = 80
+_Owned = TypeVar("_Owned", MachineFile, FunctionSpec, SamSchedule)
+Owners = dict[tuple[FileKind, str], str]  # of machines, functions and (as "template") schedules
+
+
+class Scanner:
+    """Reads one folder again and again; what has not changed is not read twice."""
+
+    def __init__(
+        self,
+        root: str,
+        *,
+        region: str = names.REGION,
+        account: str = names.ACCOUNT,
+        substitutions: Mapping[str, str] | None = None,
+        parameters: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
+        """`substitutions` are for `${Name}` in plain definition files, `parameters` for templates (by folder name)."""
+        self.root = root = os.path.abspath(root)
+        self._reader = Reader()
+        self._projects = Projects(root, self._reader, region, account, parameters or {})
+        self._substitutions = dict(substitutions or {})
+        self._owners: Owners = {}
+
+    def scan(self, owners: Mapping[str, str] | None = None, unsettled: Collection[str] = ()) -> Snapshot:
+        """What the folder means now.
+
+        `owners` (name -> source) decides who was first; of files in `unsettled` (absolute paths that are being
+        written) the version before is taken. Raises OSError if the folder itself cannot be read.
+        """
+        self._reader.unsettled = unsettled
+        machines: Owners = {("machine", name): source for name, source in (owners or {}).items()}
+        pass_ = _Pass(self.root, self._reader, self._projects, {**self._owners, **machines}, self._substitutions)
+        for entry in walk(self.root):
+            pass_.add(entry)
+        self._reader.forget_others()
+        found = pass_.snapshot()
+        self._owners = {("machine", each.name): each.source for each in found.machines}
+        self._owners.update({("function", each.name): each.source for each in found.functions})
+        self._owners.update({("template", each.name): each.source for each in found.schedules})
+        return found
+
+
+class _Pass:
+    """One reading of the folder."""
+
+    def __init__(
+        self,
+        root: str,
+        reader: Reader,
+        projects: Projects,
+        owners: Owners,
+        substitutions: dict[str, str],
+    ) -> None:
+        self._root = root
+        self._reader = reader
+        self._projects = projects
+        self._owners = owners
+        self._substitutions = substitutions
+        self._machines: list[MachineFile] = []
+        self._functions: list[FunctionSpec] = []
+        self._schedules: list[SamSchedule] = []
+        self._files: dict[str, FileReport] = {}
+        self._names: set[str] = set()
+        self._kept: set[str] = set()
+        self._kept_functions: set[str] = set()
+
+    def add(self, entry: Entry) -> None:
+        """Read one entry; one that is gone by now, or still being written for the first time, adds nothing."""
+        try:
+            _ADD[type(entry)](self, entry)
+        except FileNotFoundError:
+            return
+        except Unsettled:
+            self._kept.add(self._relative(entry.path))
+
+    def snapshot(self) -> Snapshot:
+        machines, functions = self._first("machine", self._machines), self._first("function", self._functions)
+        schedules = self._first("template", self._schedules)
+        return Snapshot(
+            machines=tuple(machines),
+            functions=tuple(functions),
+            schedules=tuple(schedules),
+            files=tuple(self._files[path] for path in sorted(self._files)),
+            names=frozenset(self._names),
+            kept=frozenset(self._kept),
+            kept_functions=frozenset(self._kept_functions),
+        )
+
+    # ---- one method per kind of entry ------------------------------------------------------------------------------
+
+    def _definition(self, entry: Definition) -> None:
+        path = self._relative(entry.path)
+        self._names.add(entry.name)
+        if not names.is_valid_name(entry.name) or len(entry.name) > _LONGEST_NAME:
+            message = "the file's name is no name of a machine: 1 to 80 characters, no blanks or special ones"
+            self._say(path, "machine", "rejected", None, Diagnostic("ERROR", NAME_INVALID, message))
+            return
+        try:
+            text = self._reader.text(entry.path)
+        except Unusable as problem:
+            self._unusable(path, "machine", entry.name, problem)
+            return
+        if self._substitutions:
+            text = substitute(text, self._substitutions)[0]
+        self._say(path, "machine", "loaded", entry.name)
+        self._machines.append(
+            MachineFile(
+                name=entry.name, type="STANDARD", text=text, yaml=entry.yaml, owner="file", source=path, path=path
+            )
+        )
+
+    def _template(self, entry: TemplateFile) -> None:
+        read: Read = self._projects.read(entry)
+        self._machines.extend(read.machines)
+        self._functions.extend(read.functions)
+        self._schedules.extend(read.schedules)
+        self._names.update(read.names)
+        self._kept_functions.update(read.kept_functions)
+        for report in read.files:
+            self._files.setdefault(report.path, report)
+        if not read.readable:
+            self._kept.add(self._relative(entry.path))
+
+    def _function(self, entry: FunctionEntry) -> None:
+        path = self._relative(entry.path)
+        found = read_function(entry, self._reader, path)
+        wrong = any(each.severity == "ERROR" for each in found.diagnostics)
+        if found.spec is not None:
+            self._functions.append(found.spec)
+        if found.spec is not None or found.diagnostics:
+            status: FileStatus = "rejected" if wrong else "loaded" if found.spec is not None else "ignored"
+            name = None if found.spec is None else found.spec.name
+            self._say(path, "function", status, name, *found.diagnostics)
+
+    def _python(self, entry: PythonFile) -> None:
+        try:
+            line = workflow_line(self._reader.text(entry.path))
+        except Unusable:
+            return
+        if line:
+            message = "SWF workflows are not built yet: a Python file with @workflow is not loaded"
+            diagnostic = Diagnostic("ERROR", NOT_BUILT, message, None, line, 1)
+            self._say(self._relative(entry.path), "python", "rejected", None, diagnostic)
+
+    def _closed(self, entry: Closed) -> None:
+        path = self._relative(entry.path)
+        self._kept.add(f"{path}/")
+        message = f"this folder cannot be read ({entry.reason}); what it held stays in force"
+        self._say(path, "machine", "rejected", None, Diagnostic("ERROR", UNREADABLE, message))
+
+    # ---- one name, one owner ---------------------------------------------------------------------------------------
+
+    def _first(self, kind: FileKind, found: list[_Owned]) -> list[_Owned]:
+        """Of each name the one that had it before, else the first; the others are refused, naming it."""
+        chosen: dict[str, _Owned] = {}
+        for each in found:
+            before = self._owners.get((kind, each.name))
+            if each.name not in chosen or (each.source == before != chosen[each.name].source):
+                chosen[each.name] = each
+        for each in found:
+            first = chosen[each.name]
+            if each is not first:
+                self._refuse(kind, each, first.source)
+        return list(chosen.values())
+
+    def _refuse(self, kind: FileKind, each: _Owned, first: str) -> None:
+        path = each.path if isinstance(each, MachineFile) else each.source
+        what = "schedule" if isinstance(each, SamSchedule) else kind
+        message = f"the {what} {each.name} is defined by {first} already; rename one of them"
+        diagnostic = Diagnostic("ERROR", NAME_TAKEN, message)
+        fresh = FileReport(path=path, kind=kind, status="rejected", name=each.name)
+        report: FileReport = self._files.get(path, fresh)
+        said = (*report.diagnostics, diagnostic)
+        self._files[path] = msgspec.structs.replace(report, status="rejected", diagnostics=said)
+
+    def _say(self, path: str, kind: FileKind, status: FileStatus, name: str | None, *said: Diagnostic) -> None:
+        self._files[path] = FileReport(path=path, kind=kind, status=status, name=name, diagnostics=said)
+
+    def _unusable(self, path: str, kind: FileKind, name: str | None, problem: Unusable) -> None:
+        diagnostic = Diagnostic("ERROR", UNREADABLE, problem.message, None, problem.line, problem.column)
+        self._say(path, kind, "rejected", name, diagnostic)
+
+    def _relative(self, path: str) -> str:
+        return shown(os.path.relpath(path, self._root))
+
+
+_ADD: dict[type[Entry], Callable[[_Pass, Any], None]] = {
+    Closed: _Pass._closed,
+    Definition: _Pass._definition,
+    FunctionEntry: _Pass._function,
+    PythonFile: _Pass._python,
+    TemplateFile: _Pass._template,
+}

@@ -1,0 +1,211 @@
+"""Keeps a drop folder in force: watches it, waits until files hold still, reads it in a thread, tells the registrar.
+
+What is invalid, half-written or unreadable is reported, and the last good version stays in force. Files that grow are
+looked at until size and time have not changed for a moment; everything else goes ahead meanwhile. The folder may be
+missing, vanish and come back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing, suppress
+
+import watchfiles
+
+from flowd.clock import Clock
+from flowd.engine.dropfolder.apply import Applier
+from flowd.engine.dropfolder.reading import Stamp, stamp_of
+from flowd.engine.dropfolder.scan import Scanner
+from flowd.engine.dropfolder.snapshot import Registrar, Snapshot
+from flowd.engine.dropfolder.walk import passed_over
+
+log = logging.getLogger(__name__)
+
+SETTLE_S = 0.2
+TICK_S = 2.0
+FULL_SCAN_TICKS = 30  # a look at everything now and then, for what a watch can lose (full queue, network file system)
+
+# (folder, stop event, poll instead of asking the kernel) -> batches of changed paths; an empty batch is a tick.
+Watch = Callable[[str, asyncio.Event, bool], AsyncGenerator[Iterable[str], None]]
+
+
+async def watch_files(folder: str, stop: asyncio.Event, polling: bool) -> AsyncGenerator[Iterable[str], None]:
+    """Batches of changed paths from watchfiles."""
+
+    def wanted(change: watchfiles.Change, path: str) -> bool:
+        return not any(passed_over(part) for part in os.path.relpath(path, folder).split(os.sep) if part != ".")
+
+    watching = watchfiles.awatch(
+        folder,
+        watch_filter=wanted,
+        debounce=200,
+        step=50,
+        stop_event=stop,
+        rust_timeout=int(TICK_S * 1000),
+        yield_on_timeout=True,
+        force_polling=polling,
+        poll_delay_ms=1000,
+        ignore_permission_denied=True,
+    )
+    async with aclosing(watching):
+        async for changes in watching:
+            yield [path for _, path in changes]
+
+
+class DropFolder:
+    """The service. start() returns when the folder has been read once and put in force."""
+
+    def __init__(
+        self,
+        scanner: Scanner,
+        registrar: Registrar,
+        clock: Clock,
+        *,
+        watch: Watch = watch_files,
+        settle_s: float = SETTLE_S,
+        retry_s: float = TICK_S,
+    ) -> None:
+        self._scanner = scanner
+        self._folder = scanner.root
+        self._applier = Applier(registrar, clock)
+        self._watch = watch
+        self._settle_s = settle_s
+        self._retry_s = retry_s
+        self._lock = asyncio.Lock()
+        self._stop = asyncio.Event()
+        self._look = asyncio.Event()
+        self._changed: set[str] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._polling = False
+        self._found: Snapshot | None = None
+        self.problem: str | None = None  # why the folder as a whole is not read, for Health
+
+    async def start(self) -> None:
+        """Read the folder and begin to watch it."""
+        if self._tasks:
+            return
+        self._stop.clear()
+        await self.rescan()
+        self._tasks = [
+            asyncio.create_task(self._watching(), name="drop folder: watch"),
+            asyncio.create_task(self._reading(), name="drop folder: read"),
+        ]
+
+    async def stop(self) -> None:
+        """Stop watching; a reading that goes on is finished first. May be called twice."""
+        self._stop.set()
+        self._look.set()
+        tasks, self._tasks = self._tasks, []
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def rescan(self) -> None:
+        """Read everything now and put it in force. Never raises for what a folder can contain."""
+        await self._rescan(frozenset())
+
+    async def _rescan(self, unsettled: frozenset[str]) -> bool:
+        """True if something is different from the time before."""
+        async with self._lock:
+            owners = await self._applier.owned()
+            try:
+                found = await asyncio.to_thread(self._scanner.scan, owners, unsettled)
+            except OSError as problem:
+                await self._lost(f"the drop folder {self._folder} cannot be read: {problem.strerror or problem}")
+                return False
+            if self.problem is not None:
+                log.info("the drop folder %s can be read again", self._folder)
+                self.problem = None
+            before, self._found = self._found, found
+            await self._applier.apply(found)
+            return found != before
+
+    async def _lost(self, message: str) -> None:
+        if message != self.problem:
+            log.error("%s; what it held stays in force", message)
+        self.problem = message
+        await self._applier.lost(message)
+
+    # ---- noticing --------------------------------------------------------------------------------------------------
+
+    async def _watching(self) -> None:
+        """Collects changed paths. Whatever goes wrong with the watch, it is begun again."""
+        while not self._stop.is_set():
+            identity = await asyncio.to_thread(_identity, self._folder)
+            try:
+                if identity is not None:
+                    await self._watch_once(identity)
+            except Exception as problem:
+                # No more watches or instances (inotify limits), a file system without them, a folder just gone.
+                self._polling = os.path.isdir(self._folder) or self._polling
+                log.warning("watching %s failed (%s); trying again, by polling if need be", self._folder, problem)
+            if not self._stop.is_set():
+                self._notice(())
+                await self._pause(self._retry_s)
+
+    async def _watch_once(self, identity: tuple[int, int]) -> None:
+        ticks = 0
+        async with aclosing(self._watch(self._folder, self._stop, self._polling)) as batches:
+            async for changed in batches:
+                paths = list(changed)
+                # The first batch of a watch looks at everything: what happened before it began was seen by nobody.
+                if paths or ticks % FULL_SCAN_TICKS == 0 or self._applier.unfinished:
+                    self._notice(paths)
+                ticks += 1
+                if await asyncio.to_thread(_identity, self._folder) != identity:
+                    return
+
+    def _notice(self, paths: Iterable[str]) -> None:
+        self._changed.update(paths)
+        self._look.set()
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)
+
+    # ---- reading ---------------------------------------------------------------------------------------------------
+
+    async def _reading(self) -> None:
+        while True:
+            await self._look.wait()
+            self._look.clear()
+            if self._stop.is_set():
+                return
+            try:
+                await self._settle_and_read()
+            except Exception:
+                log.exception("the drop folder could not be read; it is looked at again")
+                await self._pause(self._retry_s)
+                self._look.set()
+
+    async def _settle_and_read(self) -> None:
+        """Read; files that changed during the last moment are left as they were, and looked at again."""
+        changed, self._changed = self._changed, set()
+        moving = await self._moving(changed)
+        # A folder that is being copied is read until nothing is new: its watch may begin after its files.
+        while await self._rescan(frozenset(moving)) and not self._stop.is_set():
+            await self._pause(self._settle_s)
+        if moving:
+            self._notice(moving)
+
+    async def _moving(self, paths: set[str]) -> set[str]:
+        if not paths:
+            return set()
+        before = await asyncio.to_thread(_stamps, paths)
+        await self._pause(self._settle_s)
+        after = await asyncio.to_thread(_stamps, paths)
+        return {path for path in paths if after[path] is not None and after[path] != before[path]}
+
+
+def _stamps(paths: Iterable[str]) -> dict[str, Stamp | None]:
+    return {path: stamp_of(path) for path in paths}
+
+
+def _identity(folder: str) -> tuple[int, int] | None:
+    """Which folder stands at this path: another one may have taken its place."""
+    try:
+        found = os.stat(folder)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

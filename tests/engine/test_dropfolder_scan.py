@@ -1,0 +1,316 @@
+"""Reading a drop folder: what counts, what is passed over, and what is said of files that cannot be used."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from flowd.engine.dropfolder.scan import Scanner
+from flowd.engine.dropfolder.snapshot import Snapshot
+
+MACHINE = '{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}'
+HANDLER = "def handler(event, context):\n    return event\n"
+
+
+def put(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+def scan(folder: Path, owners: dict[str, str] | None = None) -> Snapshot:
+    return Scanner(str(folder)).scan(owners)
+
+
+def said(found: Snapshot, path: str) -> tuple[str, str]:
+    report = next(each for each in found.files if each.path == path)
+    return report.status, " ".join(f"{d.line}:{d.column} {d.message}" for d in report.diagnostics)
+
+
+def test_definitions_are_machines_named_after_their_file(tmp_path: Path) -> None:
+    put(tmp_path, {"order.asl.json": MACHINE, "deep/er/pay.asl.yaml": "StartAt: A", "x.asl.yml": "StartAt: A"})
+    put(
+        tmp_path, {"order.input.json": "{}", "README.md": "", "other.json": "{}", ".asl.json": "{}", "a.mocks.json": ""}
+    )
+    found = scan(tmp_path)
+    assert [(m.name, m.path, m.yaml, m.type, m.owner) for m in found.machines] == [
+        ("pay", "deep/er/pay.asl.yaml", True, "STANDARD", "file"),
+        ("order", "order.asl.json", False, "STANDARD", "file"),
+        ("x", "x.asl.yml", True, "STANDARD", "file"),
+    ]
+    assert len(found.files) == 3
+    assert found.names == {"pay", "order", "x"}
+
+
+def test_hidden_folders_virtual_environments_and_packages_of_others_are_passed_over(tmp_path: Path) -> None:
+    for folder in (".git", "node_modules/x", "env", "__pycache__", "lib/site-packages/y"):
+        put(tmp_path, {f"{folder}/m.asl.json": MACHINE})
+    put(tmp_path, {"env/pyvenv.cfg": "", ".hidden.asl.json": MACHINE})
+    assert scan(tmp_path) == Snapshot()
+
+
+def test_functions_are_found_by_their_four_contracts(tmp_path: Path) -> None:
+    put(
+        tmp_path,
+        {
+            "a/functions/py.py": HANDLER,
+            "a/functions/assigned.py": "from lib import wrap\nif True:\n    handler = wrap(print)\n",
+            "a/functions/js.js": "exports.handler = async () => 1",
+            "a/functions/mjs.mjs": "export const handler = async () => 1",
+            "a/functions/tool": "#!/bin/sh\n",
+            "a/functions/backup.sh": "#!/bin/sh\n",
+            "a/functions/custom/bootstrap": "#!/bin/sh\n",
+            "a/functions/shared.py": "def help():\n    handler = 1\n",
+            "a/functions/shop/__init__.py": HANDLER,
+            "a/functions/data.json": "{}",
+        },
+    )
+    for name in ("tool", "backup.sh", "custom/bootstrap"):
+        (tmp_path / "a/functions" / name).chmod(0o755)
+    found = scan(tmp_path)
+    root = str(tmp_path / "a/functions")
+    assert {(f.name, f.kind, f.path) for f in found.functions} == {
+        ("py", "python", f"{root}/py.py"),
+        ("assigned", "python", f"{root}/assigned.py"),
+        ("js", "node", f"{root}/js.js"),
+        ("mjs", "node", f"{root}/mjs.mjs"),
+        ("tool", "executable", f"{root}/tool"),
+        ("backup", "executable", f"{root}/backup.sh"),
+        ("custom", "bootstrap", f"{root}/custom"),
+    }
+    assert {(f.handler, f.timeout_s) for f in found.functions} == {("handler", 900.0)}
+    assert all(report.status == "loaded" for report in found.files)
+    assert {f.source for f in found.functions if f.name == "py"} == {"a/functions/py.py"}
+
+
+def test_functions_that_cannot_be_used_are_told_why(tmp_path: Path) -> None:
+    put(tmp_path, {"functions/broken.py": "def handler(:\n", "functions/plain": "x", "functions/own/bootstrap": "x"})
+    put(tmp_path, {"functions/a b.py": HANDLER})
+    found = scan(tmp_path)
+    assert [f.name for f in found.functions] == ["broken"]  # it stays, and its calls fail as on AWS
+    status, message = said(found, "functions/broken.py")
+    assert status == "rejected"
+    assert message.startswith("1:13 not Python: ")
+    assert said(found, "functions/plain") == (
+        "ignored",
+        "0:0 not executable, so it is no function; `chmod +x` makes it one",
+    )
+    assert said(found, "functions/own") == ("rejected", "0:0 bootstrap is not executable; `chmod +x` makes it so")
+    assert "is no name of a function" in said(found, "functions/a b.py")[1]
+
+
+@pytest.mark.parametrize("decorator", ["@workflow", "@workflow(name='x')", "@flowd.sdk.workflow"])
+def test_a_python_file_counts_only_if_it_has_a_workflow(tmp_path: Path, decorator: str) -> None:
+    put(tmp_path, {"flow.py": f"import flowd\n\n{decorator}\ndef run():\n    pass\n"})
+    put(tmp_path, {"tool.py": "# workflow\nworkflow = 1\n", "odd.py": "workflow ("})
+    found = scan(tmp_path)
+    assert [report.path for report in found.files] == ["flow.py"]
+    status, message = said(found, "flow.py")
+    assert status == "rejected"
+    assert message.startswith("3:1 SWF workflows are not built yet")
+
+
+def test_a_second_file_of_one_name_is_refused_naming_the_first(tmp_path: Path) -> None:
+    put(tmp_path, {"b/order.asl.json": MACHINE, "c/order.asl.yaml": "StartAt: A"})
+    found = scan(tmp_path)
+    assert [m.path for m in found.machines] == ["b/order.asl.json"]
+    expected = "the machine order is defined by b/order.asl.json already; rename one of them"
+    assert said(found, "c/order.asl.yaml") == ("rejected", f"0:0 {expected}")
+    assert found.names == {"order"}
+
+
+def test_who_had_a_name_before_keeps_it_and_hands_it_on_when_gone(tmp_path: Path) -> None:
+    put(tmp_path, {"b/order.asl.json": MACHINE, "b/functions/f.py": HANDLER})
+    scanner = Scanner(str(tmp_path))
+    scanner.scan()
+    put(tmp_path, {"a/order.asl.json": MACHINE, "a/functions/f.py": HANDLER})
+    found = scanner.scan()
+    assert [m.source for m in found.machines] == ["b/order.asl.json"]
+    assert [f.source for f in found.functions] == ["b/functions/f.py"]
+    assert said(found, "a/order.asl.json")[0] == said(found, "a/functions/f.py")[0] == "rejected"
+    assert scan(tmp_path, {"order": "b/order.asl.json"}).machines[0].source == "b/order.asl.json"
+    (tmp_path / "b/order.asl.json").unlink()
+    assert [m.source for m in scanner.scan().machines] == ["a/order.asl.json"]
+
+
+def test_files_that_cannot_be_read_are_told_and_keep_their_name(tmp_path: Path) -> None:
+    put(tmp_path, {"big.asl.json": " " * (1024 * 1024 + 1), "full.asl.json": " " * (1024 * 1024)})
+    (tmp_path / "latin.asl.json").write_bytes(b'{\n  "Comment": "caf\xe9"}')
+    (tmp_path / "folder.asl.json").mkdir()
+    os.mkfifo(tmp_path / "pipe.asl.json")
+    (tmp_path / "gone.asl.json").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "circle.asl.json").symlink_to(tmp_path / "circle.asl.json")
+    put(tmp_path, {"no name.asl.json": MACHINE, f"{'x' * 81}.asl.json": MACHINE})
+    found = scan(tmp_path)
+    assert [m.name for m in found.machines] == ["full"]
+    assert "1048577 bytes; files up to 1048576 bytes (1 MiB) are read" in said(found, "big.asl.json")[1]
+    assert said(found, "latin.asl.json") == ("rejected", "2:18 it is not UTF-8")
+    assert said(found, "pipe.asl.json") == ("rejected", "0:0 it is not a regular file")
+    assert said(found, "gone.asl.json") == ("rejected", "0:0 the symbolic link leads nowhere")
+    assert said(found, "circle.asl.json") == ("rejected", "0:0 its symbolic links lead in a circle")
+    assert "is no name of a machine" in said(found, "no name.asl.json")[1]
+    assert "is no name of a machine" in said(found, f"{'x' * 81}.asl.json")[1]
+    assert {"big", "latin", "pipe", "gone", "circle"} <= found.names
+
+
+def test_names_that_are_no_utf8_are_shown_and_refused(tmp_path: Path) -> None:
+    (Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.asl.json"))).write_text(MACHINE)
+    found = scan(tmp_path)
+    assert found.machines == ()
+    assert [report.path for report in found.files] == ["caf�.asl.json"]
+
+
+def test_symbolic_links_to_folders_are_followed_once(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "drop", tmp_path / "elsewhere"
+    put(outside, {"m.asl.json": MACHINE})
+    put(inside, {"a/n.asl.json": MACHINE})
+    (inside / "a/up").symlink_to(inside)
+    (inside / "b").symlink_to(inside / "a")
+    (inside / "out").symlink_to(outside)
+    found = scan(inside)
+    assert [m.path for m in found.machines] == ["a/n.asl.json", "out/m.asl.json"]
+    assert all(report.status == "loaded" for report in found.files)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_files_and_folders_without_permission_are_told_and_what_they_held_stays(tmp_path: Path) -> None:
+    put(tmp_path, {"shut/m.asl.json": MACHINE, "own.asl.json": MACHINE})
+    (tmp_path / "shut").chmod(0)
+    (tmp_path / "own.asl.json").chmod(0)
+    try:
+        found = scan(tmp_path)
+    finally:
+        (tmp_path / "shut").chmod(0o755)
+    assert "permission denied" in said(found, "own.asl.json")[1]
+    assert "this folder cannot be read" in said(found, "shut")[1]
+    assert found.keeps("shut/m.asl.json")
+    assert not found.keeps("shutter/m.asl.json")
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OSError):
+        scan(tmp_path / "missing")
+
+
+TEMPLATE = """\
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Do:
+    Type: AWS::Serverless::Function
+    Properties: {CodeUri: src, Handler: app.handler, Runtime: python3.12}
+  Order:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      Type: EXPRESS
+      DefinitionUri: machines/order.asl.json
+      DefinitionSubstitutions: {Fn: !GetAtt Do.Arn, Stack: !Ref AWS::StackName}
+      Events: {Daily: {Type: Schedule, Properties: {Schedule: rate(1 day)}}}
+"""
+DEFINITION = '{"StartAt": "${Stack}", "Resource": "${Fn}", "Left": "${Left}"}'
+
+
+def project(folder: Path, template: str = TEMPLATE) -> Path:
+    return put(
+        folder,
+        {
+            "shop/template.yaml": template,
+            "shop/machines/order.asl.json": DEFINITION,
+            "shop/src/app.py": HANDLER,
+            "shop/functions/never.py": HANDLER,
+            "shop/sub/never.asl.json": MACHINE,
+        },
+    )
+
+
+def test_a_folder_with_a_template_is_read_only_through_it(tmp_path: Path) -> None:
+    project(tmp_path)
+    put(tmp_path, {"shop/template.yml": "Resources: {}"})
+    found = scan(tmp_path)
+    (order,) = found.machines
+    assert (order.name, order.type, order.owner, order.source) == ("Order", "EXPRESS", "template", "shop/template.yaml")
+    assert order.path == "shop/machines/order.asl.json"
+    arn = "arn:aws:lambda:us-east-1:000000000000:function:Do"
+    assert order.text == DEFINITION.replace("${Stack}", "shop").replace("${Fn}", arn)
+    (function,) = found.functions
+    assert (function.name, function.path, function.handler) == ("Do", str(tmp_path / "shop/src"), "app.handler")
+    assert [schedule.name for schedule in found.schedules] == ["OrderDaily"]
+    assert said(found, "shop/template.yaml") == (
+        "loaded",
+        "6:3 ${Left} stands in machines/order.asl.json, but DefinitionSubstitutions has no Left",
+    )
+    assert said(found, "shop/template.yml")[0] == "ignored"
+    assert len(found.files) == 3
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("machines/order", "machines/none", "6:3 the definition machines/none.asl.json: there is no such file"),
+        ("machines/order.asl.json", "../../up.json", "the definition ../../up.json leads out of the drop folder"),
+        ("CodeUri: src", "CodeUri: lost", "CodeUri lost: there is no such folder beside the template"),
+        ("CodeUri: src", "CodeUri: /etc", "CodeUri /etc leads out of the drop folder"),
+        ("app.handler", "other.handler", "CodeUri src has no file other.py"),
+        ("python3.12", "provided", "CodeUri src: it cannot be reached"),
+        ("Resources:", "Resources", "3:5 not YAML"),
+    ],
+)
+def test_a_project_that_is_wrong_says_so_and_keeps_its_machine(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    project(tmp_path, TEMPLATE.replace(old, new))
+    (tmp_path.parent / "up.json").write_text("{}")
+    found = scan(tmp_path)
+    assert found.machines == ()
+    status, text = said(found, "shop/template.yaml")
+    assert status == "rejected"
+    assert message in text
+    assert "Order" in found.names or found.keeps("shop/template.yaml")
+
+
+def test_a_project_is_read_again_when_a_file_that_it_needs_changes(tmp_path: Path) -> None:
+    project(tmp_path, TEMPLATE.replace("app.handler", "late.handler"))
+    scanner = Scanner(str(tmp_path))
+    assert scanner.scan().machines == ()
+    put(tmp_path, {"shop/src/late.py": HANDLER})
+    first = scanner.scan().machines[0].text
+    put(tmp_path, {"shop/machines/order.asl.json": DEFINITION + " "})
+    assert scanner.scan().machines[0].text == first + " "
+
+
+def test_an_inline_definition_knows_its_lines_in_the_template(tmp_path: Path) -> None:
+    text = """\
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  M:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      Definition:
+        StartAt: A
+        States: {A: {Type: Pass, End: true}}
+"""
+    put(tmp_path, {"template.yaml": text})
+    (machine,) = scan(tmp_path).machines
+    assert (machine.path, machine.yaml) == ("template.yaml", False)
+    assert machine.sam is not None
+    assert machine.sam.locate("/States/A/Type") == (8, 22)
+
+
+def test_an_unsettled_file_is_taken_as_it_was_before(tmp_path: Path) -> None:
+    put(tmp_path, {"m.asl.json": "one"})
+    scanner = Scanner(str(tmp_path))
+    scanner.scan()
+    put(tmp_path, {"m.asl.json": "two", "n.asl.json": "new"})
+    moving = [str(tmp_path / "m.asl.json"), str(tmp_path / "n.asl.json")]
+    found = scanner.scan(None, moving)
+    assert [(m.name, m.text) for m in found.machines] == [("m", "one")]
+    assert found.names == {"m", "n"}
+    assert [(m.name, m.text) for m in scanner.scan().machines] == [("m", "two"), ("n", "new")]
+
+
+def test_configured_substitutions_reach_plain_files(tmp_path: Path) -> None:
+    put(tmp_path, {"m.asl.json": "${A} ${B}"})
+    assert Scanner(str(tmp_path), substitutions={"A": "x"}).scan().machines[0].text == "x ${B}"
