@@ -31,7 +31,7 @@ class Aftermath:
     def committed(self, effects: Effects) -> None:
         for task in effects.cancel:
             self.dispatch.cancel(task)
-        for task in effects.begin:
+        for task in effects.begin.values():
             self.dispatch.begin(task)
         for task in effects.offer:
             self.waiters.offer(task)

@@ -41,7 +41,7 @@ INBOX_WORKER = "flowd-inbox"
 class Effects:
     """What follows a commit."""
 
-    begin: list[OpenTask] = field(default_factory=list)  # an integration is to be called
+    begin: dict[str, OpenTask] = field(default_factory=dict)  # integrations to be called, by the key of the call
     offer: list[OpenTask] = field(default_factory=list)  # an activity task is there for pollers
     cancel: list[OpenTask] = field(default_factory=list)  # an integration should stop what it does
     acknowledge: list[OpenTask] = field(default_factory=list)  # an outcome is on disk
@@ -127,7 +127,7 @@ class Recorder:
             effects.offer.append(task)
         else:
             self._arm_task(live, write, task, now_ms, effects)
-            effects.begin.append(task)
+            effects.begin[task.call.key] = task
         return []
 
     def _arm_task(self, live: Live, write: ExecutionWrite, task: OpenTask, now_ms: int, effects: Effects) -> None:
@@ -162,9 +162,7 @@ class Recorder:
             live.deadlines.discard((frame, attempt))
             write.end_deadlines(frame, attempt)
         write.end_task(frame, attempt)
-        if any(task is new for new in effects.begin):
-            effects.begin = [new for new in effects.begin if new is not task]
-        elif task.in_process:
+        if effects.begin.pop(task.call.key, None) is None and task.in_process:
             effects.cancel.append(task)
         if task.prompt is not None:
             effects.changes.append(("prompt", task.short or "", live.execution.arn, "CLOSED", task.call.state))
@@ -204,8 +202,8 @@ class Recorder:
     def _close(
         self, live: Live, write: ExecutionWrite, decision: CloseExecution, now_ms: int, effects: Effects
     ) -> None:
-        write.counts[live.machine_id, live.status] -= 1
-        write.counts[live.machine_id, decision.status] += 1
+        write.count(live.machine_id, live.status, -1)
+        write.count(live.machine_id, decision.status, 1)
         for frame, attempt in list(live.tasks):
             self.end_task(live, write, frame, attempt, effects)
         live.status, live.stopped_ms = decision.status, now_ms
@@ -229,8 +227,8 @@ class Recorder:
     def reopen(self, live: Live, event: Event, now_ms: int, effects: Effects) -> Event:
         """A redrive begins: the closed execution runs again, and the news names the frames that had not ended."""
         write = self.open(live)
-        write.counts[live.machine_id, live.status] -= 1
-        write.counts[live.machine_id, "RUNNING"] += 1
+        write.count(live.machine_id, live.status, -1)
+        write.count(live.machine_id, "RUNNING", 1)
         live.status, live.error, live.cause, live.stopped_ms = "RUNNING", None, None, 0
         live.execution = msgspec.structs.replace(
             live.execution, redrive_count=live.execution.redrive_count + 1, redriven_ms=now_ms
@@ -251,7 +249,7 @@ class Recorder:
     def begin(self, live: Live, now_ms: int, effects: Effects) -> None:
         """The first rows of a new execution."""
         write = self.open(live)
-        write.counts[live.machine_id, "RUNNING"] += 1
+        write.count(live.machine_id, "RUNNING", 1)
         self._payload(write, live.execution.input)
         self._execution_deadline(live, write, now_ms, effects)
         live.new = True

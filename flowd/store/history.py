@@ -6,12 +6,13 @@ reads as one history. Packing copies the chunks' bytes; it decodes nothing.
 
 from __future__ import annotations
 
+import sqlite3
+
 import msgspec
 import zstandard
 from sqlmodel import Session
 
 from flowd.history import HistoryEvent
-from flowd.store import schema
 from flowd.store.codec import Decoder
 from flowd.store.database import raw
 from flowd.store.executions import payload_texts
@@ -50,8 +51,7 @@ def page(
 def _chunks(
     session: Session, execution_id: int, after: int, limit: int, reverse: bool
 ) -> tuple[list[tuple[int, int, bytes]], dict[int, str]]:
-    archived = session.get(schema.Archive, execution_id)
-    packed = unpack(archived.body) if archived else Packed([], {})
+    packed = _packed(session, execution_id)
     if reverse:
         where, order = "first < ?", "DESC"
         bound = after or 1 << 62
@@ -76,37 +76,56 @@ def unpack(body: bytes) -> Packed:
 
 
 def archive(session: Session, execution_ids: list[int]) -> None:
-    """Write: pack closed executions and clear the hot tables. A failed one keeps its frames, so that redrive works."""
-    compressor = zstandard.ZstdCompressor(LEVEL)
+    """Write: pack closed executions and clear the hot tables. A failed one keeps its frames, so that redrive works.
+
+    Few statements for many executions: this runs behind every close.
+    """
     connection = raw(session)
-    for execution_id in execution_ids:
-        row = connection.execute(
-            "SELECT status, next_event, input_id, output_id FROM execution WHERE id=? AND status != 'RUNNING'",
-            (execution_id,),
-        ).fetchone()
-        if row is None:
-            continue
-        status, next_event, input_id, output_id = row
-        known = session.get(schema.Archive, execution_id)
-        packed = unpack(known.body) if known else Packed([], {})
-        packed.chunks += connection.execute(
-            "SELECT first, last, body FROM history_chunk WHERE execution_id=? ORDER BY first", (execution_id,)
-        ).fetchall()
-        packed.payloads.update(
-            connection.execute("SELECT id, text FROM payload WHERE execution_id=?", (execution_id,)).fetchall()
+    marks = ",".join("?" * len(execution_ids))
+    closed = {
+        row[0]: row[1:]
+        for row in connection.execute(
+            "SELECT id, status, next_event, redrive_count FROM execution"
+            f" WHERE status != 'RUNNING' AND archived = 0 AND id IN ({marks})",
+            execution_ids,
         )
-        body = compressor.compress(_pack(packed))
-        connection.execute(
-            "INSERT OR REPLACE INTO archive (execution_id, events, body) VALUES (?,?,?)",
-            (execution_id, next_event - 1, body),
-        )
-        connection.execute("DELETE FROM history_chunk WHERE execution_id=?", (execution_id,))
-        if status == "SUCCEEDED":
-            connection.execute("DELETE FROM frame WHERE execution_id=?", (execution_id,))
-            connection.execute(
-                "DELETE FROM payload WHERE execution_id=? AND id NOT IN (?,?)", (execution_id, input_id, output_id)
-            )
-        connection.execute("UPDATE execution SET archived=1 WHERE id=?", (execution_id,))
+    }
+    packed = {i: _packed(session, i) if redrives else Packed([], {}) for i, (_, _, redrives) in closed.items()}
+    for execution_id, *chunk in connection.execute(
+        "SELECT execution_id, first, last, body FROM history_chunk"
+        f" WHERE execution_id IN ({marks}) ORDER BY execution_id, first",
+        execution_ids,
+    ):
+        if execution_id in packed:
+            packed[execution_id].chunks.append(tuple(chunk))
+    for execution_id, ref, text in connection.execute(
+        f"SELECT execution_id, id, text FROM payload WHERE execution_id IN ({marks})", execution_ids
+    ):
+        if execution_id in packed:
+            packed[execution_id].payloads[ref] = text
+    compress = zstandard.ZstdCompressor(LEVEL).compress
+    connection.executemany(
+        "INSERT OR REPLACE INTO archive (execution_id, events, body) VALUES (?,?,?)",
+        [(i, closed[i][1] - 1, compress(_pack(content))) for i, content in packed.items()],
+    )
+    _clear(connection, [(i,) for i in closed], [(i, i, i) for i, facts in closed.items() if facts[0] == "SUCCEEDED"])
+
+
+def _clear(connection: sqlite3.Connection, closed: list[tuple[int]], succeeded: list[tuple[int, int, int]]) -> None:
+    connection.executemany("DELETE FROM history_chunk WHERE execution_id=?", closed)
+    connection.executemany("DELETE FROM frame WHERE execution_id=?", [(i,) for i, _, _ in succeeded])
+    connection.executemany(
+        "DELETE FROM payload WHERE execution_id=? AND id NOT IN (SELECT input_id FROM execution WHERE id=?)"
+        " AND id NOT IN (SELECT output_id FROM execution WHERE id=?)",
+        succeeded,
+    )
+    connection.executemany("UPDATE execution SET archived=1 WHERE id=?", closed)
+
+
+def _packed(session: Session, execution_id: int) -> Packed:
+    """What the archive holds of an execution; empty if it holds nothing."""
+    row = raw(session).execute("SELECT body FROM archive WHERE execution_id=?", (execution_id,)).fetchone()
+    return unpack(row[0]) if row else Packed([], {})
 
 
 def closed_and_hot(session: Session, limit: int) -> list[int]:

@@ -73,7 +73,11 @@ class ExecutionWrite:
         self.outputs: list[Row] = []
         self.hooks: list[Row] = []
         self.client_tokens: list[Row] = []
-        self.counts: Counter[tuple[int, str]] = Counter()
+        self.counts: dict[tuple[int, str], int] = {}
+
+    def count(self, machine_id: int, status: str, by: int) -> None:
+        """Executions of a machine in a status: so many more."""
+        self.counts[machine_id, status] = self.counts.get((machine_id, status), 0) + by
 
     def end_task(self, frame: str, attempt: int) -> None:
         """The task of this attempt goes."""
@@ -181,7 +185,8 @@ def _write(connection: sqlite3.Connection, batch: Sequence[ExecutionWrite]) -> N
     )
     counts: Counter[tuple[int, str]] = Counter()
     for write in batch:
-        counts.update(write.counts)
+        for key, by in write.counts.items():
+            counts[key] += by
     many(_COUNT, [(*key, count) for key, count in counts.items() if count])
 
 
