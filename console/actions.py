@@ -92,30 +92,32 @@ _COPY = Action("copy", "y", "copy id", "copy the id to the terminal's clipboard 
 _OPEN = Action("open", "enter", "open", "open what the cursor stands on", row)
 
 EVERYWHERE: tuple[Action, ...] = (
-    Action("command", "colon", "go to", "go to a screen: :exec :inbox :sm :sched :health :help :q", bar=False),
-    Action("retry", "ctrl+r", "refresh", "read everything anew; without a daemon: try again at once", bar=False),
+    Action("command", "colon", "go to", ":exec :inbox :sm :sched :health :help :q", bar=False),
+    Action("retry", "ctrl+r", "refresh", "read anew; without a daemon try again at once", bar=False),
     Action("back", "escape", "back", "leave this view, close this dialog", bar=False),
-    Action("quit", "q", "back, quit", "like esc; on a first screen it ends the console", bar=False),
+    Action("quit", "q", "back, quit", "like esc; on a first screen it quits", bar=False),
     Action("help", "question_mark", "help", "the keys of this screen"),
 )
 
 TABLE: dict[str, tuple[Action, ...]] = {
     "executions": (
         _OPEN,
-        Action("filter", "slash", "filter", "status:failed machine:order-* since:24h error:Card* waiting:prompt name"),
+        Action("filter", "slash", "filter", "status:failed machine:order-* since:24h waiting:prompt"),
         Action("newer", "n", "show new", "bring in what began since the list was read"),
         _REDRIVE, _AGAIN, _STOP, _COPY,
     ),
     "execution": (
-        Action("view_outline", "1", "states", "the states in order, with a bar of time for each"),
-        Action("view_events", "2", "events", "every event, with its details"),
-        Action("view_io", "3", "in/out", "input, output, error and cause"),
-        Action("view_tasks", "4", "output", "what the tasks printed"),
-        Action("view_definition", "5", "definition", "the definition that this execution runs"),
+        Action("view_outline", "1", "states", "the states in order, with a bar of time for each", bar=False),
+        Action("view_events", "2", "events", "every event, with its details", bar=False),
+        Action("view_io", "3", "in/out", "input, output, error and cause", bar=False),
+        Action("view_tasks", "4", "output", "what the tasks printed", bar=False),
+        Action("view_definition", "5", "definition", "the definition that this execution runs", bar=False),
+        Action("open", "enter", "events of it", "the events of the state under the cursor", row, bar=False),
+        _REDRIVE, _AGAIN, _STOP,
+        Action("inbox", "a", "answer", "open the prompt it waits for", running),
+        Action("failure", "f", "next failure", "go to the next state or event that failed"),
         Action("filter", "slash", "find", "search in the view; n and N go to the next and the previous hit"),
-        _REDRIVE, _AGAIN, _STOP, _COPY,
-        Action("failure", "f", "next failure", "go to the next state or event that failed", bar=False),
-        Action("inbox", "a", "answer", "open the prompt it waits for", row, bar=False),
+        _COPY,
     ),
     "inbox": (
         Action("open", "enter", "answer", "open the form of the prompt", row),

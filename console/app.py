@@ -54,7 +54,7 @@ class FlowdApp(App[int]):
     """The console. `now` gives epoch seconds; `zone` None is the machine's own; `state_dir` gets the log of faults."""
 
     TITLE = "flowd"
-    CSS_PATH = "flowd.tcss"
+    CSS_PATH = Path(__file__).with_name("flowd.tcss")
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         "executions": ExecutionsScreen,
         "inbox": InboxScreen,

@@ -34,19 +34,21 @@ class Fitted(NamedTuple):
     words: bool
 
 
-GAP = 1
+def gap(width: int) -> int:
+    """Cells between two columns."""
+    return 2 if width >= 110 else 1
 
 
 def fit(columns: Sequence[Column], width: int) -> list[Fitted]:
     """The columns that fit into `width`, each at least `least` wide; what is left over goes to those that want more."""
     kept = list(range(len(columns)))
-    while _needed(columns, kept) > width:
+    while _needed(columns, kept, gap(width)) > width:
         droppable = [i for i in kept if columns[i].drop]
         if not droppable:
             break
         kept.remove(max(droppable, key=lambda i: (columns[i].drop, i)))
     widths = {i: columns[i].least for i in kept}
-    spare = width - _needed(columns, kept)
+    spare = width - _needed(columns, kept, gap(width))
     hungry = [i for i in kept if columns[i].most > widths[i]]
     while spare > 0 and hungry:
         share = max(1, spare // len(hungry))
@@ -59,25 +61,25 @@ def fit(columns: Sequence[Column], width: int) -> list[Fitted]:
     return [Fitted(i, widths[i], columns[i].title, columns[i].right, columns[i].words) for i in kept]
 
 
-def _needed(columns: Sequence[Column], kept: Sequence[int]) -> int:
-    return sum(columns[i].least for i in kept) + GAP * max(0, len(kept) - 1)
+def _needed(columns: Sequence[Column], kept: Sequence[int], between: int) -> int:
+    return sum(columns[i].least for i in kept) + between * max(0, len(kept) - 1)
 
 
-def heading(fitted: Sequence[Fitted]) -> list[Span]:
+def heading(fitted: Sequence[Fitted], between: int = 1) -> list[Span]:
     """The line of titles."""
-    return _line([(f, Span(f.title)) for f in fitted])
+    return _line([(f, Span(f.title)) for f in fitted], between)
 
 
-def line(cells: Sequence[Span], fitted: Sequence[Fitted]) -> list[Span]:
+def line(cells: Sequence[Span], fitted: Sequence[Fitted], between: int = 1) -> list[Span]:
     """One row laid out in the columns that are shown."""
-    return _line([(f, cells[f.cell]) for f in fitted])
+    return _line([(f, cells[f.cell]) for f in fitted], between)
 
 
-def _line(pairs: Sequence[tuple[Fitted, Span]]) -> list[Span]:
+def _line(pairs: Sequence[tuple[Fitted, Span]], between: int) -> list[Span]:
     spans: list[Span] = []
     for column, cell in pairs:
         if spans:
-            spans.append(Span(" " * GAP))
+            spans.append(Span(" " * between))
         text = _whole_words(cell.text, column.width) if column.words else cell.text
         spans.append(Span(pad(text, column.width, column.right), cell.tone))
     return spans

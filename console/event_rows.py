@@ -66,8 +66,11 @@ EVENTS = Sheet(
 
 
 def document(item: Item) -> dict[str, Any]:
-    """The event as it came, with the JSON texts in its details as values."""
-    return {name: _opened(value) for name, value in item.items() if name != "state"}
+    """The event with its details on top and the JSON texts in them as values."""
+    rest = {
+        name: value for name, value in item.items() if name not in ("state", "type") and not isinstance(value, dict)
+    }
+    return {"type": item["type"], **_opened(details_of(item)), **rest}
 
 
 def _opened(value: Any) -> Any:

@@ -58,7 +58,7 @@ def fields_of(schema: Any) -> list[Field]:
     top = _resolve(schema, schema)
     if isinstance(top.get("properties"), dict) and top["properties"]:
         return list(_object(top, (), schema))
-    return [_field((), top, schema, "answer", True)]
+    return [_field((), top, schema, clean(top.get("title") or "answer"), True)]
 
 
 def _object(schema: dict[str, Any], path: Path, root: Any) -> list[Field]:

@@ -89,7 +89,14 @@ class Journal:
     def _touch(self, visit: Visit, event: dict[str, Any], kind: str) -> None:
         if kind == "MapStateStarted":
             visit.items = event.get("mapStateStartedEventDetails", {}).get("length", 0)
-        elif kind in _BEGUN:
+        if kind in ("MapStateFailed", "ParallelStateFailed"):
+            self._end_below(visit.frame, event["timestamp"])
+        if kind.endswith("StateExited") or kind in ("MapStateStarted", "ParallelStateStarted"):
+            self._forget_below(visit.frame)
+        self._mark(visit, event, kind)
+
+    def _mark(self, visit: Visit, event: dict[str, Any], kind: str) -> None:
+        if kind in _BEGUN:
             visit.attempts += 1
             visit.wrong = False
         elif kind.endswith("StateExited"):
@@ -101,6 +108,17 @@ class Journal:
             return
         elif kind.endswith(_WRONG):
             self._wrong(visit, event, kind)
+
+    def _end_below(self, frame: str, at: float) -> None:
+        """A container failed: what was going inside of it is over."""
+        for other, visit in self._at.items():
+            if other.startswith(frame + "/") and visit.end is None:
+                visit.end, visit.status = at, "FAILED" if visit.wrong else "ABORTED"
+
+    def _forget_below(self, frame: str) -> None:
+        """A container was left or begins anew: a redrive will not come back to what was inside of it."""
+        for other in [name for name in self._at if name.startswith(frame + "/")]:
+            del self._at[other]
 
     @staticmethod
     def _wrong(visit: Visit, event: dict[str, Any], kind: str) -> None:

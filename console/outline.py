@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Any
 
 from rich.cells import cell_len
 
 from console.journal import Journal, Path, Visit
 from console.looks import STATE_TYPE, VISIT, WAITING, Span
-from console.text import clean, number, pad, took, until
+from console.text import clean, local, number, pad, took, until
 
 NO_NOTE = Span("")
 
@@ -113,7 +114,7 @@ def waits_of(execution: dict[str, Any], now: float) -> dict[str, Span]:
     waits: dict[str, Span] = {}
     for task in execution.get("openTasks") or []:
         if task.get("promptId"):
-            waits[task["frame"]] = Span(f"{WAITING['prompt'].glyph} asks a person ({clean(task['promptId'])})", "wait")
+            waits[task["frame"]] = Span(f"{WAITING['prompt'].glyph} prompt {clean(task['promptId'])}", "wait")
         elif task.get("worker"):
             waits[task["frame"]] = Span(f"at {clean(task['worker'])}", "dim")
         elif task.get("status") == "SCHEDULED" and "activity" in task.get("resource", ""):
@@ -165,22 +166,41 @@ def bar(visits: Iterable[Visit], over: tuple[float, float], width: int) -> str:
     return "".join(cells)
 
 
+def parts(width: int) -> tuple[int, int, int]:
+    """Cells for the tree, for what happened, and for the bar; eight more hold the length of time."""
+    tree, told = min(46, max(28, width * 9 // 20)), 30 if width >= 120 else 15
+    return tree, told, max(0, width - tree - told - 8)
+
+
+def ruler(over: tuple[float, float], width: int, zone: tzinfo | None) -> list[Span]:
+    """The line above the rows: titles, and when the bars begin and end."""
+    tree, told, rest = parts(width)
+    start, end = (local(at, zone).strftime("%H:%M:%S") for at in over)
+    axis = f"{start}{' ' * (rest - 16)}{end}" if rest >= 18 else ""
+    return [Span(pad("state", tree)), Span(pad("came to", told)), Span("   took "), Span(axis)]
+
+
 def render(row: Row, over: tuple[float, float], width: int, now: float) -> list[Span]:
     """One row as text of `width` cells: the tree, then what happened, how long, and the bar."""
-    tree = min(46, max(28, width * 9 // 20))
+    tree, told, rest = parts(width)
     spans = _tree(row, tree)
     if not row.type:
         return [*spans, Span(" " * (width - tree))]
-    wide = width >= 120
-    told = 30 if wide else 15
     spans += _fitted(_told(row), told)
     length = _length(row, now)
     spans.append(Span(f" {length:>6} ", "dim"))
-    rest = width - tree - told - 8
     if rest > 0:
         tone = VISIT.get(row.status, VISIT[""]).tone
         spans.append(Span(bar(row.visits, over, rest) if row.visits else " " * rest, tone))
     return spans
+
+
+def plain(row: Row, width: int) -> list[Span]:
+    """A row of a definition that nothing is known to have run: the tree over the whole width."""
+    mark = f"{STATE_TYPE.get(row.type, '?')} " if row.type else ""
+    label = Span(row.label, "" if row.type else "dim")
+    spans = [Span(row.guides, "faint"), Span(mark, "key"), label, Span(f"  {row.leads}" if row.leads else "", "dim")]
+    return _fitted(spans, width)
 
 
 def _tree(row: Row, width: int) -> list[Span]:

@@ -6,11 +6,16 @@ Pure. `now` and the zone are always arguments. Nothing that came from outside ma
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from datetime import UTC, datetime, tzinfo
 
 from rich.cells import cell_len, set_cell_size
 
+#: Sequences that drive a terminal (colours, cursor, titles): gone as a whole, not only their first character.
+_SEQUENCE = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|[@-Z\\^_])"
+)
 _DROPPED = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 
 
@@ -28,12 +33,12 @@ def clean(value: object, limit: int = 4000) -> str:
     text = text[:limit] + "…" if len(text) > limit else text
     if text.isascii() and text.isprintable():
         return text
-    return "".join(map(_printable, text))
+    return "".join(map(_printable, _SEQUENCE.sub("", text)))
 
 
 def block(value: str, tab: int = 4) -> list[str]:
     """The lines of a text, each one cleaned; tabs become blanks."""
-    return [clean(line.expandtabs(tab), 100_000) for line in value.replace("\r\n", "\n").split("\n")]
+    return [clean(line.expandtabs(tab), 100_000) for line in _SEQUENCE.sub("", value).replace("\r\n", "\n").split("\n")]
 
 
 def clip(text: str, width: int) -> str:

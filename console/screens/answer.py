@@ -56,7 +56,7 @@ class AnswerScreen(Shell):
     def item(self) -> Item | None:
         return {**self.prompt, "answer": self.over} if self.over else self.prompt
 
-    def on_mount(self) -> None:
+    def opened(self) -> None:
         prompt, now = self.prompt, self.host.now()
         context = self.query_one("#context", JsonView)
         context.add_class("side")
@@ -71,7 +71,6 @@ class AnswerScreen(Shell):
         if prompt.get("queue"):
             told.append(Span(f"  queue {clean(prompt['queue'])}", "dim"))
         self.query_one("#line", Facts).say(*told, Span("  ctrl+t input", "faint"))
-        super().on_mount()
         if prompt.get("answer"):
             self._show_given(prompt["answer"])
         else:
@@ -104,7 +103,7 @@ class AnswerScreen(Shell):
         by = f"answered by {clean(answer['by'])} {ago(answer['at'], now)}" if answer else "no longer open"
         self._no_longer(by)
 
-    def on_news(self, news: News) -> None:
+    def heard(self, news: News) -> None:
         if news.stale or any(str(change.get("id")) == self.key for change in news.changes):
             self.reload()
 

@@ -22,6 +22,7 @@ from console.jsonlines import parse
 from console.looks import Span
 from console.widgets.bars import Facts
 from console.widgets.paint import LineView
+from console.widgets.panel import Panel
 
 T = TypeVar("T")
 
@@ -37,8 +38,9 @@ class Lines(LineView):
     def __init__(self, lines: Sequence[Sequence[Span]]) -> None:
         super().__init__()
         self._lines = lines
-        self.styles.height = max(1, min(20, len(lines)))
-        self.can_focus = len(lines) > 12
+
+    def on_mount(self) -> None:
+        self.styles.height = max(1, min(len(self._lines), self.app.size.height - 9))
 
     def length(self) -> int:
         return len(self._lines)
@@ -67,8 +69,12 @@ class Dialog(ModalScreen[T], Generic[T]):
         raise NotImplementedError
 
     def on_mount(self) -> None:
+        self.opened()
         spans = [part for key, word in self._keys for part in (Span(key, "key"), Span(f" {word}   "))]
         self.query_one("#keys", Facts).say(*spans)
+
+    def opened(self) -> None:
+        """The widgets are there."""
 
     def complain(self, text: str) -> None:
         """Say what is wrong; the dialog stays open."""
@@ -93,7 +99,10 @@ class Ask(Dialog[bool]):
         self._lines = lines
 
     def content(self) -> ComposeResult:
-        yield Lines(self._lines)
+        yield Panel(id="lines")
+
+    def opened(self) -> None:
+        self.query_one(Panel).show_lines(self._lines)
 
     def action_answer(self, yes: bool) -> None:
         self.dismiss(yes)
@@ -123,8 +132,7 @@ class Fill(Dialog[bool]):
                 compact=True,
             )  # fmt: skip
 
-    def on_mount(self) -> None:
-        super().on_mount()
+    def opened(self) -> None:
         for control in self.query("TextArea, Input"):
             if isinstance(control, TextArea) or self._text is None:
                 control.focus()

@@ -83,10 +83,9 @@ class ExecutionScreen(ExecutionVerbs):
             spans.append(Span(f"  redrive {item['redriveCount']}", "late"))
         return spans
 
-    def on_mount(self) -> None:
+    def opened(self) -> None:
         self.query_one("#list").add_class("main")
         self.query_one("#details").add_class("side")
-        super().on_mount()
         self._show(self._view)
 
     # -- reading
@@ -101,7 +100,7 @@ class ExecutionScreen(ExecutionVerbs):
         if self._view == "tasks":
             await self._read_output()
 
-    def on_news(self, news: News) -> None:
+    def heard(self, news: News) -> None:
         ours = any(change.get("executionArn") == self.arn for change in news.changes)
         if news.stale or ours:
             self.reload()
@@ -144,7 +143,7 @@ class ExecutionScreen(ExecutionVerbs):
             here = name == self._view
             spans += [Span(str(key), "key" if not here else "hit"), Span(f" {word}  ", "bold" if here else "dim")]
         item, now = self.execution, self.host.now()
-        if item is not None:
+        if item is not None and self.size.width >= 110:
             told = f" {clean(item['stateMachineName'])} · started {moment(item['startDate'], *now)}"
             if item.get("trigger", "api") != "api":
                 told += f" by {clean(item['trigger'])}"

@@ -48,9 +48,8 @@ class ExecutionsScreen(ExecutionVerbs):
     def table(self) -> VirtualTable:
         return self.query_one("#table", VirtualTable)
 
-    def on_mount(self) -> None:
+    def opened(self) -> None:
         self.query_one(Facts).say()
-        super().on_mount()
         self.table.focus()
 
     def facts(self) -> Sequence[Span]:
@@ -93,14 +92,14 @@ class ExecutionsScreen(ExecutionVerbs):
             await source.again(*self.table.in_view, changed)
             self.table.refresh()
 
-    def on_news(self, news: News) -> None:
+    def heard(self, news: News) -> None:
         for change in news.changes:
             if change["kind"] == "execution" and change.get("status"):
                 self._changed[str(change["id"])] = change["status"]
         if news.stale:
             held = self._source.held() if self._source is not None else ()
             self._changed.update({str(row["id"]): "" for row in held})
-        super().on_news(news)
+        super().heard(news)
 
     def _tell(self) -> None:
         """The line above the table: the filter, how many match, what is new."""

@@ -32,8 +32,7 @@ class HealthScreen(Shell):
         yield Panel(id="facts")
         yield VirtualTable(rows.QUEUES, self.host.now, id="table")
 
-    def on_mount(self) -> None:
-        super().on_mount()
+    def opened(self) -> None:
         self.query_one(VirtualTable).focus()
 
     def facts(self) -> Sequence[Span]:

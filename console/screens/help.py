@@ -15,8 +15,8 @@ from console.screens.dialogs import Dialog, Lines
 from console.text import clip, pad
 
 MOVING = (
-    ("j k ↑ ↓", "move; ctrl+f, ctrl+b and page keys by screens, g and G to the ends"),
-    ("space z - +", "in JSON: fold and unfold, all at once, h and l sideways"),
+    ("j k ↑ ↓", "move; page keys by screens, g G to the ends"),
+    ("space z - +", "in JSON: fold one or all; h l sideways"),
     ("tab", "to the next part of the screen"),
     ("ctrl+p", "the palette: every action by name, and the themes"),
 )
@@ -51,7 +51,7 @@ class HelpScreen(Dialog[None]):
 
     def __init__(self, screen: str, now: Situation, width: int) -> None:
         super().__init__(f"keys · {screen}", [("esc", "close")])
-        self._lines: Sequence[Sequence[Span]] = help_lines(screen, now, min(84, width - 10))
+        self._lines: Sequence[Sequence[Span]] = help_lines(screen, now, min(90, width * 96 // 100) - 8)
 
     def content(self) -> ComposeResult:
         yield Lines(self._lines)

@@ -68,9 +68,8 @@ class InboxScreen(Shell):
     def table(self) -> VirtualTable:
         return self.query_one("#table", VirtualTable)
 
-    def on_mount(self) -> None:
+    def opened(self) -> None:
         self.query_one(Facts).say()
-        super().on_mount()
         self.table.focus()
 
     def facts(self) -> Sequence[Span]:

@@ -102,8 +102,7 @@ class MachinesScreen(MachineVerbs):
     def table(self) -> VirtualTable:
         return self.query_one(VirtualTable)
 
-    def on_mount(self) -> None:
-        super().on_mount()
+    def opened(self) -> None:
         self.table.focus()
 
     def facts(self) -> Sequence[Span]:
@@ -162,7 +161,7 @@ class MachineScreen(MachineVerbs):
     def body(self) -> Iterable[Widget]:
         with ContentSwitcher(initial="states"):
             with Vertical(id="states"):
-                yield OutlineView(self.host.now, id="outline", empty="reading …")
+                yield OutlineView(self.host.now, id="outline", empty="reading …", timed=False)
                 yield Panel(id="inspect")
             yield JsonView(id="text")
         yield Input(id="filter", compact=True, placeholder="find")
@@ -180,8 +179,7 @@ class MachineScreen(MachineVerbs):
     def item(self) -> Item | None:
         return self.machine
 
-    def on_mount(self) -> None:
-        super().on_mount()
+    def opened(self) -> None:
         self.query_one(OutlineView).focus()
 
     async def load(self) -> None:

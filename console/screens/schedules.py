@@ -27,7 +27,10 @@ def schedule_lines(item: Item, now: rows.Now) -> list[list[Span]]:
     """Under the list: the next runs, the last one, the policies, the input."""
     on = item["state"] == "ENABLED"
     upcoming = [local(at, now.zone).strftime("%a %d %b %H:%M") for at in item.get("next") or []]
-    lines = [[Span("next    ", "dim"), Span(" · ".join(upcoming) if on and upcoming else SCHEDULE["DISABLED"].word)]]
+    lines = [
+        [Span("starts  ", "dim"), Span(clean(item["stateMachineName"])), Span(f"  {clean(item['source'])}", "dim")]
+    ]
+    lines += [[Span("next    ", "dim"), Span(" · ".join(upcoming) if on and upcoming else SCHEDULE["DISABLED"].word)]]
     last = item.get("last")
     if last:
         look = status(last.get("status") or "")
@@ -40,7 +43,7 @@ def schedule_lines(item: Item, now: rows.Now) -> list[list[Span]]:
             ]
         )
     policies = f"runs that overlap: {clean(item['overlap'])} · missed while down: {clean(item['missed'])}"
-    lines.append([Span("policy  ", "dim"), Span(policies), Span(f"  from {clean(item['source'])}", "dim")])
+    lines.append([Span("policy  ", "dim"), Span(policies)])
     lines.append([Span("input   ", "dim"), Span(clean(item.get("input") or "{}", 400), "dim")])
     return lines
 
@@ -62,8 +65,7 @@ class SchedulesScreen(Shell):
     def table(self) -> VirtualTable:
         return self.query_one(VirtualTable)
 
-    def on_mount(self) -> None:
-        super().on_mount()
+    def opened(self) -> None:
         self.table.focus()
 
     def facts(self) -> Sequence[Span]:

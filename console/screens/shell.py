@@ -87,8 +87,12 @@ class Shell(Screen[None]):
     # -- life
 
     def on_mount(self) -> None:
+        self.opened()
         self.refresh_bars()
         self.reload()
+
+    def opened(self) -> None:
+        """The widgets are there. (Textual calls `on_` handlers of every ancestor; this is called once.)"""
 
     def on_screen_resume(self) -> None:
         self.refresh_bars()
@@ -98,6 +102,10 @@ class Shell(Screen[None]):
         self.set_class(self.size.width < 60 or self.size.height < 16, "-tiny")
 
     def on_news(self, news: News) -> None:
+        self.heard(news)
+
+    def heard(self, news: News) -> None:
+        """Something changed; read again if it is of the screen's kinds."""
         if news.stale or news.kinds() & self.KINDS:
             self.reload()
 

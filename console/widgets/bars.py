@@ -14,6 +14,8 @@ from console.widgets.paint import OneLine
 def header_line(crumbs: Sequence[str], facts: Sequence[Span], right: Sequence[Span], width: int) -> list[Span]:
     """`flowd › executions   facts        right`. The right part always stays; the last crumb is cut before it."""
     end = sum(cell_len(span.text) for span in right) + 1
+    if width < 110 and len(crumbs) > 2:
+        crumbs = crumbs[1:]
     spans = [Span(" ")]
     for place, crumb in enumerate(crumbs):
         used = sum(cell_len(span.text) for span in spans)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from console.looks import Span
-from console.outline import Row, render
+from console.outline import Row, plain, render, ruler
 from console.rows import Now
 from console.widgets.paint import LineView
 
@@ -15,8 +15,9 @@ class OutlineView(LineView):
 
     DEFAULT_CSS = "OutlineView { height: 1fr; scrollbar-size-vertical: 1; overflow-x: hidden; }"
 
-    def __init__(self, now: Callable[[], Now], *, id: str | None = None, empty: str = "") -> None:
+    def __init__(self, now: Callable[[], Now], *, id: str | None = None, empty: str = "", timed: bool = True) -> None:
         super().__init__(id=id)
+        self.head = int(timed)
         self._now, self.empty = now, empty
         self.rows: list[Row] = []
         self.over = (0.0, 1.0)
@@ -32,5 +33,10 @@ class OutlineView(LineView):
     def length(self) -> int:
         return len(self.rows)
 
+    def heading(self, width: int) -> Sequence[Span]:
+        return ruler(self.over, width, self._now().zone)
+
     def spans(self, index: int, width: int) -> Sequence[Span]:
+        if not self.head:
+            return plain(self.rows[index], width)
         return render(self.rows[index], self.over, width, self._now().at)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from textual.geometry import Region
 
 from console.client import Item
-from console.columns import Fitted, fit, heading, line
+from console.columns import Fitted, fit, gap, heading, line
 from console.looks import Span
 from console.pages import KeysetSource, ListSource, Source
 from console.rows import Now, Sheet
@@ -59,14 +59,14 @@ class VirtualTable(LineView):
         return self.source.total
 
     def heading(self, width: int) -> Sequence[Span]:
-        return heading(self._columns(width))
+        return heading(self._columns(width), gap(width))
 
     def spans(self, index: int, width: int) -> Sequence[Span]:
         item = self.source.row(index)
         if item is None:
             self._walk()
             return [Span(f"  … {number(index + 1)}", "faint")]
-        return line(self.sheet.cells(item, self._now()), self._columns(width))
+        return line(self.sheet.cells(item, self._now()), self._columns(width), gap(width))
 
     def _columns(self, width: int) -> list[Fitted]:
         if self._fitted[0] != width:

@@ -9,13 +9,19 @@ from tests.console.fake import ZONE, FakeDaemon
 from tests.console.stories import NOW
 
 
+class Demo(FlowdApp):
+    """The app; with --cut it loses its daemon after three seconds."""
+
+    def on_ready(self) -> None:
+        if "--cut" in sys.argv and isinstance(self.daemon, FakeDaemon):
+            self.set_timer(3, self.daemon.cut)
+
+
 def main() -> int:
     daemon = FakeDaemon(0 if "--empty" in sys.argv else 1000)
     if "--empty" in sys.argv:
         daemon.open, daemon.closed = [], []
-    app = FlowdApp(daemon, now=lambda: NOW, zone=ZONE, readonly="--readonly" in sys.argv)
-    if "--cut" in sys.argv:
-        app.set_timer(3, daemon.cut)
+    app = Demo(daemon, now=lambda: NOW, zone=ZONE, readonly="--readonly" in sys.argv)
     return app.run() or 0
 
 
