@@ -2,33 +2,41 @@
 
 Every evaluation is limited in steps, time, depth and size, so that a runaway expression ends in an error. One thing the
 engine does not limit: comparing two values that share their parts many times over (2^40 leaves built in 40 steps).
+
+The limits, their texts and the corners of the added functions are those that users measured on AWS (floci-io/floci
+issues 2662, 2736, 2737, pull requests 2676, 2783, 2790). Known to differ: a number that is infinite, or NaN inside of
+an array or object, which AWS writes as a string; and integers between 2^53 and 2^63, which AWS keeps exact.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import jlens
 
+from flowd.asl.javarandom import JavaRandom
 from flowd.entropy import Entropy
 from flowd.errors import FlowdError
 from flowd.payload import InvalidJson, loads
 
 UNSUPPORTED_RESULT: Final = "UNSUPPORTED_RESULT"
 
-# Steps are the limit that gives the same answer on every machine; the time limit is for what does not count as a step.
+# Steps give the same answer on every machine; the second (AWS: "takes longer than 1 second") is for what is no step.
+# AWS nests 100 deep (the wrapper below takes 3 of these 103) and holds 873,782 numbers or 6,990,256 bytes.
 LIMITS: Final[Mapping[str, Any]] = {
     "timeout": 1.0,
     "max_steps": 10_000_000,
-    "max_depth": 2_000,
-    "max_string_length": 1 << 20,
-    "max_array_length": 1 << 17,
+    "max_depth": 103,
+    "max_string_length": 6_990_256,
+    "max_array_length": 873_782,
     "max_result_size": 1 << 20,
 }
+MAX_RANGE: Final = 360_145  # numbers from one $range
 HASHES: Final = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
 
 
@@ -45,20 +53,28 @@ UNDEFINED: Final = Undefined()
 
 
 class JsonataError(FlowdError):
-    """An expression failed. `str()` is "CODE: text", as in AWS's "T1006: Attempted to invoke a non-function"."""
+    """An expression failed. `str()` is "CODE: text", as in AWS's "T1006: Attempted to invoke a non-function".
+
+    The limits have no code on AWS (`code` is empty) and another punctuation, so `ending` is what follows the words
+    "threw an error during evaluation": ". T1006: Attempted ..." or ": Expression evaluation memory limit exceeded ...".
+    """
 
     def __init__(self, code: str, text: str) -> None:
-        super().__init__(f"{code}: {text}")
+        super().__init__(f"{code}: {text}" if code else text)
         self.code = code
         self.text = text
+
+    @property
+    def ending(self) -> str:
+        return f"{'.' if self.code else ':'} {self}"
 
 
 def evaluate(expression: str, bindings: Mapping[str, Any], now_ms: int, entropy: Entropy) -> Any:
     """The expression's value as JSON, or UNDEFINED.
 
     `bindings` maps names without `$` to JSON values. `$now()` and `$millis()` tell `now_ms`; `$random`, `$uuid` and
-    `$shuffle` draw from `entropy`. Raises JsonataError; its code is UNSUPPORTED_RESULT if the value is a function or
-    not a number ("... returned an unsupported result type" on AWS).
+    `$shuffle` draw from `entropy`. Raises JsonataError; its code is UNSUPPORTED_RESULT if the value is a function
+    ("... returned an unsupported result type" on AWS). NaN is the string "NaN".
     """
     program = _compile(expression)
     given: dict[str, Any] = {_HOST_NAMES.get(name, name): _ADDED[name](entropy) for name in program.added}
@@ -76,13 +92,15 @@ def evaluate(expression: str, bindings: Mapping[str, Any], now_ms: int, entropy:
 
 
 def check(expression: str) -> str | None:
-    """What is wrong with the expression ("S0207: Unexpected end of expression"), None if nothing is. `$eval`, which
-    Step Functions removed, is named here."""
+    """What is wrong with the expression ("S0207: Unexpected end of expression"), None if nothing is.
+
+    A field name at the top level, or `$$`, is wrong as well, since nothing is there to read (AWS: "Reference to 'phone'
+    at the top level is not supported."). A call of `$eval` is not: on AWS it fails when it runs (T1006).
+    """
     try:
-        program = _compile(expression)
+        return _compile(expression).misplaced
     except JsonataError as error:
         return str(error)
-    return "Reference to '$eval' is not supported. Use $parse to read JSON text." if program.refused_eval else None
 
 
 def variables(expression: str) -> set[str]:
@@ -115,13 +133,14 @@ class _Program(NamedTuple):
     added: tuple[str, ...]
     refused_eval: bool
     shuffles: bool
+    misplaced: str | None  # what check() says
 
 
 @lru_cache(maxsize=4096)
 def _compile(expression: str) -> _Program:
     plain = _parse(expression)
     added = tuple(name for name in _ADDED if name in expression)
-    reads = plain.reads()
+    reads = plain.reads({name: _nothing for name in added})
     everything = bool(reads.get("everyBinding"))
     return _Program(
         code=_parse(_wrap(expression, "parse" in added)),
@@ -130,8 +149,25 @@ def _compile(expression: str) -> _Program:
         added=added,
         refused_eval=everything and "eval" in expression,
         shuffles="shuffle" in expression,
+        misplaced=_misplaced(_LITERALS.sub(" ", expression), reads.get("input")),
     )
 
+
+def _nothing(*arguments: Any) -> None:
+    return None
+
+
+def _misplaced(code: str, top_level: Any) -> str | None:
+    if "$$" in code:
+        return "Reference to '$$' is not supported."
+    if isinstance(top_level, dict) and top_level:
+        return f"Reference to '{next(iter(top_level))}' at the top level is not supported."
+    return None
+
+
+_LITERALS: Final = re.compile(
+    r'"(?:[^"\\]|\\.)*"|' r"'(?:[^'\\]|\\.)*'" r"|`[^`]*`|/\*.*?\*/|(?<=[,(\[~>=])\s*/(?:[^/\\]|\\.)+/", re.DOTALL
+)
 
 # A function or NaN would leave the engine as nothing or null: they are told apart inside. `$parse` goes through an
 # array because a host function cannot hand in null. NaN is an empty "object" to $type that does not equal itself.
@@ -139,8 +175,8 @@ _PARSE: Final = "$parse := function($text) { $_parse($text)[0] };"
 _BEGIN: Final = "$_value := ("
 _END: Final = """
 ); $_type := $type($_value);
-$_type = "function" or $_type = "object" and $not($boolean($_value)) and $_value != $_value
-? $error("UNSUPPORTED_RESULT") : $_value"""
+$_type = "function" ? $error("UNSUPPORTED_RESULT")
+: $_type = "object" and $not($boolean($_value)) and $_value != $_value ? "NaN" : $_value"""
 
 
 def _wrap(expression: str, with_parse: bool) -> str:
@@ -156,10 +192,23 @@ def _parse(source: str) -> Any:
         raise JsonataError("S0201", f"Syntax error: {error}") from None
 
 
+_TIMEOUT: Final = "Expression evaluation timeout: Check for infinite loop"
+_MEMORY: Final = "Expression evaluation memory limit exceeded: Check for excessive memory usage"
+_DEPTH: Final = (
+    "Stack overflow error: Check for non-terminating recursive function. Consider rewriting as tail-recursive. "
+    "Depth=101 max=100"
+)
+_LIMIT_TEXTS: Final = {"D1011": _DEPTH, "D1012": _TIMEOUT, "U1006": _TIMEOUT, "U1001": _MEMORY}
+
+
 def _error(error: Any) -> JsonataError:
-    if error.code == "D3137" and str(error) == UNSUPPORTED_RESULT:
-        return JsonataError(UNSUPPORTED_RESULT, "The value is a function or not a number")
-    return JsonataError(error.code, str(error))
+    """The error as AWS words it; U1001, beside the memory limits, is a text nested too deeply to parse."""
+    text = str(error)
+    if error.code == "D3137" and text == UNSUPPORTED_RESULT:
+        return JsonataError(UNSUPPORTED_RESULT, "The value is a function")
+    if error.code in _LIMIT_TEXTS:
+        return JsonataError("", _DEPTH if "nested too deeply" in text else _LIMIT_TEXTS[error.code])
+    return JsonataError(error.code, text)
 
 
 def _cut(value: Any, reads: Any) -> Any:
@@ -170,46 +219,46 @@ def _cut(value: Any, reads: Any) -> Any:
 
 
 def _refuse(function: str, argument: int) -> JsonataError:
-    return JsonataError("T0410", f"Argument {argument} of function {function} does not match function signature")
+    return JsonataError("T0410", f'Argument {argument} of function "{function}" does not match function signature')
 
 
 def _integer(value: Any, function: str, argument: int) -> int:
-    """A whole number; fractions are rounded, as the intrinsic functions do it."""
-    if type(value) not in (int, float):
+    """A whole number; fractions are cut off, as on AWS, where $range(-1.7, 2, 1) begins at -1."""
+    if type(value) not in (int, float) or not math.isfinite(value):
         raise _refuse(function, argument)
-    if not math.isfinite(value):
-        raise _refuse(function, argument)
-    rounded: int = math.floor(value + 0.5)
-    return rounded
+    return int(value)
 
 
 def _partition(array: Any = None, size: Any = None) -> Any:
-    if array is None:
+    if array is None or size is None:
         return None
     step = _integer(size, "partition", 2)
-    if step < 1:
+    if step < 0:
         raise _refuse("partition", 2)
     items = array if type(array) is list else [array]
-    return [items[at : at + step] for at in range(0, len(items), step)]
+    return [items[at : at + step] for at in range(0, len(items), step)] if items and step else None
 
 
 def _range(first: Any = None, last: Any = None, step: Any = None) -> Any:
+    if first is None or last is None or step is None:
+        return None
     begin, end, by = (_integer(v, "range", n) for n, v in enumerate((first, last, step), 1))
     if by == 0:
-        raise _refuse("range", 3)
+        return None
     numbers = range(begin, end + (1 if by > 0 else -1), by)
-    if len(numbers) > LIMITS["max_array_length"]:
-        raise JsonataError("D2014", f"The size of the sequence allocated by range is too large: {len(numbers)}")
+    # Counted by hand: len() refuses ranges beyond 2^63.
+    if abs(end - begin) // abs(by) >= MAX_RANGE and (end > begin) == (by > 0):
+        raise JsonataError("", _MEMORY)
     # A sequence of one is that one, and an empty one is nothing [TestArrayJSONata::test_array_range].
     return list(numbers) if len(numbers) > 1 else next(iter(numbers), None)
 
 
 def _hash(data: Any = None, algorithm: Any = None) -> Any:
-    if data is None:
+    if data is None or algorithm is None:
         return None
     if type(data) is not str:
         raise _refuse("hash", 1)
-    if algorithm not in HASHES:
+    if type(algorithm) is not str or algorithm not in HASHES:
         raise _refuse("hash", 2)
     return hashlib.new(HASHES[algorithm], data.encode(), usedforsecurity=False).hexdigest()
 
@@ -227,11 +276,7 @@ def _parse_json(text: Any = None) -> Any:
 
 def _random(entropy: Entropy) -> Callable[..., float]:
     def draw(seed: Any = None) -> float:
-        if seed is None:
-            return entropy.uniform()
-        if type(seed) not in (int, float):
-            raise _refuse("random", 1)
-        return Entropy(repr(float(seed)).encode()).uniform()
+        return entropy.uniform() if seed is None else JavaRandom(_integer(seed, "random", 1)).uniform()
 
     return draw
 
