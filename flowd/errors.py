@@ -7,6 +7,7 @@
     │   ├── StateMachineDoesNotExist, StateMachineAlreadyExists, StateMachineDeleting, ...
     │   ├── ExecutionDoesNotExist, ExecutionAlreadyExists, ExecutionNotRedrivable, ...
     │   ├── ActivityDoesNotExist, TaskDoesNotExist, TaskTimedOut, ...
+    │   ├── RequestEntityTooLargeException, AccessDeniedException, InternalFailure
     │   └── ServiceUnavailable      the disk is full or fails: nothing was accepted, try again
     ├── InvalidJson                 (payload.py)
     └── ConfigError                 a setting of the daemon cannot be used
@@ -101,6 +102,27 @@ class ServiceUnavailable(ApiError):
 
     namespace = "com.amazon.coral.service"
     status = 503
+
+
+class RequestEntityTooLargeException(ApiError):
+    """The request body is too large."""
+
+    namespace = "com.amazon.coral.service"
+    status = 413
+
+
+class AccessDeniedException(ApiError):
+    """This caller may not do that."""
+
+    namespace = "com.amazon.coral.service"
+    status = 403
+
+
+class InternalFailure(ApiError):
+    """flowd made a mistake; the daemon's log has it under this answer's x-amzn-RequestId."""
+
+    namespace = "com.amazon.coral.service"
+    status = 500
 
 
 class ThrottlingException(ApiError):

@@ -1,0 +1,146 @@
+"""The API's server: its listeners, its connections, their start and their drain. It knows neither operations nor HTTP.
+
+Uvicorn's protocol parses HTTP; the sockets are opened here, because two of them share one server and one drain.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from flowd.api.wire import listeners
+from flowd.api.wire.app import App, Operation
+from flowd.api.wire.connection import Connection
+from flowd.api.wire.credentials import Credentials
+from flowd.api.wire.listeners import Listener
+from flowd.api.wire.sigv4 import Verifier
+from flowd.clock import Clock
+from flowd.errors import ConfigError
+
+log = logging.getLogger(__name__)
+KEEP_ALIVE_S = 75  # longer than the pools of the SDKs keep an idle connection
+CONNECTIONS = 10_000
+DRAIN_S = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Addresses:
+    """Where to listen. `tcp` is host and port; `inherited` are sockets that systemd opened, used instead."""
+
+    unix: Path | None = None
+    tcp: tuple[str, int] | None = None
+    inherited: Sequence[socket.socket] = field(default_factory=tuple)
+
+
+class Server:
+    """Serves a table of operations. `credentials` None (--no-auth) accepts any signature, on loopback only.
+
+    `on_drain` is called when a stop begins: whoever answers long polls answers them then.
+    """
+
+    def __init__(
+        self,
+        operations: Mapping[str, Operation],
+        addresses: Addresses,
+        clock: Clock,
+        credentials: Credentials | None,
+        on_drain: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._operations = operations
+        self._addresses = addresses
+        self._clock = clock
+        self._credentials = credentials
+        self._on_drain = on_drain
+        self._state = ServerState()
+        self._listeners: list[Listener] = []
+        self._servers: list[asyncio.AbstractServer] = []
+
+    @property
+    def where(self) -> list[str]:
+        """Where it listens, in words for people."""
+        return [listener.where for listener in self._listeners]
+
+    @property
+    def url(self) -> str | None:
+        """The URL for SDKs, None without a TCP listener."""
+        return next((where for where in self.where if where.startswith("http:")), None)
+
+    async def start(self) -> None:
+        """Open the listeners; returns when they accept. ConfigError if one cannot be opened."""
+        try:
+            self._open()
+            for listener in self._listeners:
+                factory = self._factory(listeners.is_loopback(listener))
+                loop = asyncio.get_running_loop()
+                if listener.sock.family == socket.AF_UNIX:
+                    self._servers.append(await loop.create_unix_server(factory, sock=listener.sock))
+                else:
+                    self._servers.append(await loop.create_server(factory, sock=listener.sock))
+        except BaseException:
+            await self._close_listeners()
+            raise
+        if self._credentials is None and self.url:
+            log.warning("%s accepts ANY credentials (--no-auth): every program on this machine may use it", self.url)
+
+    def _open(self) -> None:
+        wanted = self._addresses
+        self._listeners += [listeners.adopted(sock) for sock in wanted.inherited]
+        if wanted.unix is not None and not any(sock.family == socket.AF_UNIX for sock in wanted.inherited):
+            self._listeners.append(listeners.unix(wanted.unix))
+        if wanted.tcp is not None and not any(sock.family != socket.AF_UNIX for sock in wanted.inherited):
+            self._listeners.append(listeners.tcp(*wanted.tcp))
+        for listener in self._listeners:
+            if self._credentials is None and not listeners.is_loopback(listener):
+                raise ConfigError(f"--no-auth works on loopback only, not on {listener.where}")
+
+    def _factory(self, loopback: bool) -> Callable[[], Connection]:
+        verifier = Verifier(self._credentials) if self._credentials is not None else None
+        app: Any = App(self._operations, self._clock, verifier, loopback=loopback)
+        config = Config(
+            app,
+            http=Connection,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            limit_concurrency=CONNECTIONS,
+        )
+        config.load()
+        return lambda: Connection(config=config, server_state=self._state, app_state={})
+
+    async def stop(self) -> None:
+        """Accept nothing more, answer the long polls, finish what was begun, then close."""
+        await self._close_listeners()
+        self._on_drain()
+        for connection in list(self._state.connections):
+            connection.shutdown()
+        if self._state.tasks:
+            await asyncio.wait(set(self._state.tasks), timeout=DRAIN_S)
+        for task in list(self._state.tasks):
+            log.warning("a request did not end in time and is cut off")
+            task.cancel()
+        for left in list(self._state.connections):
+            left.transport.close()
+        while self._state.connections:
+            await asyncio.sleep(0)
+
+    async def _close_listeners(self) -> None:
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+        for listener in self._listeners:
+            with contextlib.suppress(OSError):
+                listener.close()

@@ -1,0 +1,147 @@
+"""The ASGI application: one POST in, one answer out. It checks the sender, reads the body, finds the operation.
+
+Whatever goes wrong becomes an answer in AWS's form; an exception nobody expected is a 500 with a request id that the
+log repeats. It holds no operation: they come in as a table.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from flowd.api.wire import answers
+from flowd.api.wire.caller import Caller, refuse_browsers, refuse_foreign_hosts, user_name
+from flowd.api.wire.connection import Connection
+from flowd.api.wire.sigv4 import Verifier
+from flowd.api.wire.unbuilt import no_such_operation
+from flowd.clock import Clock
+from flowd.errors import (
+    ApiError,
+    InternalFailure,
+    RequestEntityTooLargeException,
+    SerializationException,
+    UnknownOperationException,
+)
+
+log = logging.getLogger(__name__)
+LARGEST_BODY = 4 * 1024 * 1024  # AWS's 1 MB of definition, with room for the escapes of JSON in JSON
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Handler = Callable[[Any, Caller], Awaitable[answers.Body]]
+
+
+class Reader(Protocol):
+    """Turns a request body into the request that a handler takes; raises what the client shall see."""
+
+    def read(self, body: bytes) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One row of the table of operations."""
+
+    reader: Reader
+    handle: Handler
+
+
+class App:
+    """`operations` by full target, as `AWSStepFunctions.StopExecution`; `verifier` None accepts any credentials."""
+
+    def __init__(
+        self, operations: Mapping[str, Operation], clock: Clock, verifier: Verifier | None, *, loopback: bool = True
+    ) -> None:
+        self._operations = operations
+        self._clock = clock
+        self._verifier = verifier
+        self._loopback = loopback
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise RuntimeError(f"no protocol but HTTP: {scope['type']}")
+        request_id = answers.new_request_id()
+        try:
+            status, body = 200, await self._answer(scope, receive)
+        except ApiError as error:
+            status, body = error.status, answers.error_body(error)
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            log.exception("request %s failed: %s", request_id, _header(scope, b"x-amz-target"))
+            status, body = InternalFailure.status, answers.error_body(InternalFailure())
+        await send({"type": "http.response.start", "status": status, "headers": answers.headers(request_id, len(body))})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> bytes:
+        headers = _headers(scope["headers"])
+        connection: Connection = scope["flowd.connection"]
+        refuse_browsers(headers)
+        if connection.uid is None and self._loopback:
+            refuse_foreign_hosts(headers)
+        body = await _body(headers, receive)
+        who = self._identify(connection, scope, headers, body)
+        operation = self._find(scope, headers, body)
+        request = operation.reader.read(body)
+        return answers.encode(await operation.handle(request, Caller(who, lambda: connection.connected)))
+
+    def _identify(self, connection: Connection, scope: Scope, headers: Mapping[str, str], body: bytes) -> str:
+        if connection.uid is not None:
+            return user_name(connection.uid)
+        if self._verifier is None:
+            return "anonymous"
+        path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
+        return self._verifier.check(scope["method"], path, query, headers, body, self._clock.now_ms())
+
+    def _find(self, scope: Scope, headers: Mapping[str, str], body: bytes) -> Operation:
+        target = headers.get("x-amz-target", "")
+        operation = self._operations.get(target)
+        if operation is None:
+            raise no_such_operation(scope["method"], scope["path"], target, headers, body)
+        if scope["method"] != "POST" or scope["path"] != "/":
+            raise UnknownOperationException("operations are called with POST /")
+        if "json" not in headers.get("content-type", ""):
+            raise SerializationException("the Content-Type of a request is application/x-amz-json-1.0")
+        return operation
+
+
+def _headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Lower-case names; values of a repeated header are joined, as the signature wants them."""
+    found: dict[str, str] = {}
+    for name, value in raw:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        found[key] = f"{found[key]},{text}" if key in found else text
+    return found
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "no target")
+
+
+async def _body(headers: Mapping[str, str], receive: Receive) -> bytes:
+    """The whole body; a too large one is refused by its Content-Length before any of it is read."""
+    announced = headers.get("content-length", "0")
+    if announced.isdecimal() and int(announced) > LARGEST_BODY:
+        raise _too_large(int(announced))
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise SerializationException("the connection ended before the request did")
+        part = message.get("body", b"")
+        size += len(part)
+        if size > LARGEST_BODY:
+            raise _too_large(size)
+        parts.append(part)
+        if not message.get("more_body", False):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _too_large(size: int) -> RequestEntityTooLargeException:
+    return RequestEntityTooLargeException(
+        f"the request has {size:,} bytes or more, {LARGEST_BODY:,} are allowed; a payload may have 262,144"
+    )

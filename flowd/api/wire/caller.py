@@ -1,0 +1,46 @@
+"""Who is calling: what an operation may know of the other side, and where a request may not come from.
+
+Pure: text in, verdict out. The signature itself is checked in `sigv4`.
+"""
+
+from __future__ import annotations
+
+import pwd
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+from flowd.errors import AccessDeniedException
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]", "sync-127.0.0.1", "sync-localhost"})
+
+
+class Caller(NamedTuple):
+    """`who` stands in the audit; `connected` tells whether an answer would still arrive."""
+
+    who: str
+    connected: Callable[[], bool]
+
+
+@lru_cache(maxsize=1000)
+def user_name(uid: int) -> str:
+    """The login name of a user id, or `uid 1234` for one without a name."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
+
+
+def refuse_browsers(headers: Mapping[str, str]) -> None:
+    """A web page must not reach the daemon through its visitor's browser: browsers name themselves by these headers."""
+    if "origin" in headers or "sec-fetch-site" in headers or "sec-fetch-mode" in headers:
+        raise AccessDeniedException("flowd does not answer browsers (the request carries an Origin)")
+
+
+def refuse_foreign_hosts(headers: Mapping[str, str]) -> None:
+    """A host name that is not this machine's own may be a rebound one (DNS rebinding)."""
+    host = headers.get("host", "")
+    name = host[: host.index("]") + 1] if host.startswith("[") and "]" in host else host.partition(":")[0]
+    name = name.lower().rstrip(".")
+    if name not in _LOOPBACK and not name.endswith(".localhost"):
+        raise AccessDeniedException(f"flowd answers on 127.0.0.1 and localhost only, not as '{name[:100]}'")

@@ -1,0 +1,100 @@
+"""One client connection: uvicorn's HTTP protocol with what flowd needs beside it.
+
+Who is at the other end of a unix socket (SO_PEERCRED), whether anybody still is, and limits for clients that send
+slowly, for ever or not at all. It reads no request and knows no operation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+REQUEST_S = 30.0  # from its first byte a request must arrive within this time
+HEAD_BYTES = 64 * 1024
+DISCARDED_BYTES = 16 * 1024 * 1024  # of a request that was already answered; then the line is cut
+_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
+
+
+class Connection(HttpToolsProtocol):
+    """In each scope: `flowd.connection` is this object. `uid` is the peer's user id, None on TCP."""
+
+    uid: int | None = None
+    connected: bool = False
+    _timer: asyncio.TimerHandle | None = None
+    _reading: bool = False
+    _in_head: bool = False
+    _received: int = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.connected = True
+        self.uid = peer_uid(transport)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.connected = False
+        self._stop_watching()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += len(data)
+        limit = HEAD_BYTES if self._in_head else DISCARDED_BYTES
+        if self._received > limit and (self._in_head or self._answered()):
+            self.transport.abort()
+            return
+        super().data_received(data)
+        if not self._reading:
+            self._stop_watching()
+        elif self._timer is None:
+            self._watch()
+
+    def on_message_begin(self) -> None:
+        self._reading = self._in_head = True
+        self._received = 0
+        super().on_message_begin()
+        self.scope["flowd.connection"] = self  # type: ignore[typeddict-unknown-key]
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._reading = False
+        super().on_message_complete()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """A client that does not read its answer would otherwise keep it in memory."""
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _answered(self) -> bool:
+        return self.cycle is not None and self.cycle.response_complete
+
+    def _watch(self) -> None:
+        self._stop_watching()
+        self._timer = self.loop.call_later(REQUEST_S, self._too_slow)
+
+    def _stop_watching(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _too_slow(self) -> None:
+        self._timer = None
+        if self.connected:
+            self.transport.abort()
+
+
+def peer_uid(transport: Any) -> int | None:
+    """The user id at the other end of a unix socket; None for other transports."""
+    sock = transport.get_extra_info("socket")
+    if sock is None or sock.family != socket.AF_UNIX:
+        return None
+    raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return int(_CREDENTIALS.unpack(raw)[1])

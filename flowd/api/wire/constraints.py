@@ -1,0 +1,133 @@
+"""What AWS says about a request that breaks its service model: every broken constraint, in AWS's own words.
+
+This is the slow path: it runs only when the fast decoders of `shapes` have refused a request. It works on the raw JSON
+value and the service model, and knows no operation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+
+from flowd.errors import SerializationException, ValidationException
+
+SHOWN = 4096  # characters of an offending value that are echoed
+_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "long": (int,),
+    "float": (int, float),
+    "double": (int, float),
+    "boolean": (bool,),
+    "list": (list,),
+    "structure": (dict,),
+    "map": (dict,),
+}
+_FOUND: dict[type, str] = {
+    str: "STRING_VALUE",
+    bool: "BOOLEAN_VALUE",
+    int: "NUMBER_VALUE",
+    float: "NUMBER_VALUE",
+    list: "START_ARRAY",
+    dict: "START_OBJECT",
+}
+_WANTED = {"string": "String", "integer": "Integer", "long": "Long", "float": "Float", "boolean": "Boolean"}
+
+
+def explain(shape: StructureShape, value: dict[str, Any]) -> ValidationException | None:
+    """All broken constraints of a request as one ValidationException, or None if there are none.
+
+    Raises SerializationException at the first value of a wrong JSON type, as the service does.
+    """
+    found = list(_structure(shape, value, ""))
+    if not found:
+        return None
+    many = "error" if len(found) == 1 else "errors"
+    return ValidationException(f"{len(found)} validation {many} detected: {'; '.join(found)}")
+
+
+def _structure(shape: StructureShape, value: dict[str, Any], path: str) -> Iterable[str]:
+    required = set(shape.required_members)
+    for name, member in shape.members.items():
+        place = f"{path}.{name}" if path else name
+        inner = value.get(name)
+        if inner is not None:
+            yield from _check(member, inner, place)
+        elif name in required:
+            yield f"Value null at '{place}' failed to satisfy constraint: Member must not be null"
+
+
+def _check(shape: Shape, value: Any, place: str) -> Iterable[str]:
+    kind = shape.type_name
+    _check_type(kind, value, place)
+    if isinstance(shape, StructureShape):
+        yield from _structure(shape, value, place)
+    elif isinstance(shape, ListShape):
+        yield from _limits(shape, value, len(value), "length", place)
+        for index, member in enumerate(value, 1):
+            if member is None:
+                yield f"Value null at '{place}.{index}.member' failed to satisfy constraint: Member must not be null"
+            else:
+                yield from _check(shape.member, member, f"{place}.{index}.member")
+    elif isinstance(shape, MapShape):
+        for key, member in value.items():
+            yield from _check(shape.value, member, f"{place}.{key}")
+    elif kind == "string":
+        yield from _limits(shape, value, len(value), "length", place)
+        yield from _text(shape, value, place)
+    elif kind in ("integer", "long", "float", "double"):
+        yield from _limits(shape, value, value, "value", place)
+
+
+def _check_type(kind: str, value: Any, place: str) -> None:
+    if isinstance(value, _TYPES[kind]) and not (isinstance(value, bool) and kind != "boolean"):
+        return
+    found = _FOUND.get(type(value), "NULL_VALUE")
+    raise SerializationException(f"{found} can not be converted to {_WANTED.get(kind, kind)} at '{place}'")
+
+
+def _limits(shape: Shape, value: Any, measure: float, what: str, place: str) -> Iterable[str]:
+    least, most = shape.metadata.get("min"), shape.metadata.get("max")
+    if least is not None and measure < least:
+        yield f"{_at(shape, value, place)}: Member must have {what} greater than or equal to {least}"
+    if most is not None and measure > most:
+        yield f"{_at(shape, value, place)}: Member must have {what} less than or equal to {most}"
+
+
+def _text(shape: Shape, value: str, place: str) -> Iterable[str]:
+    pattern = shape.metadata.get("pattern")
+    if pattern and not re.search(python_pattern(pattern), value):
+        yield f"{_at(shape, value, place)}: Member must satisfy regular expression pattern: {pattern}"
+    allowed = shape.metadata.get("enum")
+    if allowed and value not in allowed:
+        listed = ", ".join(as_a_java_set(allowed))
+        yield f"{_at(shape, value, place)}: Member must satisfy enum value set: [{listed}]"
+
+
+def _at(shape: Shape, value: Any, place: str) -> str:
+    """A sensitive value is not echoed."""
+    shown = "" if shape.metadata.get("sensitive") else f" '{str(value)[:SHOWN]}'"
+    return f"Value{shown} at '{place}' failed to satisfy constraint"
+
+
+def python_pattern(pattern: str) -> str:
+    """A pattern of the model (Java's dialect, matched against the whole text) in Python's dialect."""
+    return rf"\A(?:{pattern.replace(chr(92) + 'p{ASCII}', '[' + chr(92) + 'x00-' + chr(92) + 'x7f]')})\Z"
+
+
+def as_a_java_set(values: Iterable[str]) -> list[str]:
+    """The order in which the service lists an enum: that of a hash table of 32 buckets over Java's String.hashCode.
+
+    Worked out from recorded answers of two services; both enums come out in their recorded order.
+    """
+    return sorted(reversed(list(values)), key=lambda text: _java_hash(text) % 32)
+
+
+def _java_hash(text: str) -> int:
+    code = 0
+    for character in text:
+        code = (31 * code + ord(character)) & 0xFFFFFFFF
+    return code

@@ -1,0 +1,103 @@
+"""The sockets flowd listens on: a unix socket for people's programs, loopback TCP for SDKs. Opens and closes them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from flowd.errors import ConfigError
+
+BACKLOG = 1024
+SOCKET_PATH_BYTES = 107  # sockaddr_un
+
+
+@dataclass(frozen=True)
+class Listener:
+    """An open socket and the text that tells where it is."""
+
+    sock: socket.socket
+    where: str
+    path: Path | None = None  # a socket file that goes when the listener does
+
+    def close(self) -> None:
+        self.sock.close()
+        if self.path is not None:
+            with contextlib.suppress(OSError):
+                self.path.unlink()
+
+
+def unix(path: Path, mode: int = 0o660) -> Listener:
+    """Listen on a socket file. One that a dead daemon left is replaced; one that answers is an error."""
+    if len(os.fsencode(path)) > SOCKET_PATH_BYTES:
+        raise ConfigError(f"the socket path {path} has more than {SOCKET_PATH_BYTES} bytes; choose a shorter one")
+    _clear(path)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o777 & ~mode)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sock.bind(str(path))
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        raise ConfigError(f"cannot listen on {path}: {error.strerror}") from None
+    finally:
+        os.umask(before)
+    return Listener(sock, str(path), path)
+
+
+def _clear(path: Path) -> None:
+    try:
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise ConfigError(f"{path} is there and is no socket; choose another path with --socket")
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.settimeout(1)
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+            return
+        except OSError as error:
+            raise ConfigError(f"{path} is there and cannot be asked who uses it: {error}") from None
+    raise ConfigError(f"another daemon answers on {path}; stop it, or choose another path with --socket")
+
+
+def tcp(host: str, port: int) -> Listener:
+    """Listen on TCP; port 0 takes a free one."""
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+    sock = socket.socket(family, kind, proto)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+    return adopted(sock)
+
+
+def adopted(sock: socket.socket) -> Listener:
+    """A socket that somebody else opened (systemd); its file, if any, stays."""
+    sock.setblocking(False)
+    if sock.family == socket.AF_UNIX:
+        return Listener(sock, str(sock.getsockname()))
+    host, port = sock.getsockname()[:2]
+    return Listener(sock, f"http://{f'[{host}]' if ':' in host else host}:{port}")
+
+
+def is_loopback(listener: Listener) -> bool:
+    """True for a unix socket and for an address that only this machine reaches."""
+    if listener.sock.family == socket.AF_UNIX:
+        return True
+    host = str(listener.sock.getsockname()[0])
+    return host.startswith("127.") or host == "::1"

@@ -1,0 +1,111 @@
+"""Signature version 4, the checking side: is this request signed with our key, now, and unchanged?
+
+The signature covers method, path, query, signed headers and the hash of the body. Nothing here reads a clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from urllib.parse import quote, unquote_plus
+
+from flowd.api.wire.credentials import Credentials
+from flowd.errors import InvalidSignatureException, MissingAuthenticationTokenException, UnrecognizedClientException
+
+SKEW_MS = 15 * 60_000
+_AUTHORIZATION = re.compile(
+    r"AWS4-HMAC-SHA256\s+Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/aws4_request,\s*"
+    r"SignedHeaders=([a-z0-9;_-]+),\s*Signature=([0-9a-f]{64})"
+)
+_DATE = re.compile(r"\d{8}T\d{6}Z")
+_BLANKS = re.compile(r" +")
+_KEYS_KEPT = 64
+
+
+class Verifier:
+    """Checks requests against one key pair; derived keys are kept, so that a check costs two hashes."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+        self._keys: dict[tuple[str, str, str], bytes] = {}
+
+    def check(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes, now_ms: int) -> str:
+        """The access key that signed; raises what AWS raises. Header names are lower case."""
+        authorization = headers.get("authorization")
+        if authorization is None:
+            raise MissingAuthenticationTokenException(
+                "Missing Authentication Token: sign requests with the key that `flowd env` prints"
+            )
+        found = _AUTHORIZATION.fullmatch(authorization.strip())
+        if found is None:
+            raise InvalidSignatureException("Authorization header is not a Signature Version 4 (AWS4-HMAC-SHA256)")
+        access_key, day, region, service, names, signature = found.groups()
+        if not hmac.compare_digest(access_key.encode(), self._credentials.access_key.encode()):
+            raise UnrecognizedClientException(
+                "The security token included in the request is invalid: export the keys that `flowd env` prints"
+            )
+        stamp = headers.get("x-amz-date", "")
+        _check_time(stamp, day, now_ms)
+        signed = names.split(";")
+        _check_covered(signed, headers)
+        digest = hashlib.sha256(body).hexdigest()
+        if headers.get("x-amz-content-sha256", digest) != digest:
+            raise InvalidSignatureException("x-amz-content-sha256 is not the hash of the request body")
+        lines = [f"{name}:{_BLANKS.sub(' ', headers.get(name, '').strip())}" for name in signed]
+        canonical = "\n".join([method, _path(path), _query(query), *lines, "", names, digest])
+        scope = f"{day}/{region}/{service}/aws4_request"
+        hashed = hashlib.sha256(canonical.encode()).hexdigest()
+        text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashed}"
+        expected = hmac.new(self._key(day, region, service), text.encode(), hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(expected, signature):
+            raise InvalidSignatureException
+        return access_key
+
+    def _key(self, day: str, region: str, service: str) -> bytes:
+        known = self._keys.get((day, region, service))
+        if known is not None:
+            return known
+        key = b"AWS4" + self._credentials.secret_key.encode()
+        for part in (day, region, service, "aws4_request"):
+            key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+        if len(self._keys) >= _KEYS_KEPT:
+            self._keys.clear()
+        self._keys[day, region, service] = key
+        return key
+
+
+def _check_time(stamp: str, day: str, now_ms: int) -> None:
+    if not _DATE.fullmatch(stamp) or not stamp.startswith(day):
+        raise InvalidSignatureException("X-Amz-Date is missing, or does not fit the date of the credential")
+    try:
+        signed_ms = int(datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp() * 1000)
+    except ValueError:
+        raise InvalidSignatureException(f"X-Amz-Date is no date: {stamp}") from None
+    if abs(now_ms - signed_ms) > SKEW_MS:
+        late = "Signature expired" if signed_ms < now_ms else "Signature not yet current"
+        raise InvalidSignatureException(f"{late}: {stamp} is more than 15 minutes away from this machine's clock")
+
+
+def _check_covered(signed: list[str], headers: Mapping[str, str]) -> None:
+    """What decides about a request must be under the signature: the host and every x-amz- header."""
+    missing = [name for name in headers if name.startswith("x-amz-") and name not in signed]
+    if "host" not in signed:
+        missing.append("host")
+    if missing:
+        raise InvalidSignatureException(f"these headers must be signed: {', '.join(sorted(missing))}")
+
+
+def _path(path: str) -> str:
+    return quote(path, safe="/-_.~") if path != "/" else path
+
+
+def _query(query: str) -> str:
+    if not query:
+        return ""
+    pairs = (part.partition("=") for part in query.split("&"))
+    return "&".join(
+        sorted(f"{quote(unquote_plus(n), safe='-_.~')}={quote(unquote_plus(v), safe='-_.~')}" for n, _, v in pairs)
+    )

@@ -1,0 +1,105 @@
+"""The checking side of Signature Version 4, against botocore's signing side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as Keys
+
+from flowd.api.wire.credentials import Credentials
+from flowd.api.wire.sigv4 import Verifier
+from flowd.errors import (
+    ApiError,
+    InvalidSignatureException,
+    MissingAuthenticationTokenException,
+    UnrecognizedClientException,
+)
+
+OURS = Credentials("AKIAFLOWDEXAMPLE", "a secret")
+BODY = b'{"maxResults": 3}'
+
+
+def signed(
+    keys: Credentials = OURS, body: bytes = BODY, url: str = "http://127.0.0.1:8083/", region: str = "eu-central-1"
+) -> dict[str, str]:
+    request = AWSRequest(
+        "POST", url, data=body, headers={"X-Amz-Target": "AWSStepFunctions.ListActivities", "X-Odd": "a   b "}
+    )
+    SigV4Auth(Keys(keys.access_key, keys.secret_key), "states", region).add_auth(request)
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return {"host": "127.0.0.1:8083", **headers}
+
+
+def now_of(headers: dict[str, str]) -> int:
+    stamp = datetime.strptime(headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return int(stamp.timestamp() * 1000)
+
+
+def check(headers: dict[str, str], body: bytes = BODY, skew_s: float = 0, path: str = "/", query: str = "") -> str:
+    return Verifier(OURS).check("POST", path, query, headers, body, now_of(headers) + int(skew_s * 1000))
+
+
+def test_what_botocore_signs_is_accepted_in_any_region() -> None:
+    assert check(signed()) == OURS.access_key
+    assert check(signed(region="us-east-1")) == OURS.access_key
+
+
+def test_the_query_is_under_the_signature() -> None:
+    headers = signed(url="http://127.0.0.1:8083/?b=2&a=x%20y")
+    assert check(headers, query="b=2&a=x%20y") == OURS.access_key
+    with pytest.raises(InvalidSignatureException):
+        check(headers, query="b=3&a=x%20y")
+
+
+def test_another_secret_is_refused() -> None:
+    with pytest.raises(InvalidSignatureException):
+        check(signed(Credentials(OURS.access_key, "another")))
+
+
+def test_an_unknown_key_is_refused_and_the_message_says_where_the_right_one_is() -> None:
+    with pytest.raises(UnrecognizedClientException, match="flowd env"):
+        check(signed(Credentials("AKIAOTHER", OURS.secret_key)))
+
+
+def test_a_changed_body_is_refused() -> None:
+    with pytest.raises(InvalidSignatureException):
+        check(signed(), body=b'{"maxResults": 4}')
+
+
+@pytest.mark.parametrize("skew_s", [-901, 901])
+def test_a_signature_from_another_time_is_refused(skew_s: float) -> None:
+    with pytest.raises(InvalidSignatureException, match="15 minutes"):
+        check(signed(), skew_s=skew_s)
+
+
+@pytest.mark.parametrize("skew_s", [-890, 890])
+def test_a_clock_that_is_a_little_off_is_fine(skew_s: float) -> None:
+    assert check(signed(), skew_s=skew_s)
+
+
+Change = Callable[[dict[str, str]], object]
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (lambda h: h.pop("authorization"), MissingAuthenticationTokenException),
+        (lambda h: h.update(authorization="Basic eDp5"), InvalidSignatureException),
+        (lambda h: h.update({"x-amz-target": "AWSStepFunctions.DeleteActivity"}), InvalidSignatureException),
+        (lambda h: h.update({"x-amz-added": "1"}), InvalidSignatureException),
+        (lambda h: h.update({"x-amz-content-sha256": "0" * 64}), InvalidSignatureException),
+        (lambda h: h.update({"x-amz-date": "20260101"}), InvalidSignatureException),
+        (lambda h: h.pop("x-amz-date"), InvalidSignatureException),
+        (lambda h: h.update(host="evil.example"), InvalidSignatureException),
+    ],
+)
+def test_a_request_that_was_changed_after_signing_is_refused(change: Change, error: type[ApiError]) -> None:
+    headers = signed()
+    now_ms = now_of(headers)
+    change(headers)
+    with pytest.raises(error):
+        Verifier(OURS).check("POST", "/", "", headers, BODY, now_ms)
