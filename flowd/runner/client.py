@@ -199,6 +199,8 @@ class RunnerClient:
         return self._number
 
     async def _ask(self, request: Request) -> AnyAnswer:
+        if not isinstance(request, protocol.Invoke):
+            self._send_acknowledged()  # a question about a key comes after its acknowledgement; a call has a new key
         future: asyncio.Future[AnyAnswer] = asyncio.get_running_loop().create_future()
         self._open[request.number] = (request, future)
         try:

@@ -298,7 +298,7 @@ class Pool:
 
     def _rest(self, crew: Crew, worker: Worker) -> None:
         unwanted = worker.spec.name not in self._known and not crew.waiting
-        if self._hungry or unwanted or worker.generation != crew.generation:
+        if worker.leaving or self._hungry or unwanted or worker.generation != crew.generation:
             self._dismiss(crew, worker)
             return
         crew.idle.append(worker)

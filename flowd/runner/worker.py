@@ -70,6 +70,7 @@ class Worker:
         self.attempt: Attempt | None = None
         self.ready = False
         self.gone = False
+        self.leaving = False  # it said that it ends after this answer
         self.calls = 0
         self.generation = 0
         self.watched: list[str] = [launch.entry_file(spec)]
@@ -217,7 +218,8 @@ class SocketWorker(Worker):
         """The process says something. What it says out of turn is ignored."""
         if verdict == b"ok":
             self._answer(Outcome(output=body))
-        elif verdict == b"error":
+        elif verdict in (b"error", b"last-error"):
+            self.leaving = self.leaving or verdict == b"last-error"
             self._answer(outcomes.failed(body))
         elif verdict == b"ready" and not self.ready:
             self.ready = True

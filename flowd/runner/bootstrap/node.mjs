@@ -30,7 +30,7 @@ function describe(error) {
     if (util.types.isNativeError(error) || (error && error.name && error.message && error.stack)) {
       return { errorType: error.name, errorMessage: error.message, trace: String(error.stack).split("\n") };
     }
-    return { errorType: typeof error, errorMessage: String(error), trace: [] };
+    return { errorType: typeof error, errorMessage: error.toString(), trace: [] };
   } catch {
     return { errorType: "handled", errorMessage: "the error has no name, message or stack that can be read", trace: [] };
   }
@@ -187,7 +187,7 @@ function die(kind, code) {
     const shown = kind && util.types.isNativeError(error) ? fault(kind, `${error.name}: ${error.message}`) : error;
     if (shown !== error) shown.stack = error.stack;
     socket.ref();
-    sendError(current ? "error" : "init-error", shown, () => process.exit(code));
+    sendError(current ? "last-error" : "init-error", shown, () => process.exit(code));
   };
 }
 process.on("uncaughtException", die("", 129));

@@ -1,0 +1,55 @@
+"""A real runner per test session, functions written for each test, and a client of its own for each."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from flowd.runner.client import RunnerClient
+from tests.runner.harness import Functions, RunnerProcess
+
+HAS_NODE = shutil.which("node") is not None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("node") and not HAS_NODE:
+            item.add_marker(pytest.mark.skip(reason="no program `node` on this machine"))
+
+
+@pytest.fixture(scope="session")
+def shared_runner() -> Iterator[RunnerProcess]:
+    runner = RunnerProcess()
+    yield runner
+    runner.close()
+
+
+@pytest.fixture
+async def client(shared_runner: RunnerProcess) -> AsyncIterator[RunnerClient]:
+    client = RunnerClient(shared_runner.socket)
+    await client.connect()
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def functions(tmp_path: Path, client: RunnerClient) -> Functions:
+    return Functions(tmp_path / "functions", client)
+
+
+@pytest.fixture
+def own_runner() -> Iterator[Callable[..., RunnerProcess]]:
+    """Runners that a test may kill."""
+    started: list[RunnerProcess] = []
+
+    def start(*options: str, folder: Path | None = None) -> RunnerProcess:
+        runner = RunnerProcess(*options, folder=folder)
+        started.append(runner)
+        return runner
+
+    yield start
+    for runner in started:
+        runner.close()
