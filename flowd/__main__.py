@@ -1,0 +1,107 @@
+"""`flowd COMMAND`: finds the command, runs it, turns errors into one line and an exit code.
+
+Only the module of the command that was asked for is imported: `flowd ls` does not wait for the console's widgets.
+Exit codes: 0 done, 1 failed (or errors found), 2 wrong use or not built yet, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from importlib import import_module
+from typing import Final
+
+from flowd import __version__
+from flowd.errors import FlowdError
+
+# Command -> module of flowd.cli, in the order in which the help shows them.
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "serve": ("serve", "run the daemon in the foreground"),
+    "env": ("env", "print what an SDK client exports"),
+    "console": ("console", "open the console"),
+    "check": ("check", "validate definitions, without a daemon"),
+    "run": ("run", "run one definition to its end, without a daemon"),
+    "start": ("executions", "start an execution"),
+    "ls": ("executions", "list executions"),
+    "show": ("inspection", "show one execution"),
+    "history": ("inspection", "print an execution's events"),
+    "logs": ("inspection", "print what an execution's functions wrote"),
+    "stop": ("executions", "stop an execution"),
+    "redrive": ("executions", "restart a failed execution at what failed"),
+    "inbox": ("inbox", "list what waits for a person"),
+    "answer": ("inbox", "answer what waits for a person"),
+    "machines": ("lists", "list state machines, and what is wrong in the workflows folder"),
+    "schedules": ("lists", "list schedules; pause, resume or run one"),
+    "queues": ("lists", "list activities with their tasks and workers"),
+    "doctor": ("doctor", "look at everything the daemon needs"),
+    "backup": ("upkeep", "copy the database while the daemon works"),
+    "restore": ("upkeep", "put a copy of the database back"),
+    "signal": ("later", "SWF: not built yet"),
+    "cancel": ("later", "SWF: not built yet"),
+    "terminate": ("later", "SWF: not built yet"),
+    "deploys": ("later", "not built yet"),
+}
+_STORY: Final = "story"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _main(arguments)
+    except FlowdError as error:
+        sys.stderr.write(f"flowd: {_code(error)}{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read us has enough (`flowd ls | head`); the interpreter must not complain about it at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _main(arguments: list[str]) -> int:
+    name = arguments[0] if arguments else "--help"
+    if name in ("--help", "-h", "help"):
+        sys.stdout.write(_help())
+        return 0 if arguments else 2
+    if name in ("--version", "-V"):
+        sys.stdout.write(f"flowd {__version__}\n")
+        return 0
+    if name == _STORY:  # parses its own arguments
+        story: int = import_module("flowd.cli.story").main(arguments[1:])
+        return story
+    if name not in COMMANDS:
+        sys.stderr.write(f"flowd: there is no command '{name}'; `flowd --help` lists them\n")
+        return 2
+    command = import_module(f"flowd.cli.{COMMANDS[name][0]}").COMMANDS[name]
+    parser = argparse.ArgumentParser(prog=f"flowd {name}", description=command.help, allow_abbrev=False)
+    command.arguments(parser)
+    try:
+        args = parser.parse_args(arguments[1:])
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    with ExitStack() as args.at_end:
+        code: int = command.run(args)
+    sys.stdout.flush()
+    return code
+
+
+def _code(error: FlowdError) -> str:
+    """AWS's error code where the daemon gave one."""
+    code = getattr(error, "code", "")
+    return f"{code}: " if isinstance(code, str) and code else ""
+
+
+def _help() -> str:
+    lines = ["usage: flowd COMMAND ...", ""]
+    lines += [f"  {name:<10} {text}" for name, (_, text) in COMMANDS.items()]
+    lines += ["", "`flowd COMMAND --help` tells the rest.", ""]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+"""`flowd check`: what the daemon would say about files, without one. `file:line:column: SEVERITY CODE message`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from flowd.asl import positions
+from flowd.asl.diagnostics import Diagnostic
+from flowd.asl.validate import advise, validate
+from flowd.cli.command import FAILED, OK, Command, CommandError, json_flag
+from flowd.cli.output import clean, complain, print_json
+from flowd.config import Config
+from flowd.engine.dropfolder.scan import Scanner
+from flowd.engine.dropfolder.snapshot import MachineFile
+from flowd.engine.dropfolder.walk import TEMPLATES
+from flowd.integrations.registry import ROWS
+from flowd.sam.intrinsics import substitute
+
+YAML = (".yaml", ".yml")
+
+
+class Finding(NamedTuple):
+    """One diagnostic and the file it belongs to."""
+
+    path: str
+    diagnostic: Diagnostic
+
+    def __str__(self) -> str:
+        found = self.diagnostic
+        place = f"{self.path}:{max(1, found.line)}:{max(1, found.column)}"
+        return f"{place}: {found.severity} {found.code} {clean(found.message)}"
+
+
+def built(service: str, action: str, pattern: str, resource: str) -> str | None:
+    """Why no daemon of this version could run such a Task, or None. Whether one is configured, only it knows."""
+    if service in ("activity", "lambda") or service.partition(":")[0] in ROWS or service in ROWS:
+        return None
+    return f"the integration {service} is not built in flowd"
+
+
+def check_definition(text: str, yaml: bool, type: str = "STANDARD") -> list[Diagnostic]:
+    """Everything about one definition, with lines and columns; errors before advice."""
+    loaded = positions.load(text, yaml)
+    if isinstance(loaded, Diagnostic):
+        return [loaded]
+    found = validate(loaded, type=type, resources=built) + advise(loaded)
+    return [_placed(each, *positions.locate(text, each.location, yaml)) for each in found]
+
+
+def _placed(found: Diagnostic, line: int, column: int) -> Diagnostic:
+    return Diagnostic(found.severity, found.code, found.message, found.location, line, column)
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", metavar="FILE|FOLDER", nargs="+", help="definitions, templates, or folders of them")
+    json_flag(parser)
+
+
+def _run(args: argparse.Namespace) -> int:
+    config = Config.load(args, os.environ)
+    findings: list[Finding] = []
+    files: set[str] = set()
+    for path in args.paths:
+        checked, found = check_path(path, config)
+        files |= checked
+        findings += found
+    errors = sum(found.diagnostic.severity == "ERROR" for found in findings)
+    if args.json:
+        print_json([_plain(found) for found in findings])
+    else:
+        for each in findings:
+            print(each)
+        complain(f"{_number(len(files), 'file')}: {_number(errors, 'error')}, "
+                 f"{_number(len(findings) - errors, 'warning')}")  # fmt: skip
+    return FAILED if errors else OK
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _plain(found: Finding) -> dict[str, object]:
+    each = found.diagnostic
+    plain = {"file": found.path, "line": max(1, each.line), "column": max(1, each.column), "severity": each.severity}
+    return {
+        **plain,
+        "code": each.code,
+        "message": each.message,
+        **({"location": each.location} if each.location else {}),
+    }
+
+
+def check_path(path: str, config: Config) -> tuple[set[str], list[Finding]]:
+    """The files that a path stands for, and what is to be said about them. Raises CommandError if there are none."""
+    if os.path.isdir(path):
+        return check_folder(path, config)
+    if os.path.basename(path) in TEMPLATES:
+        return check_folder(os.path.dirname(path) or ".", config)
+    try:
+        text = sys.stdin.read() if path == "-" else Path(path).read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        message = f"The file is not UTF-8: byte {error.start}"
+        return {path}, [Finding(path, Diagnostic("ERROR", "INVALID_JSON_DESCRIPTION", message))]
+    except OSError as error:
+        raise CommandError(f"cannot read {path}: {error.strerror}") from None
+    text, _ = substitute(text, dict(config.substitutions))
+    return {path}, [Finding(path, found) for found in check_definition(text, path.endswith(YAML))]
+
+
+def check_folder(folder: str, config: Config) -> tuple[set[str], list[Finding]]:
+    """A folder as the daemon reads it: definitions, projects with a template, functions."""
+    scanner = Scanner(
+        os.path.abspath(folder),
+        region=config.region,
+        account=config.account,
+        substitutions=config.substitutions,
+    )
+    try:
+        snapshot = scanner.scan()
+    except OSError as error:
+        raise CommandError(f"cannot read {folder}: {error.strerror}") from None
+    files = {os.path.join(folder, report.path) for report in snapshot.files}
+    files |= {os.path.join(folder, machine.path) for machine in snapshot.machines}
+    if not files:
+        raise CommandError(
+            f"{folder} holds nothing that flowd would load (NAME.asl.json, NAME.asl.yaml, template.yaml)"
+        )
+    findings = [
+        Finding(os.path.join(folder, report.path), found) for report in snapshot.files for found in report.diagnostics
+    ]
+    findings += _machines(folder, snapshot.machines)
+    return files, sorted(findings, key=lambda found: (found.path, found.diagnostic.line, found.diagnostic.column))
+
+
+def _machines(folder: str, machines: Iterable[MachineFile]) -> Iterator[Finding]:
+    for machine in machines:
+        path = os.path.join(folder, machine.path)
+        for found in check_definition(machine.text, machine.yaml, machine.type):
+            if machine.sam is not None:  # the text was made from the template: its places are the template's
+                mark = machine.sam.locate(found.location)
+                yield Finding(path, _placed(found, mark.line, mark.column))
+            else:
+                yield Finding(path, found)
+
+
+COMMANDS = {"check": Command("validate definitions, without a daemon", _arguments, _run)}

@@ -1,0 +1,77 @@
+"""What a command is: arguments in, exit code out. The table of all commands is in `flowd.__main__`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from flowd.client import Client
+from flowd.config import Config, client_socket
+from flowd.errors import FlowdError
+
+OK = 0
+FAILED = 1
+USAGE = 2
+INTERRUPTED = 130
+
+
+class CommandError(FlowdError):
+    """The command cannot be carried out; the text says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: what its help says, which arguments it takes, what it does.
+
+    `run` gets the parsed arguments and, as `at_end`, an ExitStack for what must be closed after the command.
+    """
+
+    help: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+def json_flag(parser: argparse.ArgumentParser) -> None:
+    """`--json`, which every listing takes."""
+    parser.add_argument("--json", action="store_true", help="print the daemon's answer as JSON")
+
+
+def socket_option(parser: argparse.ArgumentParser) -> None:
+    """Where the daemon is."""
+    parser.add_argument("--socket", metavar="PATH", help="the daemon's socket (default: FLOWD_SOCKET, or where it is)")
+
+
+def connect(args: argparse.Namespace) -> Client:
+    """A client of the daemon that the arguments and the environment name; closed when the command is over."""
+    client = Client(client_socket(Config.load(args, os.environ)))
+    args.at_end.callback(client.close)
+    return client
+
+
+def document(text: str) -> str:
+    """JSON given as an argument: the text itself, `@FILE`, or `-` for standard input. Files and standard input keep
+    what is private out of `ps`. Raises CommandError if it is no JSON."""
+    if text == "-":
+        content, where = sys.stdin.read(), "standard input"
+    elif text.startswith("@"):
+        content, where = _read(Path(text[1:])), text[1:]
+    else:
+        content, where = text, "the argument"
+    try:
+        json.loads(content)
+    except (ValueError, RecursionError) as error:
+        hint = "; text needs double quotes inside: '\"text\"'" if where == "the argument" else ""
+        raise CommandError(f"{where} is no JSON: {error}{hint}") from None
+    return content
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeError) as error:
+        raise CommandError(f"cannot read {path}: {error}") from None

@@ -1,0 +1,77 @@
+"""`flowd env`: what a client exports to talk to this daemon with the AWS SDK it already has."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+from contextlib import closing
+
+from flowd.api.wire.credentials import FILE, Credentials, load_or_create
+from flowd.cli.command import OK, Command, CommandError, socket_option
+from flowd.cli.output import print_json
+from flowd.client import Client, RemoteError, Unreachable
+from flowd.config import Config, client_socket
+
+# Only what this daemon serves: a general AWS_ENDPOINT_URL would send it every other service's requests too.
+_SERVICES = ("SFN", "SWF")
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", metavar="DIR", help="the daemon's data folder (FLOWD_DATA)")
+    parser.add_argument("--json", action="store_true", help="as a JSON object")
+    socket_option(parser)
+
+
+def _run(args: argparse.Namespace) -> int:
+    config = Config.load(args, os.environ)
+    values = settings(config, _endpoint(config))
+    if args.json:
+        print_json(values)
+        return OK
+    print('# eval "$(flowd env)"')
+    for name, value in values.items():
+        print(f"export {name}={shlex.quote(value)}")
+    return OK
+
+
+def settings(config: Config, endpoint: str) -> dict[str, str]:
+    """Environment variables of AWS's SDKs. Without authentication any key will do, so one is given."""
+    key = _key(config) if config.auth else Credentials("flowd", "flowd")
+    return {
+        **{f"AWS_ENDPOINT_URL_{service}": endpoint for service in _SERVICES},
+        "AWS_REGION": config.region,
+        "AWS_DEFAULT_REGION": config.region,
+        "AWS_ACCESS_KEY_ID": key.access_key,
+        "AWS_SECRET_ACCESS_KEY": key.secret_key,
+    }
+
+
+def _key(config: Config) -> Credentials:
+    """The daemon's key, which only the daemon makes: asking for it must leave no trace."""
+    file = config.data / FILE
+    try:
+        if not file.is_file():
+            raise CommandError(f"there is no key {file} yet: the daemon makes it when it first starts")
+    except PermissionError:
+        raise CommandError(f"{file} may be read by its owner only: run this as the user of the daemon") from None
+    return load_or_create(config.data)
+
+
+def _endpoint(config: Config) -> str:
+    """Where the running daemon listens, else where it is configured to."""
+    try:
+        with closing(Client(client_socket(config), timeout_s=5)) as client:
+            listeners = client.flowd("Health").get("listeners", ())
+    except (Unreachable, RemoteError):
+        listeners = ()
+    for listener in listeners:
+        if str(listener).startswith("http://"):
+            return str(listener).rstrip("/")
+    if config.listen is None:
+        raise CommandError("the daemon does not listen on TCP (listen = off), which SDKs need: `flowd serve --listen`")
+    host, port = config.listen
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+COMMANDS = {"env": Command("print what an SDK client exports", _arguments, _run)}

@@ -1,0 +1,87 @@
+"""Commands for what waits for a person: inbox, answer. A prompt is named by its short id; tokens never appear."""
+
+from __future__ import annotations
+
+import argparse
+
+from flowd.cli.command import FAILED, OK, Command, connect, document, json_flag, socket_option
+from flowd.cli.output import clean, complain, moment, print_json, print_table
+from flowd.client import RemoteError
+
+
+def _inbox_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--closed", action="store_true", help="those that were answered, with answer and name")
+    json_flag(parser)
+    socket_option(parser)
+
+
+def _inbox(args: argparse.Namespace) -> int:
+    prompts = connect(args).flowd("ListPrompts", closed=args.closed)["prompts"]
+    if args.json:
+        print_json(prompts)
+        return OK
+    head = ["ID", "QUEUE", "TITLE", "EXECUTION", "ASKED", "DUE"]
+    rows = [
+        [
+            prompt["id"],
+            prompt.get("queue"),
+            prompt.get("title") or prompt["state"],
+            f"{prompt['stateMachineName']}:{prompt['executionName']}",
+            moment(prompt.get("askedAt")),
+            moment(prompt.get("dueAt")),
+        ]
+        for prompt in prompts
+    ]
+    if args.closed:
+        head += ["ANSWER", "BY"]
+        for row, prompt in zip(rows, prompts, strict=True):
+            answer = prompt.get("answer", {})
+            row += [answer.get("output") or answer.get("error"), answer.get("by")]
+    print_table(head, rows, "nothing waits for an answer" if not args.closed else "nothing was answered yet")
+    return OK
+
+
+def _answer_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", help="the short id that `flowd inbox` shows")
+    given = parser.add_mutually_exclusive_group(required=True)
+    given.add_argument("--output", metavar="JSON", help="the answer: JSON, @FILE or - for standard input")
+    given.add_argument("--error", metavar="NAME", help="fail the task with this error name instead")
+    parser.add_argument("--cause", help="with --error: why, in words")
+    parser.add_argument("--comment", help="with --output: a remark for the audit")
+    json_flag(parser)
+    socket_option(parser)
+
+
+def _answer(args: argparse.Namespace) -> int:
+    if args.error is not None:
+        members = {"id": args.id, "error": args.error, **({"cause": args.cause} if args.cause else {})}
+        answer = connect(args).flowd("FailPrompt", **members)
+    else:
+        members = {
+            "id": args.id,
+            "output": document(args.output),
+            **({"comment": args.comment} if args.comment else {}),
+        }
+        try:
+            answer = connect(args).flowd("AnswerPrompt", **members)
+        except RemoteError as error:
+            return _refused(error)
+    if args.json:
+        print_json(answer)
+    else:
+        again = " (the same answer was there already)" if answer.get("repeated") else ""
+        print(f"answered {clean(answer['id'])} as {clean(answer['by'])}{again}")
+    return OK
+
+
+def _refused(error: RemoteError) -> int:
+    complain(f"{error.code}: {error.message}")
+    for fault in error.members.get("errors", ()):
+        complain(f"  {fault.get('path') or '/'}: {fault.get('message')}")
+    return FAILED
+
+
+COMMANDS = {
+    "inbox": Command("list what waits for a person", _inbox_arguments, _inbox),
+    "answer": Command("answer what waits for a person", _answer_arguments, _answer),
+}

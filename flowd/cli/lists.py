@@ -1,0 +1,109 @@
+"""Commands that list what the daemon has: machines, schedules, queues."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from flowd.cli.command import OK, Command, connect, json_flag, socket_option
+from flowd.cli.output import clean, complain, moment, print_json, print_table
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    json_flag(parser)
+    socket_option(parser)
+
+
+def _machines(args: argparse.Namespace) -> int:
+    client = connect(args)
+    machines = client.flowd("ListMachines")["machines"]
+    if args.json:
+        print_json(machines)
+        return OK
+    rows = [
+        (
+            machine["name"],
+            machine["type"],
+            machine.get("version"),
+            machine["states"],
+            _counts(machine.get("counts", {})),
+            machine.get("source") or machine["owner"],
+            moment(machine.get("updatedAt")),
+        )
+        for machine in machines
+    ]
+    head = ("NAME", "TYPE", "VERSION", "STATES", "EXECUTIONS", "FROM", "UPDATED")
+    print_table(head, rows, "no machines: drop a file NAME.asl.json into the workflows folder")
+    for file in client.flowd("ListFiles")["files"]:
+        if file["status"] == "rejected":
+            _complain_about(file)
+    return OK
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{number} {status.lower()}" for status, number in counts.items() if number) or "none"
+
+
+def _complain_about(file: dict[str, Any]) -> None:
+    for found in file.get("diagnostics", ()):
+        place = f"{file['path']}:{found.get('line', 1)}:{found.get('column', 1)}"
+        complain(f"{clean(place)}: {found['severity']} {found['code']} {clean(found['message'])}")
+
+
+def _schedules_arguments(parser: argparse.ArgumentParser) -> None:
+    verb = parser.add_mutually_exclusive_group()
+    for name, text in (("pause", "let it rest"), ("resume", "let it go on"), ("run", "start one execution now")):
+        verb.add_argument(f"--{name}", metavar="NAME", help=text)
+    _arguments(parser)
+
+
+def _schedules(args: argparse.Namespace) -> int:
+    client = connect(args)
+    for verb in ("pause", "resume", "run"):
+        if name := getattr(args, verb):
+            answer = client.flowd(f"{verb.capitalize()}Schedule", name=name)
+            print_json(answer) if args.json else print(_outcome(answer))
+            return OK
+    schedules = client.flowd("ListSchedules")["schedules"]
+    if args.json:
+        print_json(schedules)
+        return OK
+    rows = [
+        (
+            item["name"],
+            item["stateMachineName"],
+            item["expression"],
+            item.get("timezone"),
+            item["state"],
+            moment(next(iter(item.get("next", ())), None)),
+            _last(item.get("last")),
+        )
+        for item in schedules
+    ]
+    print_table(("NAME", "MACHINE", "EXPRESSION", "ZONE", "STATE", "NEXT", "LAST"), rows, "no schedules")
+    return OK
+
+
+def _outcome(answer: dict[str, Any]) -> str:
+    return clean(answer.get("executionArn") or f"{answer['name']}: {answer['state']}")
+
+
+def _last(last: dict[str, Any] | None) -> str:
+    return f"{moment(last.get('at'))} {last.get('status') or last.get('note') or ''}".strip() if last else ""
+
+
+def _queues(args: argparse.Namespace) -> int:
+    queues = connect(args).flowd("ListQueues")["queues"]
+    if args.json:
+        print_json(queues)
+        return OK
+    rows = [(q["name"], q["depth"], moment(q.get("oldestAt")), q["pollers"], q["openPrompts"]) for q in queues]
+    print_table(("NAME", "WAITING", "OLDEST", "POLLERS", "PROMPTS"), rows, "no queues")
+    return OK
+
+
+COMMANDS = {
+    "machines": Command("list state machines, and what is wrong in the workflows folder", _arguments, _machines),
+    "schedules": Command("list schedules; pause, resume or run one", _schedules_arguments, _schedules),
+    "queues": Command("list activities with their tasks and workers", _arguments, _queues),
+}

@@ -1,0 +1,297 @@
+"""Settings: where things are, where to listen, whom to tell. Read once at start, frozen from then on.
+
+In order: command line, environment, `flowd.toml`, systemd's directories, XDG's directories. This module opens nothing
+but the settings file and creates nothing.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Final
+
+from flowd.errors import ConfigError
+from flowd.names import ACCOUNT, REGION
+
+LISTEN: Final = "127.0.0.1:8083"
+SYSTEM_SOCKET: Final = Path("/run/flowd/flowd.sock")
+FOREVER: Final = 0
+EVENTS: Final = ("prompt", "failure", "close")
+_SOCKET_PATH_BYTES = 107  # sun_path of AF_UNIX holds 108 with its end mark
+
+
+@dataclass(frozen=True, slots=True)
+class HookSettings:
+    """On which events something fires, and what: a command (arguments) and/or a webhook (URL)."""
+
+    on: tuple[str, ...] = EVENTS
+    command: tuple[str, ...] = ()
+    webhook: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """AWS's windows and sizes, which are settings here."""
+
+    redrive_days: int = 14
+    execution_days: int = 365
+    events: int = 24_999
+    payload_bytes: int = 262_144
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All settings of a daemon, and what its clients need to find it."""
+
+    workflows: Path
+    data: Path
+    socket: Path
+    listen: tuple[str, int] | None  # None: no TCP
+    auth: bool = True
+    region: str = REGION
+    account: str = ACCOUNT
+    retention_days: int = 90  # FOREVER keeps everything
+    runner_socket: Path | None = None  # None: `serve` starts the runner itself
+    hooks: HookSettings = field(default_factory=HookSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    substitutions: Mapping[str, str] = field(default_factory=dict)  # `${Name}` in definitions
+    file: Path | None = None  # the settings file, if there is one
+
+    @property
+    def database(self) -> Path:
+        return self.data / "flowd.db"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the daemon that uses the data folder."""
+        return self.data / "flowd.lock"
+
+    @classmethod
+    def load(cls, args: object, environ: Mapping[str, str]) -> Config:
+        """From the command line (attributes workflows, data, socket, listen, no_auth; None = not given), the
+        environment and the file. Raises ConfigError, which names the setting and where it stands."""
+        places = _Places(environ)
+        file = _file(environ, places)
+        settings = _Settings(file)
+        given = _Given(args, environ, settings)
+        data = given.path("data", "FLOWD_DATA") or places.state
+        listen = given.text("listen", "FLOWD_LISTEN") or LISTEN
+        return cls(
+            workflows=given.path("workflows", "FLOWD_WORKFLOWS") or places.configuration / "workflows",
+            data=data,
+            socket=_checked_socket(given.path("socket", "FLOWD_SOCKET") or places.runtime / "flowd.sock"),
+            listen=_address(listen, auth := _auth(args, settings)),
+            auth=auth,
+            region=settings.text("daemon", "region") or REGION,
+            account=_account(settings.text("daemon", "account") or ACCOUNT),
+            retention_days=settings.days("daemon", "retention_days", 90),
+            runner_socket=given.path("runner_socket", "FLOWD_RUNNER_SOCKET"),
+            hooks=_hooks(settings),
+            limits=_limits(settings),
+            substitutions=settings.texts("substitutions"),
+            file=settings.file if settings.found else None,
+        )
+
+
+def client_socket(config: Config) -> Path:
+    """Where a command looks for the daemon: the configured socket, else that of the system's service if only it is
+    there."""
+    return SYSTEM_SOCKET if not config.socket.exists() and SYSTEM_SOCKET.exists() else config.socket
+
+
+class _Places:
+    """The directories of systemd's unit, else those of XDG."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        home = Path(environ.get("HOME") or "/")
+        self.state = self._find(environ, "STATE_DIRECTORY", "XDG_STATE_HOME", home / ".local/state")
+        self.configuration = self._find(environ, "CONFIGURATION_DIRECTORY", "XDG_CONFIG_HOME", home / ".config")
+        self.runtime = self._find(environ, "RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR", self.state.parent)
+
+    @staticmethod
+    def _find(environ: Mapping[str, str], systemd: str, xdg: str, fallback: Path) -> Path:
+        # systemd gives several directories separated by colons; XDG paths must be absolute to count.
+        first = environ.get(systemd, "").split(":")[0]
+        if first:
+            return Path(first)
+        base = environ.get(xdg, "")
+        return (Path(base) if base.startswith("/") else fallback) / "flowd"
+
+
+class _Settings:
+    """The file `flowd.toml`; every key that nobody knows is an error."""
+
+    known: Final[dict[str, tuple[str, ...]]] = {
+        "daemon": (
+            "workflows",
+            "data",
+            "socket",
+            "listen",
+            "auth",
+            "region",
+            "account",
+            "retention_days",
+            "runner_socket",
+        ),
+        "hooks": ("on", "command", "webhook"),
+        "limits": ("redrive_days", "execution_days", "events", "payload_bytes"),
+    }
+
+    def __init__(self, file: tuple[Path, bool]) -> None:
+        self.file, required = file
+        self.values: dict[str, Any] = {}
+        self.found = False
+        try:
+            self.values = tomllib.loads(self.file.read_text("utf-8"))
+            self.found = True
+        except FileNotFoundError:
+            if required:
+                raise ConfigError(f"{self.file}: there is no such file (FLOWD_CONFIG)") from None
+        except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"{self.file}: {error}") from None
+        self._check()
+
+    def _check(self) -> None:
+        for section, members in self.values.items():
+            if section != "substitutions" and section not in self.known:
+                known = ", ".join(f"[{name}]" for name in (*self.known, "substitutions"))
+                raise ConfigError(f"{self.file}: [{section}] is no section; there are {known}")
+            if not isinstance(members, dict):
+                raise ConfigError(f"{self.file}: {section} must be a section: [{section}]")
+            for key in members:
+                if section in self.known and key not in self.known[section]:
+                    names = ", ".join(self.known[section])
+                    raise ConfigError(f"{self.file}: [{section}] has no setting {key}; there are {names}")
+
+    def fail(self, section: str, key: str, wanted: str) -> ConfigError:
+        return ConfigError(f"{self.file}: [{section}] {key} must be {wanted}")
+
+    def get(self, section: str, key: str) -> Any:
+        return self.values.get(section, {}).get(key)
+
+    def text(self, section: str, key: str) -> str | None:
+        value = self.get(section, key)
+        if value is not None and not isinstance(value, str):
+            raise self.fail(section, key, "text in quotes")
+        return value or None
+
+    def flag(self, section: str, key: str, default: bool) -> bool:
+        value = self.get(section, key)
+        if value is not None and not isinstance(value, bool):
+            raise self.fail(section, key, "true or false")
+        return default if value is None else value
+
+    def number(self, section: str, key: str, default: int) -> int:
+        value = self.get(section, key)
+        if value is None:
+            return default
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise self.fail(section, key, "a whole number above 0")
+        return value
+
+    def days(self, section: str, key: str, default: int) -> int:
+        return FOREVER if self.get(section, key) == "forever" else self.number(section, key, default)
+
+    def list(self, section: str, key: str) -> tuple[str, ...] | None:
+        value = self.get(section, key)
+        if value is None:
+            return None
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.fail(section, key, 'a list of texts: ["...", "..."]')
+        return tuple(value)
+
+    def texts(self, section: str) -> dict[str, str]:
+        members: dict[str, Any] = self.values.get(section, {})
+        for key, value in members.items():
+            if not isinstance(value, str | int | float | bool):
+                raise self.fail(section, key, "text or a number")
+        return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in members.items()}
+
+
+class _Given:
+    """A setting that the command line, the environment or the file may hold."""
+
+    def __init__(self, args: object, environ: Mapping[str, str], settings: _Settings) -> None:
+        self._args = args
+        self._environ = environ
+        self._settings = settings
+
+    def text(self, name: str, variable: str) -> str | None:
+        value = getattr(self._args, name, None) or self._environ.get(variable)
+        return str(value) if value else self._settings.text("daemon", name)
+
+    def path(self, name: str, variable: str) -> Path | None:
+        """Relative paths of the file count from its folder, others from the working directory."""
+        value = getattr(self._args, name, None) or self._environ.get(variable)
+        if value:
+            return Path(value).expanduser().absolute()
+        text = self._settings.text("daemon", name)
+        return (self._settings.file.parent / Path(text).expanduser()).absolute() if text else None
+
+
+def _file(environ: Mapping[str, str], places: _Places) -> tuple[Path, bool]:
+    """The settings file, and whether it must exist."""
+    named = environ.get("FLOWD_CONFIG")
+    return (Path(named).absolute(), True) if named else (places.configuration / "flowd.toml", False)
+
+
+def _auth(args: object, settings: _Settings) -> bool:
+    return not getattr(args, "no_auth", False) and settings.flag("daemon", "auth", True)
+
+
+def _address(text: str, auth: bool) -> tuple[str, int] | None:
+    """`HOST:PORT`, `[::1]:PORT` or `off`. Without signatures only loopback is allowed: anybody could start anything."""
+    if text == "off":
+        return None
+    host, _, port = text.rpartition(":")
+    host = host.strip("[]")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise ConfigError(f"listen: '{text}' is not HOST:PORT (as {LISTEN}) or off")
+    if not auth and not _is_loopback(host):
+        raise ConfigError(f"listen: without authentication only loopback is allowed, not {host}")
+    return host, int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _checked_socket(path: Path) -> Path:
+    if len(str(path).encode()) > _SOCKET_PATH_BYTES:
+        raise ConfigError(f"socket: {path} is longer than {_SOCKET_PATH_BYTES} bytes, which a unix socket cannot be")
+    return path
+
+
+def _account(text: str) -> str:
+    if len(text) != 12 or not text.isdecimal():
+        raise ConfigError(f"account: '{text}' is not 12 digits")
+    return text
+
+
+def _hooks(settings: _Settings) -> HookSettings:
+    on = settings.list("hooks", "on")
+    for event in on or ():
+        if event not in EVENTS:
+            raise settings.fail("hooks", "on", f"a list of {', '.join(EVENTS)} (not '{event}')")
+    command, webhook = settings.list("hooks", "command") or (), settings.text("hooks", "webhook")
+    if webhook is not None and not webhook.startswith(("http://", "https://")):
+        raise settings.fail("hooks", "webhook", "a URL that begins http:// or https://")
+    if on is not None and not command and not webhook:
+        raise settings.fail("hooks", "on", "together with command or webhook: nothing would be told to nobody")
+    return HookSettings(EVENTS if on is None else on, command, webhook)
+
+
+def _limits(settings: _Settings) -> LimitSettings:
+    default = LimitSettings()
+    return LimitSettings(
+        redrive_days=settings.number("limits", "redrive_days", default.redrive_days),
+        execution_days=settings.number("limits", "execution_days", default.execution_days),
+        events=settings.number("limits", "events", default.events),
+        payload_bytes=settings.number("limits", "payload_bytes", default.payload_bytes),
+    )

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.cli.conftest import FakeDaemon, Flowd, Refusal, nobody_there
+
+PROMPT: dict[str, Any] = {
+    "id": "7f3a",
+    "kind": "prompt",
+    "queue": "approvers",
+    "title": "Approve order A-1?",
+    "input": "{}",
+    "executionArn": "arn:e",
+    "executionName": "A-1",
+    "stateMachineName": "order",
+    "state": "Approve",
+    "askedAt": 1_700_000_000.0,
+    "dueAt": 1_700_003_600.0,
+}
+
+
+def test_inbox_lists_what_waits(flowd: Flowd, daemon: FakeDaemon) -> None:
+    daemon.answers = {"ListPrompts": {"prompts": [PROMPT]}}
+    line = flowd("inbox").out.splitlines()[1]
+    assert line.startswith("7f3a  approvers  Approve order A-1?  order:A-1  2023-11-14 22:13:20  2023-11-14 23:13:20")
+    assert flowd("inbox", "--json").json == [PROMPT]
+    assert daemon.asked_for("ListPrompts")[0] == {"closed": False}
+
+
+def test_inbox_of_closed_prompts_tells_who_answered_what(flowd: Flowd, daemon: FakeDaemon) -> None:
+    answer = {"output": '{"approved":true}', "by": "ada", "at": 1_700_000_010.0}
+    daemon.answers = {"ListPrompts": {"prompts": [{**PROMPT, "answer": answer}]}}
+    assert flowd("inbox", "--closed").out.splitlines()[1].endswith('{"approved":true}  ada')
+
+
+def test_answer_names_a_prompt_by_its_short_id(flowd: Flowd, daemon: FakeDaemon) -> None:
+    daemon.answers = {"AnswerPrompt": {"id": "7f3a", "by": "ada", "at": 1.0, "repeated": False}}
+    found = flowd("answer", "7f3a", "--output", '{"approved": true}', "--comment", "fine")
+    assert (found.code, found.out) == (0, "answered 7f3a as ada\n")
+    sent = {"id": "7f3a", "output": '{"approved": true}', "comment": "fine"}
+    assert daemon.asked_for("AnswerPrompt") == [sent]
+
+
+def test_an_answer_that_does_not_fit_the_schema_is_told_field_by_field(flowd: Flowd, daemon: FakeDaemon) -> None:
+    def refuse(_: dict[str, Any]) -> dict[str, Any]:
+        errors = [{"path": "/approved", "message": "'yes' is not of type 'boolean'"}]
+        raise Refusal("ValidationException", "The answer does not fit", errors=errors)
+
+    daemon.answers = {"AnswerPrompt": refuse}
+    found = flowd("answer", "7f3a", "--output", '{"approved": "yes"}')
+    assert found.code == 1
+    assert found.err == "ValidationException: The answer does not fit\n  /approved: 'yes' is not of type 'boolean'\n"
+
+
+def test_a_prompt_can_be_failed_by_hand(flowd: Flowd, daemon: FakeDaemon) -> None:
+    daemon.answers = {"FailPrompt": {"id": "7f3a", "by": "ada", "at": 1.0}}
+    assert flowd("answer", "7f3a", "--error", "Refused", "--cause", "too dear").code == 0
+    assert daemon.asked_for("FailPrompt") == [{"id": "7f3a", "error": "Refused", "cause": "too dear"}]
+    assert flowd("answer", "7f3a").code == 2
+    assert flowd("answer", "7f3a", "--error", "E", "--output", "1").code == 2
+
+
+def test_machines_also_tells_which_files_are_refused(flowd: Flowd, daemon: FakeDaemon) -> None:
+    machine = {"name": "order", "type": "STANDARD", "version": 3, "states": 9, "counts": {"RUNNING": 2, "FAILED": 0}}
+    rejected = {
+        "path": "bad.asl.json",
+        "kind": "machine",
+        "status": "rejected",
+        "diagnostics": [{"severity": "ERROR", "code": "X", "message": "wrong", "line": 3, "column": 4}],
+    }
+    daemon.answers = {
+        "ListMachines": {"machines": [{**machine, "owner": "file", "source": "order.asl.json", "updatedAt": 1.0}]},
+        "ListFiles": {"files": [rejected, {"path": "order.asl.json", "kind": "machine", "status": "loaded"}]},
+    }
+    found = flowd("machines")
+    assert "2 running" in found.out
+    assert found.err == "bad.asl.json:3:4: ERROR X wrong\n"
+
+
+def test_schedules_are_listed_paused_and_run(flowd: Flowd, daemon: FakeDaemon) -> None:
+    item = {"name": "nightly", "stateMachineName": "report", "expression": "cron(0 2 * * ? *)", "timezone": "UTC"}
+    daemon.answers = {
+        "ListSchedules": {"schedules": [{**item, "state": "ENABLED", "next": [1_700_000_000.0]}]},
+        "PauseSchedule": {"name": "nightly", "state": "DISABLED"},
+        "RunSchedule": {"name": "nightly", "state": "DISABLED", "executionArn": "arn:e"},
+    }
+    assert "cron(0 2 * * ? *)  UTC   ENABLED  2023-11-14 22:13:20" in flowd("schedules").out
+    assert flowd("schedules", "--pause", "nightly").out == "nightly: DISABLED\n"
+    assert flowd("schedules", "--run", "nightly").out == "arn:e\n"
+
+
+def test_queues_are_listed(flowd: Flowd, daemon: FakeDaemon) -> None:
+    queue = {"name": "approvers", "depth": 2, "oldestAt": 1_700_000_000.0, "pollers": 0, "openPrompts": 1}
+    daemon.answers = {"ListQueues": {"queues": [queue]}}
+    assert flowd("queues").out.splitlines()[1].split() == ["approvers", "2", "2023-11-14", "22:13:20", "0", "1"]
+
+
+HEALTH = {"version": "0.1.0", "pid": 42, "now": 1.0, "writable": True, "problems": [], "runner": {"status": "up"}}
+
+
+def test_env_prints_what_an_sdk_needs_and_makes_no_key(flowd: Flowd, daemon: FakeDaemon, home: Path) -> None:
+    daemon.answers = {"Health": {**HEALTH, "listeners": ["unix:/x", "http://127.0.0.1:4711"]}}
+    missing = flowd("env")
+    assert missing.code == 1
+    assert "the daemon makes it" in missing.err
+    assert not (home / "data").exists()
+    (home / "data").mkdir()
+    key = home / "data" / "credentials"
+    key.write_text("[default]\naws_access_key_id = AKIA1\naws_secret_access_key = se cret\n")
+    key.chmod(0o600)
+    lines = flowd("env").out.splitlines()
+    assert "export AWS_ENDPOINT_URL_SFN=http://127.0.0.1:4711" in lines
+    assert "export AWS_ENDPOINT_URL_SWF=http://127.0.0.1:4711" in lines
+    assert "export AWS_ACCESS_KEY_ID=AKIA1" in lines
+    assert flowd("env", "--json").json["AWS_REGION"] == "us-east-1"
+
+
+def test_doctor_names_every_thing_that_is_wrong_and_the_way_out(flowd: Flowd, daemon: FakeDaemon, home: Path) -> None:
+    (home / "data").mkdir(mode=0o755)
+    (home / "data" / "credentials").touch(mode=0o644)
+    daemon.answers = {"Health": {**HEALTH, "writable": False, "runner": {"status": "down", "detail": "gone"}}}
+    found = flowd("doctor")
+    assert found.code == 1
+    assert f"chmod 700 {home / 'data'}" in found.out
+    assert f"chmod 600 {home / 'data' / 'credentials'}" in found.out
+    assert "the daemon cannot write" in found.out
+    assert "the runner is down: gone" in found.out
+    by_subject = {item["subject"]: item["status"] for item in flowd("doctor", "--json").json}
+    assert by_subject["data folder"] == "failure"
+    assert by_subject["clock"] == "warning"  # the fake daemon lives in 1970
+
+
+@nobody_there
+def test_doctor_explains_the_sync_host_name(flowd: Flowd, home: Path) -> None:
+    assert "inject_host_prefix=False" in flowd("doctor", "--socket", str(home / "none")).out
