@@ -10,7 +10,7 @@ import asyncio
 import logging
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -53,11 +53,15 @@ class Schedules:
         """Something may be due: an alarm rang, or an execution closed for which a run may wait."""
         self._look.set()
 
-    async def set_schedules(self, wanted: Sequence[SamSchedule]) -> None:
-        """Exactly these exist from now on; what is new is due from now on, not for the past."""
+    async def set_schedules(
+        self, wanted: Sequence[SamSchedule], keeps: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        """Exactly these exist from now on, beside those whose source `keeps` says; what is new is not due for the past."""
         now_ms = self._clock.now_ms()
         known = {row.name: row for row in await self._db.read(schedules.every)}
         rows = [_row(schedule, known.get(schedule.name), now_ms) for schedule in wanted]
+        named = {row.name for row in rows}
+        rows += [row for row in known.values() if keeps(row.source) and row.name not in named]
         await self._db.write(partial(schedules.replace, wanted=rows))
         self._look.set()
 

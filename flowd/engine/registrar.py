@@ -1,0 +1,99 @@
+"""The registrar: what the drop folder says is put in force, each kind of thing by the service that owns it.
+
+Machines go to `machines`, functions to the function host (the runner), schedules to `schedules`, reports to the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Protocol
+
+import msgspec
+
+from flowd.asl.diagnostics import Diagnostic
+from flowd.engine.dropfolder.snapshot import FileReport, Owner, is_kept
+from flowd.engine.schedules import Schedules
+from flowd.functions import FunctionSpec
+from flowd.sam.project import MachineType
+from flowd.sam.schedules import SamSchedule
+from flowd.store import files, schema
+from flowd.store.changes import Change
+from flowd.store.database import Database
+
+
+class FileMachines(Protocol):
+    """What `machines` does for files."""
+
+    async def owned_machines(self) -> Mapping[str, str]: ...
+
+    async def publish_machine(
+        self, name: str, definition_text: str, type: MachineType, source: str, owner: Owner, yaml: bool
+    ) -> list[Diagnostic]: ...
+
+    async def retire_machine(self, name: str, source: str) -> None: ...
+
+
+class FunctionHost(Protocol):
+    """Who runs functions."""
+
+    async def register(self, specs: Sequence[FunctionSpec], environment: Mapping[str, str]) -> None: ...
+
+
+class Registrar:
+    """The drop folder's port into the engine."""
+
+    def __init__(
+        self,
+        db: Database,
+        machines: FileMachines,
+        schedules: Schedules,
+        host: FunctionHost,
+        environment: Mapping[str, str],
+    ) -> None:
+        self._db = db
+        self._machines = machines
+        self._schedules = schedules
+        self._host = host
+        self.environment = dict(environment)
+        self.functions: tuple[FunctionSpec, ...] = ()
+
+    async def owned_machines(self) -> Mapping[str, str]:
+        return await self._machines.owned_machines()
+
+    async def publish_machine(
+        self, name: str, definition_text: str, type: MachineType, source: str, owner: Owner, yaml: bool
+    ) -> list[Diagnostic]:
+        return await self._machines.publish_machine(name, definition_text, type, source, owner, yaml)
+
+    async def retire_machine(self, name: str, source: str) -> None:
+        await self._machines.retire_machine(name, source)
+
+    async def set_functions(self, functions: Sequence[FunctionSpec]) -> None:
+        """Exactly these functions exist; the runner is told, now or when it is back."""
+        self.functions = tuple(functions)
+        await self._host.register(self.functions, self.environment)
+
+    async def set_schedules(self, schedules: Sequence[SamSchedule], kept: frozenset[str]) -> None:
+        """Exactly these schedules exist, beside those of sources that say nothing now."""
+        await self._schedules.set_schedules(schedules, lambda source: is_kept(source, kept))
+
+    async def report(self, reports: Sequence[FileReport]) -> None:
+        """All files, for the console."""
+        rows = [_row(report) for report in reports]
+        await self._db.write(partial(files.replace, files=rows))
+        cursor = self._db.changes.next_cursor()
+        self._db.changes.append(
+            [Change(cursor, "file", row.path, status=row.status, name=row.name or "") for row in rows]
+        )
+
+
+def _row(report: FileReport) -> schema.SourceFile:
+    return schema.SourceFile(
+        path=report.path,
+        kind=report.kind,
+        status=report.status,
+        name=report.name,
+        diagnostics=msgspec.json.encode(report.diagnostics).decode(),
+        updated_ms=report.updated_ms,
+    )
