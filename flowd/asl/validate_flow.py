@@ -57,10 +57,11 @@ def check_flow(report: Report, scope: dict[str, Any], location: str) -> None:
 
 
 def is_terminal(state: dict[str, Any]) -> bool:
-    """True if its scope can end here. A state of unknown type gets the benefit of the doubt: it is reported already."""
-    return (
-        state.get("Type") in ("Succeed", "Fail") or state.get("End") is True or not isinstance(state.get("Type"), str)
-    )
+    """True if its scope can end here. One that is reported already (no Type, no Next) gets the benefit of the doubt."""
+    kind = state.get("Type")
+    if kind in ("Succeed", "Fail") or not isinstance(kind, str):
+        return True
+    return state.get("End") is True or (kind != "Choice" and "Next" not in state)
 
 
 def _reachable(start: Any, arrows: dict[str, list[tuple[str, str]]]) -> set[str]:

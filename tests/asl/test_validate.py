@@ -1,0 +1,263 @@
+"""The corpus in `definitions`: the file name is the assertion, an invalid one names its first error in its Comment."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flowd.asl.validate import Diagnostic, advise, errors, invalid_definition_message, validate
+
+DEFINITIONS = Path(__file__).parent / "definitions"
+FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:work"
+ACTIVITY = "arn:aws:states:us-east-1:000000000000:activity:people"
+
+
+def corpus(kind: str) -> list[Path]:
+    found = sorted(DEFINITIONS.glob(f"{kind}-*.asl.json"))
+    assert found
+    return found
+
+
+def machine(state: dict[str, Any], **members: Any) -> str:
+    return json.dumps({"StartAt": "S", "States": {"S": {"End": True, **state}}, **members})
+
+
+def only(diagnostics: list[Diagnostic]) -> Diagnostic:
+    assert len(diagnostics) == 1, diagnostics
+    return diagnostics[0]
+
+
+@pytest.mark.parametrize("file", corpus("valid"), ids=lambda file: file.name.split(".")[0])
+def test_a_valid_definition_has_no_errors(file: Path) -> None:
+    assert errors(validate(file.read_text())) == []
+
+
+@pytest.mark.parametrize("file", corpus("invalid"), ids=lambda file: file.name.split(".")[0])
+def test_an_invalid_definition_has_the_error_it_is_named_for(file: Path) -> None:
+    text = file.read_text()
+    expected = json.loads(text)["Comment"]
+    found = errors(validate(text))
+    assert found, "no error"
+    assert f"{found[0].code} at {found[0].location or 'null'}" == expected
+
+
+@pytest.mark.parametrize("file", corpus("invalid"), ids=lambda file: file.name.split(".")[0])
+def test_one_fault_is_not_drowned_in_others_that_follow_from_it(file: Path) -> None:
+    assert len(errors(validate(file.read_text()))) <= 3
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "location"),
+    [
+        ("", "Definition must be a valid JSON object", None),
+        ("  \n", "Definition must be a valid JSON object", None),
+        ("[]", "Definition must be a valid JSON object", None),
+        ("{}", "These fields are required: [States, StartAt]", "/"),
+        ('{"StartAt": "A"}', "These fields are required: [States]", "/"),
+        ('{"States": {"A": {"Type": "Pass", "End": true}}}', "These fields are required: [StartAt]", "/"),
+        (
+            machine({"Type": "Nothing"}),
+            "The field 'Type' should have one of these values: "
+            "[Task, Wait, Pass, Succeed, Fail, Choice, Parallel, Map]",
+            "/States/S/Type",
+        ),
+        (machine({"Type": "Parallel", "Branches": []}), "Value cannot be empty", "/States/S/Branches"),
+        (
+            machine({"Type": "Pass", "QueryLanguage": "JSONPath"}, QueryLanguage="JSONata"),
+            "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine",
+            "/States/S",
+        ),
+        (
+            machine({"Type": "Task", "Resource": FUNCTION, "Credentials": {"Other": 1}}),
+            "The field 'RoleArn' is required but was missing",
+            "/States/S/Credentials",
+        ),
+        (
+            machine({"Type": "Wait", "Timestamp": "2016-03-14 01:59:00Z"}),
+            "String does not match RFC3339 timestamp",
+            "/States/S/Timestamp",
+        ),
+        (
+            machine({"Type": "Task", "Resource": "arn:aws:states:::dynamodb:query"}),
+            "The resource provided arn:aws:states:::dynamodb:query is not recognized. The value is not a valid "
+            "resource ARN, or the resource is not available in this region.",
+            "/States/S/Resource",
+        ),
+        (
+            machine({"Type": "Task", "Resource": FUNCTION, "Parameters": {"parsed.$": "States.StringToJson('{')')"}}),
+            "The value for the field 'parsed.$' must be a valid JSONPath or a valid intrinsic function call",
+            "/States/S/Parameters",
+        ),
+        (machine({"Type": "Wait", "Seconds": 10**16}), "Maximum value is 99999999", "/States/S/Seconds"),
+        (machine({"Type": "Wait", "Seconds": "60"}), "Expected value of type Integer", "/States/S/Seconds"),
+        (machine({"Type": "Pass", "Retry": []}), "Field 'Retry' is not supported", "/States/S"),
+        (
+            machine({"Type": "Pass", "Output": 1}),
+            "The QueryLanguage is set to 'JSONPath', but field 'Output' is only supported for the 'JSONata' "
+            "QueryLanguage",
+            "/States/S",
+        ),
+    ],
+)
+def test_the_service_s_own_words_are_kept(text: str, message: str, location: str | None) -> None:
+    found = only(errors(validate(text)))
+    assert (found.message, found.location, found.code) == (message, location, "SCHEMA_VALIDATION_FAILED")
+
+
+@pytest.mark.parametrize(
+    ("resource", "message"),
+    [
+        (ACTIVITY, "Express state machine does not support Activity ARN"),
+        (
+            "arn:aws:states:::states:startExecution.sync",
+            "Express state machine does not support '.sync' service integration",
+        ),
+        (
+            "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            "Express state machine does not support '.waitForTaskToken' service integration ",
+        ),
+    ],
+)
+def test_express_refuses_what_waits(resource: str, message: str) -> None:
+    text = machine({"Type": "Task", "Resource": resource})
+    assert errors(validate(text)) == []
+    found = only(errors(validate(text, type="EXPRESS")))
+    assert (found.message, found.location) == (message, "/States/S/Resource")
+
+
+def test_a_dangling_target_and_a_missing_end_are_told_together_in_the_service_s_order() -> None:
+    text = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "NOPE"}}})
+    assert invalid_definition_message(validate(text)) == (
+        "Invalid State Machine Definition: 'MISSING_TRANSITION_TARGET: Missing 'Next' target: NOPE at /States/A/Next, "
+        "MISSING_END_STATE: Workflow has no terminal state at null'"
+    )
+
+
+def test_a_scope_that_cannot_end_is_not_searched_for_unreachable_states() -> None:
+    states = {
+        "A": {"Type": "Pass", "Next": "B"},
+        "B": {"Type": "Pass", "Next": "A"},
+        "C": {"Type": "Pass", "Next": "A"},
+    }
+    assert [d.code for d in validate(json.dumps({"StartAt": "A", "States": states}))] == ["MISSING_END_STATE"]
+
+
+def test_the_daemon_says_which_tasks_it_cannot_run() -> None:
+    asked: list[tuple[str, str, str, str]] = []
+
+    def check(service: str, action: str, pattern: str, resource: str) -> str | None:
+        asked.append((service, action, pattern, resource))
+        return "no integration for sqs:sendMessage" if service == "sqs" else None
+
+    queue = "arn:aws:states:::sqs:sendMessage.waitForTaskToken"
+    found = only(errors(validate(machine({"Type": "Task", "Resource": queue}), resources=check)))
+    assert (found.code, found.message, found.location) == (
+        "INVALID_RESOURCE",
+        "no integration for sqs:sendMessage",
+        "/States/S/Resource",
+    )
+    assert errors(validate(machine({"Type": "Task", "Resource": FUNCTION}), resources=check)) == []
+    assert errors(validate(machine({"Type": "Task", "Resource": ACTIVITY}), resources=check)) == []
+    assert asked == [
+        ("sqs", "sendMessage", "waitForTaskToken", queue),
+        ("lambda", "invoke", "", FUNCTION),
+        ("activity", "", "", ACTIVITY),
+    ]
+
+
+def test_an_integration_that_only_flowd_has_is_accepted_when_the_daemon_offers_it() -> None:
+    text = machine({"Type": "Task", "Resource": "arn:aws:states:::flowd:noop"})
+    assert errors(validate(text)) != []
+    assert errors(validate(text, resources=lambda *_: None)) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "location"),
+    [
+        ({"Type": "Pass", "Parameters": {"a": "$.b"}}, "NO_DOLLAR", "/States/S/Parameters/a"),
+        ({"Type": "Pass", "Parameters": {"a": "States.UUID()"}}, "NO_DOLLAR", "/States/S/Parameters/a"),
+        ({"Type": "Pass", "Result": {"a.$": "$.b"}}, "PASS_RESULT_IS_STATIC", "/States/S/Result"),
+        ({"Type": "Fail", "Error": "$.error"}, "NO_PATH", "/States/S/Error"),
+    ],
+)
+def test_what_looks_like_a_path_but_is_none_is_a_warning(state: dict[str, Any], code: str, location: str) -> None:
+    if state["Type"] == "Fail":
+        text = json.dumps({"StartAt": "S", "States": {"S": state}})
+    else:
+        text = machine(state)
+    found = only(validate(text))
+    assert (found.severity, found.code, found.location) == ("WARNING", code, location)
+
+
+def test_advice_names_tasks_that_may_wait_for_ever_and_choices_without_default() -> None:
+    callback = {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "Next": "C"}
+    choice = {"Type": "Choice", "Choices": [{"Variable": "$.a", "IsNull": True, "Next": "P"}]}
+    inner = {"StartAt": "I", "States": {"I": {"Type": "Task", "Resource": ACTIVITY, "End": True}}}
+    parallel = {"Type": "Parallel", "Branches": [inner], "End": True}
+    text = json.dumps({"StartAt": "T", "States": {"T": callback, "C": choice, "P": parallel}})
+    assert [(d.severity, d.location) for d in advise(text)] == [
+        ("WARNING", "/States/T"),
+        ("WARNING", "/States/C"),
+        ("WARNING", "/States/P/Branches[0]/States/I"),
+    ]
+    assert advise(machine({"Type": "Task", "Resource": ACTIVITY, "HeartbeatSeconds": 5})) == []
+    assert advise("{") == []
+
+
+# --- whatever comes in, an answer comes out ---------------------------------------------------------------------------
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-5, 10**9),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(
+        ["A", "B", "", "$", "$.x", "{% $states.input %}", "{% 1 + %}", "States.UUID()", "JSONata", "JSONPath"]
+    ),
+    st.sampled_from([FUNCTION, ACTIVITY, "arn:aws:states:::sqs:sendMessage.sync", "Task", "Map", "Choice", "Parallel"]),
+    st.text(max_size=8),
+)
+WORDS = st.sampled_from(
+    "StartAt States A B Type Next End Choices Default Branches ItemProcessor Iterator Retry Catch ErrorEquals Assign "
+    "Parameters Output Resource TimeoutSeconds HeartbeatSeconds Variable And Not StringEquals IsNull ProcessorConfig "
+    "Mode QueryLanguage ItemReader ItemBatcher ResultWriter Label Credentials Condition Items x.$".split()
+)
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(WORDS, inner, max_size=6)),
+    max_leaves=25,
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(JSON)
+def test_no_json_makes_the_validator_fail(value: Any) -> None:
+    text = json.dumps(value)
+    for kind in ("STANDARD", "EXPRESS"):
+        assert isinstance(invalid_definition_message(validate(text, type=kind)), str)
+    advise(text)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from(corpus("valid")), st.data())
+def test_a_broken_member_anywhere_is_no_exception(file: Path, data: st.DataObject) -> None:
+    machine = json.loads(file.read_text())
+    holder: Any = machine
+    while isinstance(holder, dict | list) and holder:
+        key = data.draw(st.sampled_from(list(holder) if isinstance(holder, dict) else range(len(holder))))
+        if not isinstance(holder[key], dict | list) or not holder[key] or data.draw(st.booleans()):
+            holder[key] = data.draw(JSON)
+            break
+        holder = holder[key]
+    validate(json.dumps(machine))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet='{}[]":,\\ntrue0.5e-/\ud800 \u00e9', max_size=60))
+def test_no_text_makes_the_validator_fail(text: str) -> None:
+    validate(text)

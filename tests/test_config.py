@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+
+from flowd.config import EVENTS, FOREVER, Config, HookSettings, client_socket
+from flowd.errors import ConfigError
+
+NONE = Namespace()
+
+
+def environ(home: Path, **more: str) -> dict[str, str]:
+    return {"HOME": str(home), **more}
+
+
+def settings(tmp_path: Path, text: str) -> dict[str, str]:
+    file = tmp_path / "flowd.toml"
+    file.write_text(text)
+    return environ(tmp_path, FLOWD_CONFIG=str(file))
+
+
+def test_without_anything_the_xdg_directories_hold() -> None:
+    found = Config.load(NONE, {"HOME": "/home/ada", "XDG_RUNTIME_DIR": "/run/user/7"})
+    assert found.data == Path("/home/ada/.local/state/flowd")
+    assert found.workflows == Path("/home/ada/.config/flowd/workflows")
+    assert found.socket == Path("/run/user/7/flowd/flowd.sock")
+    assert found.listen == ("127.0.0.1", 8083)
+    assert (found.region, found.account, found.auth) == ("us-east-1", "000000000000", True)
+    assert found.file is None
+
+
+def test_without_a_runtime_directory_the_socket_lies_beside_the_data() -> None:
+    assert Config.load(NONE, {"HOME": "/home/ada"}).socket == Path("/home/ada/.local/state/flowd/flowd.sock")
+
+
+def test_systemd_s_directories_come_before_xdg_s(tmp_path: Path) -> None:
+    given = {"STATE_DIRECTORY": "/var/lib/flowd:/other", "RUNTIME_DIRECTORY": "/run/flowd"}
+    found = Config.load(NONE, environ(tmp_path, XDG_STATE_HOME="/x", CONFIGURATION_DIRECTORY="/etc/flowd", **given))
+    assert (found.data, found.socket) == (Path("/var/lib/flowd"), Path("/run/flowd/flowd.sock"))
+    assert found.workflows == Path("/etc/flowd/workflows")
+
+
+def test_arguments_win_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
+    given = settings(tmp_path, '[daemon]\ndata = "d"\nlisten = "127.0.0.1:1"\nsocket = "/file"\n')
+    given |= {"FLOWD_LISTEN": "127.0.0.1:2", "FLOWD_SOCKET": "/env"}
+    found = Config.load(Namespace(socket="/arg", listen=None, no_auth=False), given)
+    assert found.socket == Path("/arg")
+    assert found.listen == ("127.0.0.1", 2)
+    assert found.data == tmp_path / "d"  # relative to the file, not to where the daemon happens to be started
+
+
+def test_the_file_has_hooks_limits_and_substitutions(tmp_path: Path) -> None:
+    text = """
+    [daemon]
+    region = "eu-central-1"
+    account = "123456789012"
+    retention_days = "forever"
+    [hooks]
+    on = ["prompt"]
+    command = ["/usr/bin/notify", "--now"]
+    webhook = "https://example.org/hook"
+    [limits]
+    redrive_days = 30
+    [substitutions]
+    Table = "orders"
+    Limit = 3
+    """
+    found = Config.load(NONE, settings(tmp_path, text))
+    assert found.hooks == HookSettings(("prompt",), ("/usr/bin/notify", "--now"), "https://example.org/hook")
+    assert (found.region, found.account, found.retention_days) == ("eu-central-1", "123456789012", FOREVER)
+    assert (found.limits.redrive_days, found.limits.execution_days) == (30, 365)
+    assert found.substitutions == {"Table": "orders", "Limit": "3"}
+
+
+def test_hooks_without_on_fire_on_everything(tmp_path: Path) -> None:
+    assert Config.load(NONE, settings(tmp_path, '[hooks]\ncommand = ["x"]')).hooks.on == EVENTS
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[deamon]", "[deamon] is no section"),
+        ("[daemon]\nregoin = 1", "[daemon] has no setting regoin"),
+        ("daemon = 1", "must be a section"),
+        ("[daemon", "flowd.toml"),
+        ("[daemon]\naccount = '12'", "not 12 digits"),
+        ("[daemon]\ndata = 3", "[daemon] data must be text"),
+        ("[daemon]\nauth = 'no'", "true or false"),
+        ("[daemon]\nretention_days = 0", "above 0"),
+        ("[daemon]\nlisten = 'here'", "not HOST:PORT"),
+        ("[daemon]\nlisten = '127.0.0.1:99999'", "not HOST:PORT"),
+        ("[daemon]\nlisten = '0.0.0.0:1'\nauth = false", "only loopback"),
+        ("[hooks]\non = ['birth']", "not 'birth'"),
+        ("[hooks]\non = ['close']", "together with command or webhook"),
+        ("[hooks]\ncommand = 'x'", "a list of texts"),
+        ("[hooks]\nwebhook = 'ftp://x'", "a URL"),
+        ("[limits]\nevents = true", "above 0"),
+        ("[substitutions]\nx = []", "text or a number"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        Config.load(NONE, settings(tmp_path, text))
+    assert words in str(error.value)
+
+
+def test_a_named_file_must_exist_the_usual_one_need_not(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file"):
+        Config.load(NONE, environ(tmp_path, FLOWD_CONFIG="/no/such"))
+
+
+@pytest.mark.parametrize(
+    ("host", "fine"), [("127.0.0.1", True), ("localhost", True), ("[::1]", True), ("0.0.0.0", False)]
+)
+def test_no_auth_listens_on_loopback_only(tmp_path: Path, host: str, fine: bool) -> None:
+    args = Namespace(listen=f"{host}:1", no_auth=True)
+    if fine:
+        assert Config.load(args, environ(tmp_path)).auth is False
+    else:
+        with pytest.raises(ConfigError, match="only loopback"):
+            Config.load(args, environ(tmp_path))
+
+
+def test_off_means_no_tcp(tmp_path: Path) -> None:
+    assert Config.load(NONE, environ(tmp_path, FLOWD_LISTEN="off")).listen is None
+
+
+def test_a_socket_path_that_the_kernel_cannot_hold_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="longer than 107 bytes"):
+        Config.load(NONE, environ(tmp_path, FLOWD_SOCKET="/" + "x" * 107))
+
+
+def test_a_client_takes_the_system_s_daemon_if_its_own_socket_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = tmp_path / "system.sock"
+    monkeypatch.setattr("flowd.config.SYSTEM_SOCKET", system)
+    config = Config.load(NONE, environ(tmp_path, FLOWD_SOCKET=str(tmp_path / "own.sock")))
+    assert client_socket(config) == config.socket
+    system.touch()
+    assert client_socket(config) == system
+    config.socket.touch()
+    assert client_socket(config) == config.socket
