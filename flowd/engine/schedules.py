@@ -56,7 +56,7 @@ class Schedules:
     async def set_schedules(
         self, wanted: Sequence[SamSchedule], keeps: Callable[[str], bool] = lambda _: False
     ) -> None:
-        """Exactly these exist from now on, beside those whose source `keeps` says; what is new is not due for the past."""
+        """Exactly these exist, beside those whose source `keeps` says; what is new is not due for the past."""
         now_ms = self._clock.now_ms()
         known = {row.name: row for row in await self._db.read(schedules.every)}
         rows = [_row(schedule, known.get(schedule.name), now_ms) for schedule in wanted]

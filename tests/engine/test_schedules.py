@@ -18,9 +18,7 @@ def hourly(**fields: Any) -> SamSchedule:
 
 
 async def runs(world: World) -> list[schema.Execution]:
-    return await world.core.db.read(
-        lambda s: list(s.exec(select(schema.Execution).order_by(schema.Execution.id)).all())
-    )  # type: ignore[arg-type]
+    return await world.core.db.read(lambda s: list(s.exec(select(schema.Execution)).all()))
 
 
 async def row(world: World) -> schema.Schedule:

@@ -47,8 +47,7 @@ class Projects:
     def read(self, file: TemplateFile) -> Read:
         """What the project of `file` means. Raises Unsettled, or FileNotFoundError if it is just gone."""
         known = self._known.get(file.path)
-        unsettled = self._reader.unsettled
-        if known is not None and all(path in unsettled or stamp_of(path) == stamp for path, stamp in known[0].items()):
+        if known is not None and all(stamp_of(path) == stamp for path, stamp in known[0].items()):
             for path in known[0]:
                 self._reader.touch(path)
             return known[1]

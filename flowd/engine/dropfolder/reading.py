@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Collection
 from typing import NamedTuple
 
 from flowd.errors import FlowdError
@@ -49,26 +48,35 @@ def stamp_of(path: str) -> Stamp | None:
 
 
 class Reader:
-    """Reads texts and remembers them by stamp, so that an unchanged file is not read again."""
+    """Reads texts and remembers them by stamp, so that an unchanged file is not read again.
+
+    With `settle` a new or changed file must be met twice with the same stamp before it is read; until then its earlier
+    version stands. The caller makes the looks far enough apart, and looks again while `moving`.
+    """
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[Stamp, str | Unusable]] = {}
+        self._met: dict[str, Stamp] = {}
         self._seen: set[str] = set()
-        self.unsettled: Collection[str] = ()
+        self.settle = False
+        self.moving = False
 
     def text(self, path: str) -> str:
         """The text of a file. Raises Unusable (say so), Unsettled (say nothing yet), FileNotFoundError (gone)."""
         self._seen.add(path)
         known = self._known.get(path)
         stamp = stamp_of(path)
-        if path in self.unsettled and stamp is not None:
+        if stamp is None:
+            return _given(_read(path))
+        if known is not None and known[0] == stamp:
+            return _given(known[1])
+        if self.settle and self._met.get(path) != stamp:
+            self._met[path] = stamp
+            self.moving = True
             if known is None:
                 raise Unsettled
             return _given(known[1])
-        if stamp is None:
-            return _given(_read(path))
-        if known is None or known[0] != stamp:
-            known = self._known[path] = (stamp, _read(path))
+        known = self._known[path] = (stamp, _read(path))
         return _given(known[1])
 
     def stamp(self, path: str) -> Stamp | None:
@@ -80,10 +88,16 @@ class Reader:
         """`path` is still needed, though it was not read this time."""
         self._seen.add(path)
 
-    def forget_others(self) -> None:
-        """Drop what was not asked for since the last call."""
-        self._known = {path: known for path, known in self._known.items() if path in self._seen}
+    def begin(self, settle: bool) -> None:
+        """A new look at everything."""
+        self.settle = settle
+        self.moving = False
         self._seen = set()
+
+    def end(self) -> None:
+        """Drop what was not asked for in this look."""
+        self._known = {path: known for path, known in self._known.items() if path in self._seen}
+        self._met = {path: stamp for path, stamp in self._met.items() if path in self._seen and self.moving}
 
 
 def _given(found: str | Unusable) -> str:

@@ -7,7 +7,7 @@ before, then the order of the paths.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -65,18 +65,23 @@ class Scanner:
         self._substitutions = dict(substitutions or {})
         self._owners: Owners = {}
 
-    def scan(self, owners: Mapping[str, str] | None = None, unsettled: Collection[str] = ()) -> Snapshot:
+    @property
+    def moving(self) -> bool:
+        """True if the last scan met files that may still be written, and took the versions before."""
+        return self._reader.moving
+
+    def scan(self, owners: Mapping[str, str] | None = None, settle: bool = False) -> Snapshot:
         """What the folder means now.
 
-        `owners` (name -> source) decides who was first; of files in `unsettled` (absolute paths that are being
-        written) the version before is taken. Raises OSError if the folder itself cannot be read.
+        `owners` (name -> source) decides who was first. With `settle`, a file that is new or changed is read only when
+        a second scan meets it unchanged. Raises OSError if the folder itself cannot be read.
         """
-        self._reader.unsettled = unsettled
+        self._reader.begin(settle)
         machines: Owners = {("machine", name): source for name, source in (owners or {}).items()}
         pass_ = _Pass(self.root, self._reader, self._projects, {**self._owners, **machines}, self._substitutions)
         for entry in walk(self.root):
             pass_.add(entry)
-        self._reader.forget_others()
+        self._reader.end()
         found = pass_.snapshot()
         self._owners = {("machine", each.name): each.source for each in found.machines}
         self._owners.update({("function", each.name): each.source for each in found.functions})

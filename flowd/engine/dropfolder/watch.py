@@ -1,8 +1,8 @@
 """Keeps a drop folder in force: watches it, waits until files hold still, reads it in a thread, tells the registrar.
 
-What is invalid, half-written or unreadable is reported, and the last good version stays in force. Files that grow are
-looked at until size and time have not changed for a moment; everything else goes ahead meanwhile. The folder may be
-missing, vanish and come back.
+What is invalid, half-written or unreadable is reported, and the last good version stays in force. A file is read when
+its size and times have not changed for a moment; everything else goes ahead meanwhile. The folder may be missing,
+vanish and come back.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 
 import watchfiles
 
 from flowd.clock import Clock
 from flowd.engine.dropfolder.apply import Applier
-from flowd.engine.dropfolder.reading import Stamp, stamp_of
 from flowd.engine.dropfolder.scan import Scanner
 from flowd.engine.dropfolder.snapshot import Registrar, Snapshot
 from flowd.engine.dropfolder.walk import passed_over
@@ -28,12 +27,14 @@ SETTLE_S = 0.2
 TICK_S = 2.0
 FULL_SCAN_TICKS = 30  # a look at everything now and then, for what a watch can lose (full queue, network file system)
 
-# (folder, stop event, poll instead of asking the kernel) -> batches of changed paths; an empty batch is a tick.
-Watch = Callable[[str, asyncio.Event, bool], AsyncGenerator[Iterable[str], None]]
+_LONGEST_PAUSE_S = 5.0
+
+# (folder, stop event, poll instead of asking the kernel) -> True when something has changed, False for a tick.
+Watch = Callable[[str, asyncio.Event, bool], AsyncGenerator[bool, None]]
 
 
-async def watch_files(folder: str, stop: asyncio.Event, polling: bool) -> AsyncGenerator[Iterable[str], None]:
-    """Batches of changed paths from watchfiles."""
+async def watch_files(folder: str, stop: asyncio.Event, polling: bool) -> AsyncGenerator[bool, None]:
+    """What watchfiles notices."""
 
     def wanted(change: watchfiles.Change, path: str) -> bool:
         return not any(passed_over(part) for part in os.path.relpath(path, folder).split(os.sep) if part != ".")
@@ -52,7 +53,7 @@ async def watch_files(folder: str, stop: asyncio.Event, polling: bool) -> AsyncG
     )
     async with aclosing(watching):
         async for changes in watching:
-            yield [path for _, path in changes]
+            yield bool(changes)
 
 
 class DropFolder:
@@ -77,7 +78,6 @@ class DropFolder:
         self._lock = asyncio.Lock()
         self._stop = asyncio.Event()
         self._look = asyncio.Event()
-        self._changed: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._polling = False
         self._found: Snapshot | None = None
@@ -103,14 +103,14 @@ class DropFolder:
 
     async def rescan(self) -> None:
         """Read everything now and put it in force. Never raises for what a folder can contain."""
-        await self._rescan(frozenset())
+        await self._rescan(settle=False)
 
-    async def _rescan(self, unsettled: frozenset[str]) -> bool:
+    async def _rescan(self, settle: bool) -> bool:
         """True if something is different from the time before."""
         async with self._lock:
             owners = await self._applier.owned()
             try:
-                found = await asyncio.to_thread(self._scanner.scan, owners, unsettled)
+                found = await asyncio.to_thread(self._scanner.scan, owners, settle)
             except OSError as problem:
                 await self._lost(f"the drop folder {self._folder} cannot be read: {problem.strerror or problem}")
                 return False
@@ -133,6 +133,7 @@ class DropFolder:
         """Collects changed paths. Whatever goes wrong with the watch, it is begun again."""
         while not self._stop.is_set():
             identity = await asyncio.to_thread(_identity, self._folder)
+            self._look.set()
             try:
                 if identity is not None:
                     await self._watch_once(identity)
@@ -140,25 +141,18 @@ class DropFolder:
                 # No more watches or instances (inotify limits), a file system without them, a folder just gone.
                 self._polling = os.path.isdir(self._folder) or self._polling
                 log.warning("watching %s failed (%s); trying again, by polling if need be", self._folder, problem)
-            if not self._stop.is_set():
-                self._notice(())
-                await self._pause(self._retry_s)
+            await self._pause(self._retry_s)
 
     async def _watch_once(self, identity: tuple[int, int]) -> None:
         ticks = 0
         async with aclosing(self._watch(self._folder, self._stop, self._polling)) as batches:
             async for changed in batches:
-                paths = list(changed)
                 # The first batch of a watch looks at everything: what happened before it began was seen by nobody.
-                if paths or ticks % FULL_SCAN_TICKS == 0 or self._applier.unfinished:
-                    self._notice(paths)
+                if changed or ticks % FULL_SCAN_TICKS == 0 or self._applier.unfinished:
+                    self._look.set()
                 ticks += 1
                 if await asyncio.to_thread(_identity, self._folder) != identity:
                     return
-
-    def _notice(self, paths: Iterable[str]) -> None:
-        self._changed.update(paths)
-        self._look.set()
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -173,33 +167,23 @@ class DropFolder:
             if self._stop.is_set():
                 return
             try:
-                await self._settle_and_read()
+                await self._read_until_still()
             except Exception:
                 log.exception("the drop folder could not be read; it is looked at again")
                 await self._pause(self._retry_s)
                 self._look.set()
 
-    async def _settle_and_read(self) -> None:
-        """Read; files that changed during the last moment are left as they were, and looked at again."""
-        changed, self._changed = self._changed, set()
-        moving = await self._moving(changed)
-        # A folder that is being copied is read until nothing is new: its watch may begin after its files.
-        while await self._rescan(frozenset(moving)) and not self._stop.is_set():
-            await self._pause(self._settle_s)
-        if moving:
-            self._notice(moving)
+    async def _read_until_still(self) -> None:
+        """Read; what is new or changed is taken when it is met a second time as it was, and until nothing is new.
 
-    async def _moving(self, paths: set[str]) -> set[str]:
-        if not paths:
-            return set()
-        before = await asyncio.to_thread(_stamps, paths)
-        await self._pause(self._settle_s)
-        after = await asyncio.to_thread(_stamps, paths)
-        return {path for path in paths if after[path] is not None and after[path] != before[path]}
-
-
-def _stamps(paths: Iterable[str]) -> dict[str, Stamp | None]:
-    return {path: stamp_of(path) for path in paths}
+        A file that never holds still is looked at ever less often, and holds up no other.
+        """
+        pause_s = self._settle_s
+        while await self._rescan(settle=True) or self._scanner.moving:
+            await self._pause(pause_s)
+            if self._stop.is_set():
+                return
+            pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
 
 
 def _identity(folder: str) -> tuple[int, int] | None:
