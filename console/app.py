@@ -109,9 +109,10 @@ class FlowdApp(App[int]):
                 await self.link.run()
             except asyncio.CancelledError:
                 raise
-            except Exception as error:
-                self.fault(error)
-                await asyncio.sleep(1)
+            except Exception as error:  # an answer of a form we do not know
+                if repr(error) not in {repr(known) for known in self.faults}:
+                    self.fault(error)
+                await self.link.wait(f"the daemon answers oddly: {faults.place(error)}")
 
     def _tick(self) -> None:
         shell = self._shell()

@@ -225,4 +225,4 @@ def nearest(path: Path, known: list[Path]) -> Path:
 
 def path_of(text: str) -> Path:
     """The path in a daemon's complaint: `$.amount`, `/amount`, `amount.currency` or `items[0]`."""
-    return tuple(part for part in re.split(r"[./\[\]]", text.removeprefix("$")) if part)
+    return tuple(part for part in re.split(r"[./\[\]'\"]", text.removeprefix("$")) if part)

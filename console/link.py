@@ -58,7 +58,7 @@ class Link:
                     await self._greet()
                 await self._listen()
             except (Unreachable, RemoteError) as error:
-                await self._wait(str(error))
+                await self.wait(str(error))
 
     async def _greet(self) -> None:
         self.health = await self._daemon.health()
@@ -78,7 +78,8 @@ class Link:
             self._on_news(reply.get("changes") or [], stale)
             await asyncio.sleep(self._settle)
 
-    async def _wait(self, reason: str) -> None:
+    async def wait(self, reason: str) -> None:
+        """The line is down for this reason: wait for the next attempt, or for `retry`."""
         self._attempt += 1
         delay = backoff(self._attempt)
         self.up, self.reason, self.retry_at = False, reason, self._now() + delay

@@ -151,14 +151,14 @@ def place(told: Item) -> str:
 MACHINES = Sheet(
     (
         Column("", 1),
-        Column("name", 16, 36),
+        Column("name", 16, 26),
         Column("type", 8),
         Column("ver", 4),
         Column("states", 6, drop=4, right=True),
         Column("run", 4, right=True, drop=1),
         Column("closed", 13, 15, drop=2),
-        Column("file", 20, 36, drop=5),
-        Column("", 16, 72),
+        Column("file", 20, 26, drop=5),
+        Column("", 16, 99),
     ),
     machine_cells,
     lambda item: str(item.get("stateMachineArn") or item["path"]),

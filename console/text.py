@@ -78,7 +78,7 @@ def took(seconds: float) -> str:
     if seconds < 1:
         return f"{seconds * 1000:.0f}ms"
     if seconds < 60:
-        return f"{int(seconds * 10) / 10:.1f}s"
+        return f"{int(seconds * 10 + 0.01) / 10:.1f}s"  # cut, not rounded: never "60.0s"
     whole = int(seconds)
     for upper, one, two, unit, below in ((3600, 60, 1, "m", "s"), (86_400, 3600, 60, "h", "m")):
         if whole < upper:

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from console.screens.executions import ExecutionsScreen
+from tests.console.conftest import Console
+from tests.console.driver import notices, screen_text, sees, sees_no, until
+from tests.console.fake import FakeDaemon, execution
+
+
+async def test_a_filter_is_asked_of_the_daemon_and_esc_takes_it_away(console: Console) -> None:
+    async with console() as pilot:
+        await sees(pilot, "order-1000")
+        await pilot.press("slash", *"status:failed", "enter")
+        await sees(pilot, "/ status:failed", "126 match", "2e0cee55-0997")
+        assert "RUNNING" not in screen_text(pilot)
+        await pilot.press("escape")
+        await sees(pilot, "order-1000", "RUNNING")
+
+
+async def test_a_filter_the_daemon_refuses_stays_in_the_line(console: Console) -> None:
+    async with console() as pilot:
+        await sees(pilot, "order-1000")
+        await pilot.press("slash", *"colour:red", "enter")
+        await until(pilot, lambda: "unknown word in the filter: colour:red" in notices(pilot))
+        assert "colour:red" in screen_text(pilot).splitlines()[-2]
+
+
+async def test_new_executions_are_counted_and_do_not_push_rows(console: Console, daemon: FakeDaemon) -> None:
+    async with console() as pilot:
+        await sees(pilot, "order-1000", "● live")
+        daemon.rows[:0] = [execution(1002), execution(1001)]
+        daemon.tell({"kind": "execution", "id": 1001, "status": "RUNNING"})
+        text = await sees(pilot, "▲ 2 new")
+        assert text.splitlines()[3].startswith("▌▶ order-1000")
+        await pilot.press("n")
+        await sees_no(pilot, "▲ 2 new")
+        await sees(pilot, execution(1002)["name"])
+
+
+async def test_a_row_in_view_follows_its_execution(console: Console, daemon: FakeDaemon) -> None:
+    async with console() as pilot:
+        await sees(pilot, "order-1000", "● live")
+        daemon.rows[0] = daemon.rows[0] | {"status": "ABORTED", "stopDate": daemon.rows[0]["startDate"] + 5}
+        daemon.tell({"kind": "execution", "id": 1000, "status": "ABORTED"})
+        await sees(pilot, "■ order-1000")
+
+
+async def test_the_last_of_a_thousand_rows_is_one_key_away(console: Console) -> None:
+    async with console() as pilot:
+        await sees(pilot, "order-1000")
+        await pilot.press("G")
+        await sees(pilot, execution(1)["name"])
+        assert isinstance(pilot.app.screen, ExecutionsScreen)
+        item = pilot.app.screen.item()
+        assert item is not None and item["id"] == 1
+
+
+async def test_moving_the_cursor_repaints_two_lines(console: Console) -> None:
+    async with console() as pilot:
+        await sees(pilot, "order-1000")
+        assert isinstance(pilot.app.screen, ExecutionsScreen)
+        table, painted = pilot.app.screen.table, []
+        spans = table.spans
+        table.spans = lambda index, width: painted.append(index) or spans(index, width)  # type: ignore[method-assign, func-returns-value]
+        await pilot.press("j")
+        await until(pilot, lambda: painted)
+        assert set(painted) == {0, 1}
+
+
+async def test_stop_asks_for_error_and_cause_first(console: Console, daemon: FakeDaemon) -> None:
+    async with console() as pilot:
+        await sees(pilot, "order-1000")
+        await pilot.press("x")
+        await sees(pilot, "Stop order-1000?")
+        await pilot.press(*"Wrong", "tab", *"a mistake", "ctrl+s")
+        await until(pilot, lambda: daemon.calls)
+        assert daemon.calls == [("stop", execution(1000)["executionArn"], "Wrong", "a mistake")]
+
+
+async def test_redrive_shows_what_will_run_and_does_it_only_after_yes(console: Console, daemon: FakeDaemon) -> None:
+    async with console() as pilot:
+        await sees(pilot, "order-1000")
+        await pilot.press("j", "j", "j", "R")
+        await sees(pilot, "Redrive 2e0cee55-0997", "ƒ Refund  ✗ Refund.Unknown", "will not run again")
+        await pilot.press("escape")
+        await sees_no(pilot, "Redrive")
+        assert daemon.calls == []
+        await pilot.press("R")
+        await sees(pilot, "Redrive 2e0cee55-0997")
+        await pilot.press("y")
+        await until(pilot, lambda: daemon.calls == [("redrive", execution(997)["executionArn"])])
+
+
+async def test_run_again_checks_the_edited_input_before_it_is_sent(console: Console, daemon: FakeDaemon) -> None:
+    async with console(100, 30) as pilot:
+        await sees(pilot, "order-1000")
+        await pilot.press("N")
+        await sees(pilot, "Run order-fulfilment again", '"order": "4711"')
+        await pilot.press("x", "ctrl+s")
+        await sees(pilot, "✗ line 1, column 1")
+        assert daemon.calls == []
+        await pilot.press("backspace", "ctrl+s")
+        await until(pilot, lambda: daemon.calls)
+        verb, arn, document = daemon.calls[0]
+        assert (verb, arn) == ("again", execution(1000)["executionArn"]) and '"total": 1250.5' in document
+
+
+async def test_an_empty_list_says_how_to_begin(console: Console, daemon: FakeDaemon) -> None:
+    daemon.rows.clear()
+    async with console() as pilot:
+        await sees(pilot, "no executions yet", "workflows folder")
+        daemon.rows.append(execution(1))
+        daemon.tell({"kind": "execution", "id": 1, "status": "RUNNING"})
+        await sees(pilot, execution(1)["name"])

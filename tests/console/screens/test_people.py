@@ -1,0 +1,150 @@
+"""The inbox and the form of a prompt."""
+
+from __future__ import annotations
+
+from console.app import FlowdApp
+from console.client import RemoteError
+from tests.console.conftest import Console
+from tests.console.driver import goes_to, notices, screen_text, sees, until
+from tests.console.fake import REFUND, FakeDaemon, prompt
+
+
+async def open_prompt(pilot, *keys: str, title: str) -> None:  # type: ignore[no-untyped-def]
+    await sees(pilot, "● live")
+    await goes_to(pilot, "inbox")
+    await sees(pilot, "Approve the refund")
+    await pilot.press(*keys, "enter")
+    await sees(pilot, f"inbox › {title}")
+    await until(pilot, lambda: pilot.app.focused is not None)
+
+
+async def test_what_is_due_stands_first(console: Console) -> None:
+    async with console() as pilot:
+        await sees(pilot, "● live")
+        await goes_to(pilot, "inbox")
+        text = await sees(pilot, "3 prompts · 1 open token")
+        titles = [line for line in text.splitlines() if "order-1000 " in line]
+        assert ["1h late" in titles[0], "in 12m" in titles[1], "WaitForPartner" in titles[3]] == [True] * 3
+
+
+async def test_a_form_with_all_kinds_of_fields_fits_and_its_answer_is_sent(
+    console: Console, daemon: FakeDaemon
+) -> None:
+    async with console() as pilot:
+        await open_prompt(pilot, "j", title="Approve the refund")
+        await sees(pilot, "(●) yes", "E-mail *", "Shown to the customer.")
+        await pilot.press("right", "down", *["backspace"] * 5, *"99.50", "down", *"2", "tab", *"late", "tab", "tab")
+        await pilot.press("right", "tab", "space", "right", "right", "space", "tab", *"eva@example.com", "ctrl+s")
+        await until(pilot, lambda: daemon.calls)
+        assert daemon.calls == [
+            ("answer", "7f3a", {
+                "decision": "reject", "amount": 99.5, "retries": 2, "reason": "late", "country": "CH",
+                "notify": False, "channels": ["mail", "push"], "approver": {"email": "eva@example.com"},
+            }, ""),
+        ]  # fmt: skip
+        await sees(pilot, "flowd › inbox")
+        assert isinstance(pilot.app, FlowdApp) and pilot.app.drafts == {}
+
+
+async def test_complaints_stand_at_their_fields_and_nothing_is_sent(console: Console, daemon: FakeDaemon) -> None:
+    async with console() as pilot:
+        await open_prompt(pilot, "j", title="Approve the refund")
+        await pilot.press("ctrl+s")
+        text = await sees(pilot, "✗ required")
+        assert text.count("✗ required") == 2 and daemon.calls == []
+        await until(pilot, lambda: "2 fields to mend" in notices(pilot))
+
+
+async def test_the_daemons_complaints_stand_at_their_fields_too(console: Console, daemon: FakeDaemon) -> None:
+    daemon.open = [prompt("1", title="One", schema={"type": "object", "properties": {"a": {"type": "string"}}})]
+    members = {"errors": [{"path": "$.a", "message": "is taken"}]}
+    daemon.refuse = RemoteError("ValidationException", "the answer does not fit", members)
+    async with console() as pilot:
+        await sees(pilot, "● live")
+        await goes_to(pilot, "inbox")
+        await sees(pilot, "One")
+        await pilot.press("enter")
+        await sees(pilot, "inbox › One")
+        await until(pilot, lambda: pilot.app.focused is not None)
+        await pilot.press("x", "ctrl+s")
+        await sees(pilot, "✗ is taken")
+
+
+async def test_a_conflict_says_who_was_first_and_keeps_what_was_typed(console: Console, daemon: FakeDaemon) -> None:
+    daemon.refuse = RemoteError("ConflictException", "eva answered 19c2 with another decision 2 minutes ago")
+    async with console() as pilot:
+        await open_prompt(pilot, "j", "j", title="Approve the order")
+        await pilot.press("space", "ctrl+s")
+        await sees(pilot, "✗ eva answered 19c2", "(●) approve")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "submit: it is answered already" in notices(pilot))
+
+
+async def test_a_prompt_someone_else_answers_meanwhile_says_so(console: Console, daemon: FakeDaemon) -> None:
+    async with console() as pilot:
+        await open_prompt(pilot, "j", "j", title="Approve the order")
+        answer = {"output": "{}", "by": "eva", "at": daemon.open[1]["askedAt"] + 1700}
+        daemon.closed.append(daemon.open.pop(1) | {"answer": answer})
+        daemon.tell({"kind": "prompt", "id": "19c2"})
+        await sees(pilot, "✗ answered by eva")
+
+
+async def test_a_draft_outlives_the_line_and_the_screen(console: Console, daemon: FakeDaemon) -> None:
+    async with console() as pilot:
+        await open_prompt(pilot, "j", "j", title="Approve the order")
+        await pilot.press("right", "tab", *"too dear")
+        daemon.cut()
+        await sees(pilot, "✗ no daemon", "too dear")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "submit: no daemon answers" in notices(pilot))
+        daemon.mend()
+        await pilot.press("ctrl+r")
+        await sees(pilot, "● live", "too dear")
+        await pilot.press("escape")
+        await sees(pilot, "flowd › inbox")
+        await pilot.press("enter")
+        await sees(pilot, "(●) reject", "too dear")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: daemon.calls)
+        assert daemon.calls == [("answer", "19c2", {"decision": "reject", "comment": "too dear"}, "too dear")]
+
+
+async def test_an_open_token_takes_json_or_fails_by_hand(console: Console, daemon: FakeDaemon) -> None:
+    async with console() as pilot:
+        await open_prompt(pilot, "G", title="WaitForPartner")
+        await pilot.press(*"{x", "ctrl+s")
+        await sees(pilot, "✗ not JSON: line 1, column 2")
+        await pilot.press("ctrl+x")
+        await sees(pilot, "Fail this task", "Rejected")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: daemon.calls)
+        assert daemon.calls == [("fail", "a001", "Rejected", "")]
+
+
+async def test_the_answered_ones_show_the_answer_and_who_gave_it(console: Console) -> None:
+    async with console() as pilot:
+        await sees(pilot, "● live")
+        await goes_to(pilot, "inbox")
+        await sees(pilot, "Approve the refund")
+        await pilot.press("d")
+        await sees(pilot, "1 answer", 'eva 10m ago: {"decision":"approve"}')
+        await pilot.press("enter")
+        await sees(pilot, "answered by eva 10m ago", '"decision": "approve"')
+
+
+async def test_the_input_of_the_task_is_one_key_away(console: Console) -> None:
+    async with console() as pilot:
+        await open_prompt(pilot, "j", title="Approve the refund")
+        await pilot.press("ctrl+t")
+        await sees(pilot, '"total": 1250.5')
+
+
+async def test_markup_in_a_prompt_is_only_text(console: Console, daemon: FakeDaemon) -> None:
+    daemon.open = [prompt("1", title="[b]Pay[/b]\x1b[31m", message="[red]all[/]", schema=REFUND, queue="q\x07")]
+    async with console() as pilot:
+        await sees(pilot, "● live")
+        await goes_to(pilot, "inbox")
+        await sees(pilot, "[b]Pay[/b]")
+        await pilot.press("enter")
+        await sees(pilot, "[red]all[/]")
+        assert "\x1b" not in screen_text(pilot)

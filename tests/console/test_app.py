@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from console.app import FlowdApp
+from console.screens.executions import ExecutionsScreen
+from tests.console.conftest import Console
+from tests.console.driver import goes_to, notices, screen_text, sees, sees_no, until
+from tests.console.fake import FakeDaemon
+
+
+async def test_the_console_opens_on_the_executions_with_counts_and_the_inbox_badge(console: Console) -> None:
+    async with console() as pilot:
+        text = await sees(pilot, "● live", "order-1000", "▣ inbox 4 (1 due)")
+        assert "▶ 127  ✓ 499  ✗ 126" in text
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("inbox", "Approve the refund"),
+        ("sm", "order-fulfilment"),
+        ("sched", "cron(0 2 * * ? *)"),
+        ("health", "pid 812"),
+    ],
+)
+async def test_a_word_after_the_colon_goes_to_a_screen_and_esc_comes_back(
+    console: Console, word: str, expected: str
+) -> None:
+    async with console() as pilot:
+        await sees(pilot, "order-1000")
+        await goes_to(pilot, word)
+        await sees(pilot, expected)
+        await pilot.press("escape")
+        await sees(pilot, "flowd › executions")
+
+
+async def test_an_unknown_word_is_told_and_the_beginning_of_one_is_enough(console: Console) -> None:
+    async with console() as pilot:
+        await sees(pilot, "order-1000")
+        await goes_to(pilot, "nowhere")
+        await until(pilot, lambda: "no such screen: nowhere" in notices(pilot))
+        await goes_to(pilot, "sch")
+        await sees(pilot, "nightly")
+
+
+async def test_q_on_the_first_screen_ends_the_console(console: Console) -> None:
+    async with console() as pilot:
+        await sees(pilot, "order-1000")
+        await pilot.press("q")
+        await until(pilot, lambda: pilot.app._exit)
+        assert pilot.app.return_value == 0
+
+
+async def test_help_is_made_from_the_actions_and_says_why_something_cannot_be_done(console: Console) -> None:
+    async with console(120, 40) as pilot:
+        await sees(pilot, "order-1000")
+        await pilot.press("question_mark")
+        text = await sees(pilot, "keys · executions")
+        assert "not now: it is still running" in text and ":exec :inbox" in text
+        await pilot.press("escape")
+        await sees_no(pilot, "keys · executions")
+
+
+async def test_a_daemon_that_goes_away_greys_the_data_disables_verbs_and_comes_back(
+    console: Console, daemon: FakeDaemon
+) -> None:
+    async with console() as pilot:
+        await sees(pilot, "● live")
+        daemon.cut()
+        await sees(pilot, "✗ no daemon, again in", "order-1000")
+        assert pilot.app.screen.has_class("-stale")
+        await pilot.press("x")
+        await until(pilot, lambda: "stop: no daemon answers" in notices(pilot))
+        daemon.mend()
+        await pilot.press("ctrl+r")
+        await sees(pilot, "● live")
+        assert not pilot.app.screen.has_class("-stale")
+
+
+async def test_a_daemon_that_is_not_there_at_first_is_waited_for(console: Console, daemon: FakeDaemon) -> None:
+    daemon.up = False
+    async with console() as pilot:
+        await sees(pilot, "✗ no daemon")
+        daemon.mend()
+        await pilot.press("ctrl+r")
+        await sees(pilot, "● live", "order-1000")
+
+
+async def test_a_terminal_that_is_too_small_gets_a_sentence(console: Console) -> None:
+    async with console(50, 12) as pilot:
+        await sees(pilot, "flowd needs 60 columns and 16 rows")
+        await pilot.resize_terminal(80, 24)
+        await sees(pilot, "order-1000")
+
+
+async def test_a_readonly_console_offers_no_verbs_and_refuses_their_keys(console: Console) -> None:
+    async with console(readonly=True) as pilot:
+        text = await sees(pilot, "read-only", "order-1000")
+        assert "redrive" not in text and "stop" not in text
+        await pilot.press("x")
+        await until(pilot, lambda: "stop: the console is read-only" in notices(pilot))
+
+
+async def test_an_unexpected_error_becomes_a_notice_with_its_place_and_a_log(
+    console: Console, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with console(100, 30) as pilot:
+        await sees(pilot, "order-1000")
+
+        def broken(self: ExecutionsScreen) -> None:
+            error = KeyError("title")
+            error.expected = True  # type: ignore[attr-defined]
+            raise error
+
+        monkeypatch.setattr(ExecutionsScreen, "do_copy", broken)
+        await pilot.press("y")
+        await until(pilot, lambda: "KeyError: 'title'" in notices(pilot))
+        assert "test_app.py:" in notices(pilot) and "Traceback" not in screen_text(pilot)
+        assert "Traceback" in (tmp_path / "console.log").read_text()
+        await pilot.press("j")
+        assert isinstance(pilot.app.screen, ExecutionsScreen) and pilot.app.screen.table.cursor == 1
+
+
+async def test_the_palette_holds_the_actions_of_the_screen(console: Console) -> None:
+    async with console(120, 40) as pilot:
+        await sees(pilot, "order-1000")
+        assert isinstance(pilot.app, FlowdApp)
+        titles = [command.title for command in pilot.app.get_system_commands(pilot.app.screen)]
+        assert {"redrive", "run again", "go to inbox"} <= set(titles)
+
+
+async def test_the_link_survives_an_answer_of_the_wrong_form(console: Console, daemon: FakeDaemon) -> None:
+    async with console() as pilot:
+        await sees(pilot, "● live")
+
+        async def odd(cursor: object) -> dict[str, object]:
+            await asyncio.sleep(0.01)
+            error = KeyError("cursor")
+            error.expected = True  # type: ignore[attr-defined]
+            raise error
+
+        daemon.watch = odd  # type: ignore[method-assign]
+        daemon.tell({"kind": "execution", "id": 1})
+        await until(pilot, lambda: isinstance(pilot.app, FlowdApp) and pilot.app.faults)
+        await sees(pilot, "order-1000")

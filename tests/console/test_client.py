@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from console.client import RemoteError, SocketDaemon, Unreachable
+from console.link import Link, backoff
+from tests.console.fake import FakeDaemon
+
+
+def daemon_that(answer: Any) -> SocketDaemon:
+    daemon = SocketDaemon(Path("/nowhere/flowd.sock"))
+    daemon._client._http = httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://flowd")
+    return daemon
+
+
+async def test_the_calls_are_those_of_the_api_and_leave_out_what_is_not_given() -> None:
+    seen: list[tuple[str, Any]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append((request.headers["X-Amz-Target"], json.loads(request.content)))
+        return httpx.Response(200, json={})
+
+    daemon = daemon_that(answer)
+    await daemon.executions("", None, 50)
+    await daemon.executions("status:failed", 7, 50)
+    await daemon.watch(None)
+    await daemon.answer("7f3a", '{"a":1}', "")
+    await daemon.redrive("arn")
+    await daemon.start("arn", "{}", "")
+    await daemon.schedule("Pause", "nightly")
+    await daemon.start_again("arn", "{}")
+    await daemon.close()
+    assert seen == [
+        ("Flowd.ListExecutions", {"limit": 50}),
+        ("Flowd.ListExecutions", {"filter": "status:failed", "before": 7, "limit": 50}),
+        ("Flowd.Watch", {"timeoutSeconds": 25}),
+        ("Flowd.AnswerPrompt", {"id": "7f3a", "output": '{"a":1}'}),
+        ("AWSStepFunctions.RedriveExecution", {"executionArn": "arn"}),
+        ("AWSStepFunctions.StartExecution", {"stateMachineArn": "arn", "input": "{}"}),
+        ("Flowd.PauseSchedule", {"name": "nightly"}),
+        ("Flowd.StartFromInput", {"executionArn": "arn", "input": "{}"}),
+    ]
+
+
+async def test_a_refusal_carries_the_whole_answer() -> None:
+    body = {"__type": "flowd#ValidationException", "message": "no", "errors": [{"path": "$.a", "message": "bad"}]}
+    daemon = daemon_that(lambda request: httpx.Response(400, json=body))
+    with pytest.raises(RemoteError) as caught:
+        await daemon.answer("1", "{}", "")
+    assert caught.value.code == "ValidationException" and caught.value.members["errors"] == body["errors"]
+    await daemon.close()
+
+
+@pytest.mark.parametrize("content", [b"<html>", b"[1]"])
+async def test_an_answer_that_is_no_object_counts_as_no_daemon(content: bytes) -> None:
+    daemon = daemon_that(lambda request: httpx.Response(200, content=content))
+    with pytest.raises(Unreachable):
+        await daemon.health()
+    await daemon.close()
+
+
+async def test_no_socket_is_unreachable(tmp_path: Path) -> None:
+    daemon = SocketDaemon(tmp_path / "none.sock")
+    with pytest.raises(Unreachable, match="flowd serve"):
+        await daemon.health()
+    await daemon.close()
+
+
+def test_the_waits_between_attempts_double_up_to_five_seconds() -> None:
+    assert [backoff(n) for n in (1, 2, 3, 6, 100)] == [0.2, 0.4, 0.8, 5.0, 5.0]
+
+
+class Heard:
+    """A link and what it said."""
+
+    def __init__(self, daemon: FakeDaemon) -> None:
+        self.states: list[bool] = []
+        self.news: list[tuple[list[str], bool]] = []
+        self.more = asyncio.Event()
+        self.link = Link(daemon, lambda: 0.0, self._state, self._news, 0)
+
+    def _state(self) -> None:
+        self.states.append(self.link.up)
+        self.more.set()
+
+    def _news(self, changes: list[dict[str, Any]], stale: bool) -> None:
+        self.news.append(([change["id"] for change in changes], stale))
+        self.more.set()
+
+    async def until(self, so: Any) -> None:
+        async with asyncio.timeout(5):
+            while not so():
+                self.more.clear()
+                await self.more.wait()
+
+
+async def test_the_link_greets_listens_and_after_a_restart_believes_nothing_it_knew() -> None:
+    daemon = FakeDaemon()
+    heard = Heard(daemon)
+    task = asyncio.create_task(heard.link.run())
+    await heard.until(lambda: heard.news == [([], True)])
+    daemon.tell({"kind": "prompt", "id": "a"})
+    await heard.until(lambda: heard.news[1:] == [(["a"], False)])
+    daemon.cut()
+    await heard.until(lambda: heard.states[-1:] == [False])
+    assert "flowd serve" in heard.link.reason
+    daemon.mend(database="db-2")
+    heard.link.retry()
+    await heard.until(lambda: heard.news[2:] == [([], True)])
+    assert heard.states == [True, False, True]
+    task.cancel()

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from typing import Any
+
+from console.pages import KEEP, PAGE, KeysetSource
+from tests.console.fake import FakeDaemon
+
+
+class Many:
+    """A daemon with a hundred thousand executions, made as they are asked for."""
+
+    def __init__(self, amount: int) -> None:
+        self.amount, self.asked = amount, 0
+
+    async def fetch(self, before: int | None, limit: int) -> dict[str, Any]:
+        self.asked += 1
+        top = self.amount if before is None else min(self.amount, before - 1)
+        rows = [{"id": number, "status": "RUNNING"} for number in range(top, max(0, top - limit), -1)]
+        return {"executions": rows, **({"next": rows[-1]["id"]} if rows and rows[-1]["id"] > 1 else {})}
+
+
+async def walk(source: KeysetSource, first: int, last: int) -> None:
+    while (page := source.lacks(first, last)) is not None:
+        await source.step(page)
+
+
+async def test_only_the_pages_in_view_are_read() -> None:
+    many = Many(100_000)
+    source = KeysetSource(many.fetch, 100_000)
+    await walk(source, 0, 40)
+    row = source.row(40)
+    assert (source.total, source.top, many.asked) == (100_000, 100_000, 1)
+    assert row is not None and row["id"] == 99_960 and source.row(PAGE) is None
+
+
+async def test_the_end_is_reached_by_walking_and_few_pages_stay_in_memory() -> None:
+    many = Many(100_000)
+    source = KeysetSource(many.fetch, 99_000)
+    await walk(source, 98_990, 98_999)
+    await walk(source, source.total - 10, source.total - 1)
+    row = source.row(source.total - 1)
+    assert row is not None and row["id"] == 1 and source.total == 100_000
+    assert len(list(source.held())) <= KEEP * PAGE
+
+
+async def test_what_begins_later_does_not_push_rows_down() -> None:
+    many = Many(1000)
+    source = KeysetSource(many.fetch, 1000)
+    await walk(source, 0, 10)
+    many.amount = 1007
+    await source.again(0, 10, {"1000": "FAILED"})
+    row = source.row(0)
+    assert row is not None and row["id"] == 1000
+
+
+async def test_a_row_that_left_the_filter_keeps_its_place_with_its_new_status() -> None:
+    daemon = FakeDaemon()
+    source = KeysetSource(lambda before, limit: daemon.executions("status:running", before, limit), 127)
+    await walk(source, 0, 10)
+    first, second = source.row(0), source.row(1)
+    assert first is not None and second is not None
+    daemon.rows[0] = daemon.rows[0] | {"status": "SUCCEEDED"}
+    await source.again(0, 10, {str(first["id"]): "SUCCEEDED"})
+    renewed = source.row(0)
+    assert renewed is not None and renewed["gone"] and renewed["status"] == "SUCCEEDED"
+    assert source.row(1) == second
+
+
+async def test_an_empty_list_is_empty() -> None:
+    source = KeysetSource(Many(0).fetch, 0)
+    await source.step(0)
+    assert source.total == 0 and source.lacks(0, 0) is None

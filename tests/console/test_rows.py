@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from datetime import UTC
+
+from console import columns, rows
+from console.columns import Column
+from console.looks import joined
+from console.rows import Now, Sheet
+from tests.console.fake import FakeDaemon, execution
+from tests.console.stories import NOW
+
+HERE = Now(NOW, UTC)
+
+
+def shown(sheet: Sheet, item: rows.Item, width: int) -> str:
+    fitted = columns.fit(sheet.columns, width)
+    return joined(columns.line(sheet.cells(item, HERE), fitted, columns.gap(width))).rstrip()
+
+
+def test_columns_leave_by_their_rank_and_grow_up_to_what_is_useful() -> None:
+    wanted = (Column("a", 4), Column("b", 4, 10, drop=1), Column("c", 6, drop=2))
+    assert [(f.title, f.width) for f in columns.fit(wanted, 30)] == [("a", 4), ("b", 10), ("c", 6)]
+    assert [(f.title, f.width) for f in columns.fit(wanted, 12)] == [("a", 4), ("b", 7)]
+    assert [(f.title, f.width) for f in columns.fit(wanted, 3)] == [("a", 4)]
+
+
+def test_executions_at_79_cells() -> None:
+    lines = [shown(rows.EXECUTIONS, execution(number), 79) for number in (1000, 997, 996, 988, 3)]
+    assert lines == [
+        "▶ order-1000     order-fulfilment RUNNING   19:13:56  13.0s Encode   ƒ task",
+        "✗ 2e0cee55-0997  order-fulfilment FAILED    19:04:23  6m38s Charge   Card.Busy",
+        "▶ 8fd574a4-0996  order-fulfilment RUNNING   19:01:13 12m55s Approve  ▣ prompt",
+        "◷ 9e19a71c-0988  order-fulfilment TIMED OUT 18:35:47  6m29s Charge   States.Ti…",
+        "✓ daa66d13-0003  disk-runbook     SUCCEEDED 21 Nov     4.7s",
+    ]
+
+
+def test_an_execution_that_left_the_filter_stays_in_its_place_without_a_time() -> None:
+    line = shown(rows.EXECUTIONS, execution(998) | {"gone": True}, 79)
+    assert line == "✓ cc446806-0998  order-fulfilment SUCCEEDED 19:07:34"
+
+
+async def test_prompts_machines_files_schedules_and_queues_have_rows() -> None:
+    daemon = FakeDaemon()
+    machine, refused = (await daemon.machines())[0], (await daemon.files())[0]
+    assert [shown(rows.INBOX, prompt, 79) for prompt in daemon.open] == [
+        "▣ in 12m   Approve the refund    order-1000      refunds     eva      29m ago",
+        "▣ –        Approve the order     order-1000      sales       –        29m ago",
+        "▣ 1h late  Name the release      order-1000      sales       –        1d ago",
+        "ƒ –        WaitForPartner        order-1000      –           –        40s ago",
+    ]
+    assert shown(rows.MACHINES, machine, 120).split() == [
+        "▶", "order-fulfilment", "standard", "v9", "12", "127", "1✓", "125✗", "order-fulfilment.asl.json",
+        "updated", "19:13:09",
+    ]  # fmt: skip
+    assert "41:17 MISSING_TRANSITION_TARGET Missing" in shown(rows.MACHINES, refused, 150)
+    assert shown(rows.SCHEDULES, (await daemon.schedules())[1], 79) == (
+        "■ sync             paused rate(15 minutes)     –                    ✗ 10m ago"
+    )
+    assert "nobody polls" in shown(rows.QUEUES, (await daemon.queues())[1], 79)
+
+
+def test_the_counts_leave_out_what_nobody_has() -> None:
+    assert joined(rows.counts_line({"RUNNING": 1200, "ABORTED": 0, "FAILED": 3})) == "▶ 1,200  ✗ 3"
+
+
+async def test_the_health_page_names_what_is_wrong() -> None:
+    health = await FakeDaemon().health()
+    health |= {"runner": {"status": "down", "detail": "socket refused"}, "writable": False}
+    page = {label: joined(spans) for label, spans in rows.health_lines(health, HERE)}
+    assert page["runner"] == "✗ down  socket refused"
+    assert page["writable"] == "✗ no"
+    assert page["workflows"] == "/srv/workflows  ✗ 1 rejected"
+    assert page["up"] == "3d04h  since 20 Nov 15:04"
