@@ -77,8 +77,12 @@ def evaluate(expression: str, bindings: Mapping[str, Any], now_ms: int, entropy:
     ("... returned an unsupported result type" on AWS). NaN is the string "NaN".
     """
     program = _compile(expression)
-    given: dict[str, Any] = {_HOST_NAMES.get(name, name): _ADDED[name](entropy) for name in program.added}
-    given |= bindings if program.reads is None else _cut(bindings, program.reads)
+    given: dict[str, Any] = dict(bindings) if program.reads is None else _cut(bindings, program.reads)
+    for name in program.added:  # a variable of the same name goes before the function
+        if name in bindings:
+            given[name] = bindings[name]
+        else:
+            given[_HOST_NAMES.get(name, name)] = _ADDED[name](entropy)
     if program.refused_eval:
         given["eval"] = None
     seed = int.from_bytes(entropy.take(4), "big") if program.shuffles else 0
@@ -108,6 +112,15 @@ def variables(expression: str) -> set[str]:
     is called. Functions that exist, names bound inside and parameters are not among them. Raises JsonataError."""
     program = _compile(expression)
     return set(program.names) | ({"eval"} if program.refused_eval else set())
+
+
+def references(expression: str) -> tuple[list[str], set[str]]:
+    """What the expression reads at its top level, where Step Functions offers nothing (`["phone"]` for `phone.number`,
+    `["$"]` for `$` or `$$`), and which members of `$states` it names. Raises JsonataError."""
+    reads = _parse(expression).reads()
+    top = reads.get("input", {})
+    states = reads["bindings"].get("states")
+    return ["$"] if top is True else list(top), set(states) if isinstance(states, dict) else set()
 
 
 def whole_match(source: str, flags: str) -> Callable[[str], bool]:
@@ -171,7 +184,7 @@ _LITERALS: Final = re.compile(
 
 # A function or NaN would leave the engine as nothing or null: they are told apart inside. `$parse` goes through an
 # array because a host function cannot hand in null. NaN is an empty "object" to $type that does not equal itself.
-_PARSE: Final = "$parse := function($text) { $_parse($text)[0] };"
+_PARSE: Final = "$parse := $exists($_parse) ? function($text) { $_parse($text)[0] } : $parse;"
 _BEGIN: Final = "$_value := ("
 _END: Final = """
 ); $_type := $type($_value);
