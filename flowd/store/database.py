@@ -30,6 +30,8 @@ from flowd.store.migrations import migrate
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 READERS = 3
+WRITER_CACHE_KIB = 16_384
+READER_CACHE_KIB = 4_096
 _DISK = (sqlite3.OperationalError, OperationalError)  # full, I/O error, read-only: the whole batch is lost
 
 
@@ -62,7 +64,7 @@ def _engine(path: Path, *, writable: bool, checkpoint_pages: int = 4000) -> Engi
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute(f"PRAGMA wal_autocheckpoint={checkpoint_pages}")
             connection.execute("PRAGMA journal_size_limit=67108864")
-        connection.execute("PRAGMA cache_size=-32768")
+        connection.execute(f"PRAGMA cache_size=-{WRITER_CACHE_KIB if writable else READER_CACHE_KIB}")
         connection.execute("PRAGMA temp_store=MEMORY")
         return connection
 
