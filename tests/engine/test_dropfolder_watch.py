@@ -341,6 +341,10 @@ async def test_real_changes_are_noticed(tmp_path: Path, polling: bool) -> None:
         (lambda: shutil.rmtree(path.parent), lambda: not recorder.machines),
     ]
     try:
+        async with asyncio.timeout(10):  # the kernel begins to watch at a time of its own
+            while not noticed.is_set():
+                (tmp_path / "probe").write_text("")
+                await asyncio.sleep(0.02)
         for act, true in steps[: 1 if polling else None]:
             noticed.clear()
             act()
