@@ -114,13 +114,10 @@ def variables(expression: str) -> set[str]:
     return set(program.names) | ({"eval"} if program.refused_eval else set())
 
 
-def references(expression: str) -> tuple[list[str], set[str]]:
-    """What the expression reads at its top level, where Step Functions offers nothing (`["phone"]` for `phone.number`,
-    `["$"]` for `$` or `$$`), and which members of `$states` it names. Raises JsonataError."""
-    reads = _parse(expression).reads()
-    top = reads.get("input", {})
-    states = reads["bindings"].get("states")
-    return ["$"] if top is True else list(top), set(states) if isinstance(states, dict) else set()
+def states_members(expression: str) -> set[str]:
+    """Which members of `$states` the expression names (`{"result"}`). Raises JsonataError."""
+    states = _parse(expression).reads()["bindings"].get("states")
+    return set(states) if isinstance(states, dict) else set()
 
 
 def whole_match(source: str, flags: str) -> Callable[[str], bool]:

@@ -70,7 +70,7 @@ def test_variables_are_read_by_name() -> None:
 
 @pytest.mark.parametrize("name", ["partition", "range", "hash", "random", "uuid", "parse"])
 def test_a_variable_goes_before_the_added_function_of_its_name(name: str) -> None:
-    assert run(f"${name}", **{name: {"a": 5}}) == {"a": 5}
+    assert jsonata.evaluate(f"${name}", {name: {"a": 5}}, NOW_MS, Entropy(b"")) == {"a": 5}
 
 
 @pytest.mark.parametrize("expression", ["$missing", "$states.input.no.such", "$states.input.items[n > 100]", "()", "$"])
@@ -145,7 +145,7 @@ def test_a_failure_is_worded_as_on_aws(expression: str, ending: str) -> None:
 
 
 def test_bad_json_text_fails_in_parse() -> None:
-    with pytest.raises(JsonataError, match="^D3120: Syntax error in JSON text"):
+    with pytest.raises(JsonataError, match="Syntax error in JSON text"):
         run("$parse('{')")
 
 
