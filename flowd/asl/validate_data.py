@@ -24,8 +24,6 @@ _TYPES: Final[dict[str, type | tuple[type, ...]]] = {
     "Integer": int,
 }
 
-_STRINGS_AND_COMMENTS = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|/\*.*?\*/', re.DOTALL)
-_STATES_MEMBER = re.compile(r"\$states\s*\.\s*(result|errorOutput)\b")
 _CODE = re.compile(r"[A-Z]\d{4}: ")
 
 
@@ -212,7 +210,8 @@ def _check_expression(report: Report, text: str, location: str, *, result: bool,
         unsupported = message.startswith("Reference to")
         report.error(message, location, UNSUPPORTED_JSONATA if unsupported else INVALID_JSONATA)
         return
-    for member in dict.fromkeys(_STATES_MEMBER.findall(_STRINGS_AND_COMMENTS.sub('""', text))):
-        if not (result if member == "result" else error):
-            report.error(f"Reference to '$states.{member}' is not supported in this field.", location,
-                         UNSUPPORTED_JSONATA)  # fmt: skip
+    members = jsonata.states_members(text)
+    for member, there in (("result", result), ("errorOutput", error)):
+        if member in members and not there:
+            message = f"Reference to '$states.{member}' is not supported in this field."
+            report.error(message, location, UNSUPPORTED_JSONATA)

@@ -130,6 +130,37 @@ def test_express_refuses_what_waits(resource: str, message: str) -> None:
     assert (found.message, found.location) == (message, "/States/S/Resource")
 
 
+@pytest.mark.parametrize(
+    ("expression", "code", "message"),
+    [
+        ("phone", "UNSUPPORTED_JSONATA_EXPRESSION", "Reference to 'phone' at the top level is not supported."),
+        ("1 +", "INVALID_JSONATA_EXPRESSION", "Unexpected end of expression"),
+    ],
+)
+def test_jsonata_is_parsed_when_the_definition_is_read(expression: str, code: str, message: str) -> None:
+    text = machine({"Type": "Pass", "Output": {"v": f"{{% {expression} %}}"}}, QueryLanguage="JSONata")
+    assert invalid_definition_message(validate(text)) == (
+        f"Invalid State Machine Definition: '{code}: {message} at /States/S/Output/v'"
+    )
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "$states.input.phone",
+        "$map($states.input.people, function($p) { $p.name })",
+        "$states.input[age > 3].name",
+        "$states.input.items^(price).{'a': name}",
+        "( $x := 1; $x + 1 )",
+        '"a phone"',
+        "$variable.phone",
+    ],
+)
+def test_names_inside_of_a_path_are_no_top_level_references(expression: str) -> None:
+    text = machine({"Type": "Pass", "Output": f"{{% {expression} %}}"}, QueryLanguage="JSONata")
+    assert errors(validate(text)) == []
+
+
 def test_a_dangling_target_and_a_missing_end_are_told_together_in_the_service_s_order() -> None:
     text = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "NOPE"}}})
     assert invalid_definition_message(validate(text)) == (
