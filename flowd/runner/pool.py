@@ -33,7 +33,7 @@ WORKERS: dict[Kind, type[Worker]] = {
 #: Lambda gives the load of a function 10 seconds of its own (Lambda developer guide, "Init phase").
 _LOAD_MS = 10_000
 _RECYCLE_CALLS = 50_000  # slow leaks of user code end here
-_SWEEP_S = 5.0
+_SWEEP_S = 5.0  # how often idle workers are looked at, at most
 
 Signature = tuple[tuple[int, int, int] | None, ...]
 
@@ -97,6 +97,7 @@ class Pool:
         self._idle_since: dict[Worker, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
+        self._sweep_s = min(_SWEEP_S, self._limits.idle_s / 2)
 
     # -- what the server asks
 
@@ -305,7 +306,7 @@ class Pool:
         self._idle_since[worker] = self._loop.time()
         self._pump(crew)
         if self._sweeper is None:
-            self._sweeper = self._loop.call_later(_SWEEP_S, self._sweep)
+            self._sweeper = self._loop.call_later(self._sweep_s, self._sweep)
 
     def _dismiss(self, crew: Crew, worker: Worker) -> None:
         """End a worker that has no call. Until it is gone it counts as one that is there."""
@@ -339,7 +340,7 @@ class Pool:
             del self._idle_since[worker]
             self._dismiss(crew, worker)
         if self._idle_since:
-            self._sweeper = self._loop.call_later(_SWEEP_S, self._sweep)
+            self._sweeper = self._loop.call_later(self._sweep_s, self._sweep)
 
 
 def _stopped_by(request_id: str, why: str) -> Outcome:

@@ -1,0 +1,58 @@
+"""What every row of the registry promises, and how services are found."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from flowd.clock import ManualClock
+from flowd.integrations.noop import Noop
+from flowd.integrations.ports import Integration
+from flowd.integrations.registry import ROWS, Ports, Registry
+from tests.integrations.test_lambda import Host
+
+PORTS = Ports(ManualClock(), functions=Host())
+
+
+@pytest.mark.parametrize("service", sorted(ROWS))
+def test_every_row_makes_an_integration_that_says_what_a_restart_does(service: str) -> None:
+    integration = Registry.of(PORTS).find(service)
+    assert integration is not None
+    assert integration.on_restart in ("reattach", "fail", "again")
+    for method in ("call", "wait", "cancel", "acknowledge"):
+        assert inspect.iscoroutinefunction(getattr(integration, method)), method
+    assert integration.refuse(service, "noSuchAction", "") is not None
+
+
+def test_a_service_without_a_row_is_refused_and_what_is_built_is_named() -> None:
+    registry = Registry.of(PORTS)
+    assert registry.find("glue") is None
+    assert registry.refuse("glue", "startJobRun", "") == (
+        "the integration glue is not built in flowd (built: activity, flowd, lambda)"
+    )
+
+
+def test_a_row_without_its_port_is_not_configured() -> None:
+    registry = Registry.of(Ports(ManualClock()))
+    assert registry.find("lambda") is None
+    assert registry.refuse("lambda", "invoke", "") == "the integration lambda is not configured in this daemon"
+
+
+def test_the_engine_runs_activities_itself() -> None:
+    assert Registry.of(PORTS).refuse("activity", "", "") is None
+
+
+def test_an_integration_refuses_for_itself() -> None:
+    registry = Registry.of(PORTS)
+    assert registry.refuse("lambda", "invoke", "") is None
+    assert "no .sync" in (registry.refuse("lambda", "invoke", "sync") or "")
+
+
+def test_sdk_calls_are_served_by_a_row_of_their_service_or_by_that_of_all() -> None:
+    every, one = Noop(), Noop()
+    rows: dict[str, Integration] = {"aws-sdk": every, "aws-sdk:s3": one}
+    registry = Registry(rows)
+    assert registry.find("aws-sdk:s3") is one
+    assert registry.find("aws-sdk:sqs") is every
+    assert registry.find("s3") is None
