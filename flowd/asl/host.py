@@ -83,9 +83,7 @@ class Host:
 
     def start(self, now_ms: int) -> None:
         """Begin the execution and walk until everything waits."""
-        if self.machine.timeout_seconds:
-            due_ms = now_ms + self.machine.timeout_seconds * 1000
-            self.alarms[ROOT, -1, "execution"] = Alarm(due_ms, Event(News.TIMED_OUT))
+        self._arm_execution(now_ms)
         self.deliver(Event(News.STARTED), now_ms)
 
     def deliver(self, event: Event, now_ms: int) -> bool:
@@ -102,6 +100,7 @@ class Host:
         if self.closed is None or self.closed.status == "SUCCEEDED":
             return False
         self.closed = None
+        self._arm_execution(now_ms)
         execution = self.execution
         self.execution = msgspec.structs.replace(
             execution, redrive_count=execution.redrive_count + 1, redriven_ms=now_ms
@@ -172,6 +171,12 @@ class Host:
         task = self.tasks[key]
         if task.heartbeat_ms:
             self._arm(task, "heartbeat", now_ms + task.heartbeat_ms)
+
+    def _arm_execution(self, now_ms: int) -> None:
+        """TimeoutSeconds of the machine; a redrive counts it anew."""
+        if self.machine.timeout_seconds:
+            due_ms = now_ms + self.machine.timeout_seconds * 1000
+            self.alarms[ROOT, -1, "execution"] = Alarm(due_ms, Event(News.TIMED_OUT))
 
     def _arm_task(self, task: ScheduleTask, now_ms: int) -> None:
         for purpose, span_ms in (("timeout", task.timeout_ms), ("heartbeat", task.heartbeat_ms)):

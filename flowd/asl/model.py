@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from flowd.asl.context import Env
 from flowd.asl.paths import ReferencePath
 from flowd.asl.resources import Resource
-from flowd.asl.templates import Language, Selector, Template
+from flowd.asl.templates import Language, Template
 from flowd.errors import FlowdError
 from flowd.payload import Payload
 
@@ -114,11 +114,10 @@ class Pass(State):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait(State):
-    """Exactly one of the two is set. `path` is the text of SecondsPath or TimestampPath."""
+    """Exactly one of the two is set; a Selector is a SecondsPath or TimestampPath."""
 
     seconds: Template | None = None
     timestamp: Template | None = None
-    path: Selector | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -210,12 +210,15 @@ def _pass(parser: _Parser, source: Json, common: dict[str, Any], path: ScopePath
 
 
 def _wait(parser: _Parser, source: Json, common: dict[str, Any], path: ScopePath, location: str) -> State:
+    language = common["language"]
     for field, kind in (("Seconds", "seconds"), ("Timestamp", "timestamp")):
+        until: dict[str, Any] = {}
         if field in source:
-            return Wait(**common, **{kind: compile_template(source[field], common["language"], field)})
-        if f"{field}Path" in source:
-            at = selector(source[f"{field}Path"])
-            return Wait(**common, **{kind: at}, path=at)
+            until[kind] = compile_template(source[field], language, field)
+        elif f"{field}Path" in source:
+            until[kind] = selector(source[f"{field}Path"])
+        if until:
+            return Wait(**common, **until)
     raise DefinitionError("A Wait needs Seconds, Timestamp, SecondsPath or TimestampPath")
 
 

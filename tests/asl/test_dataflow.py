@@ -1,0 +1,151 @@
+"""Data through a state: the fields in their order, and what each does to the others' ground."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.driver import Story
+
+SQS = "arn:aws:states:::sqs:sendMessage"
+
+
+def run(state: dict[str, Any], given: Any, result: Any = None, **more: Any) -> Story:
+    story = Story({"StartAt": "S", "States": {"S": {"End": True, **state}}, **more}, given, {"S": lambda _: result})
+    return story.run()
+
+
+def test_the_fields_of_a_task_work_in_their_order() -> None:
+    state = {
+        "Type": "Task",
+        "Resource": SQS,
+        "InputPath": "$.in",
+        "Parameters": {"p.$": "$.a"},
+        "ResultSelector": {"picked.$": "$.r"},
+        "ResultPath": "$.in.out",
+        "OutputPath": "$.in",
+    }
+    story = run(state, {"in": {"a": 1}, "else": 2}, {"r": 3, "x": 4})
+    assert story.calls[0].parameters.value == {"p": 1}
+    assert story.output == {"a": 1, "out": {"picked": 3}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "output"),
+    [
+        ({}, {"a": 1}),
+        ({"InputPath": None}, {}),
+        ({"OutputPath": None}, {}),
+        ({"InputPath": "$.a"}, 1),
+        ({"Result": {"x.$": "$.a"}}, {"x.$": "$.a"}),
+        ({"Result": 2, "ResultPath": "$.b.c"}, {"a": 1, "b": {"c": 2}}),
+        ({"Result": 2, "ResultPath": None}, {"a": 1}),
+        ({"Result": {"b": 3}, "OutputPath": "$.b"}, 3),
+        ({"Parameters": {"list": [{"a.$": "$.a"}, 5]}}, {"list": [{"a": 1}, 5]}),
+        ({"InputPath": "$$.Execution.Name"}, "run"),
+    ],
+)
+def test_a_pass_and_its_fields(fields: dict[str, Any], output: Any) -> None:
+    assert run({"Type": "Pass", **fields}, {"a": 1}).output == output
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "said"),
+    [
+        ({"InputPath": "$.x"}, "States.Runtime", "Invalid path '$.x' : No results for path: $['x']"),
+        ({"OutputPath": "$.x"}, "States.Runtime", "Invalid path '$.x' : No results for path: $['x']"),
+        (
+            {"Parameters": {"y": {"z.$": "$.x"}}},
+            "States.Runtime",
+            "The JSONPath '$.x' specified for the field 'z.$' could not be found in the input '{\"a\":1}'",
+        ),
+        (
+            {"ResultPath": "$.a.b"},
+            "States.Runtime",
+            'Unable to apply ReferencePath $.a.b to input {"a": 1}',
+        ),
+    ],
+)
+def test_what_cannot_be_found_is_said_in_the_services_words(fields: dict[str, Any], error: str, said: str) -> None:
+    story = run({"Type": "Pass", **fields}, {"a": 1})
+    prefix = "An error occurred while executing the state 'S' (entered at the event id #2). "
+    assert story.error == (error, prefix + said)
+
+
+def test_a_result_that_does_not_fit_can_be_caught_in_a_task() -> None:
+    catch = [{"ErrorEquals": ["States.ResultPathMatchFailure"], "Next": "Z"}]
+    task = {"Type": "Task", "Resource": SQS, "ResultPath": "$.a.b", "Catch": catch, "Next": "Z"}
+    story = Story({"StartAt": "S", "States": {"S": task, "Z": {"Type": "Succeed"}}}, {"a": 1}).run()
+    assert story.output["Error"] == "States.ResultPathMatchFailure"
+
+
+def test_members_of_a_template_come_out_in_the_order_of_the_service() -> None:
+    parameters = {"Iterations.$": "$.i", "Values.$": "$.v", "fixed": 1, "also": 2}
+    story = run({"Type": "Pass", "Parameters": parameters}, {"i": 1, "v": 2})
+    assert list(story.output) == ["fixed", "also", "Values", "Iterations"]
+
+
+def test_assign_sees_the_old_values_and_the_next_state_the_new_ones() -> None:
+    states = {
+        "A": {"Type": "Pass", "Assign": {"x": 1, "y": "old"}, "Next": "B"},
+        "B": {"Type": "Pass", "Assign": {"x": 2, "z.$": "$x"}, "Parameters": {"x.$": "$x"}, "Next": "C"},
+        "C": {"Type": "Pass", "Parameters": {"x.$": "$x", "y.$": "$y", "z.$": "$z"}, "End": True},
+    }
+    story = Story({"StartAt": "A", "States": states}).run()
+    assert story.details("PassStateExited")[1]["output"] == {"x": 1}
+    assert story.output == {"x": 2, "y": "old", "z": 1}
+    assert story.wire[2]["stateExitedEventDetails"]["assignedVariables"] == {"x": "1", "y": '"old"'}
+    assert story.wire[2]["stateExitedEventDetails"]["assignedVariablesDetails"] == {"truncated": False}
+
+
+def test_jsonata_works_out_arguments_output_and_assign() -> None:
+    state = {
+        "Type": "Task",
+        "Resource": SQS,
+        "Arguments": {"twice": "{% $states.input.a * 2 %}", "literal": "{%x"},
+        "Output": {"got": "{% $states.result.r %}", "from": "{% $states.input.a %}", "v": "{% $exists($v) %}"},
+        "Assign": {"v": "{% $states.result.r + 1 %}"},
+    }
+    story = run(state, {"a": 4}, {"r": 5}, QueryLanguage="JSONata")
+    assert story.calls[0].parameters.value == {"twice": 8, "literal": "{%x"}
+    assert story.output == {"got": 5, "from": 4, "v": False}
+    assert story.details("TaskStateExited")[0]["assignedVariables"] == {"v": "6"}
+
+
+def test_the_default_output_of_jsonata_is_the_result_of_work_and_else_the_input() -> None:
+    assert run({"Type": "Task", "Resource": SQS}, 1, 2, QueryLanguage="JSONata").output == 2
+    assert run({"Type": "Pass"}, 1, QueryLanguage="JSONata").output == 1
+
+
+def test_one_state_may_speak_the_other_language() -> None:
+    states = {
+        "A": {"Type": "Pass", "QueryLanguage": "JSONata", "Assign": {"x": "{% 1 + 1 %}"}, "Next": "B"},
+        "B": {"Type": "Pass", "Parameters": {"x.$": "$x"}, "End": True},
+    }
+    assert Story({"StartAt": "A", "States": states}).run().output == {"x": 2}
+
+
+def test_errors_of_jsonata_name_the_expression_and_the_field() -> None:
+    story = run({"Type": "Pass", "Output": {"a": ["{% $nothing() %}"]}}, 1, QueryLanguage="JSONata")
+    assert story.error[0] == "States.QueryEvaluationError"
+    assert story.error[1] is not None
+    assert "The JSONata expression '$nothing()' specified for the field 'Output/a[0]' threw an error" in story.error[1]
+    story = run({"Type": "Pass", "Output": "{% $sum %}"}, 1, QueryLanguage="JSONata")
+    assert story.error[1] is not None and story.error[1].endswith("returned an unsupported result type.")
+
+
+def test_a_timeout_from_a_path_must_be_a_positive_whole_number() -> None:
+    state = {"Type": "Task", "Resource": SQS, "TimeoutSecondsPath": "$.t"}
+    assert run(state, {"t": 9}).calls[0].timeout_ms == 9000
+    for given in ({"t": "9"}, {"t": 0}, {"t": 1.5}, {}):
+        assert run(state, given).error[0] == "States.Runtime"
+
+
+def test_an_intrinsic_failure_can_be_caught_where_there_is_a_catch() -> None:
+    call = {"n.$": "States.MathAdd('a', 1)"}
+    assert run({"Type": "Pass", "Parameters": call}, {}).error[0] == "States.Runtime"
+    catch = [{"ErrorEquals": ["States.IntrinsicFailure"], "Next": "Z"}]
+    task = {"Type": "Task", "Resource": SQS, "Parameters": call, "Catch": catch, "Next": "Z"}
+    story = Story({"StartAt": "S", "States": {"S": task, "Z": {"Type": "Succeed"}}}).run()
+    assert story.output["Error"] == "States.IntrinsicFailure"

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import pytest
+
+from flowd.asl.resources import Resource, split_resource
+from flowd.asl.timestamps import parse_timestamp, to_ms
+
+A = "000000000000"
+
+
+@pytest.mark.parametrize(
+    ("arn", "expected"),
+    [
+        (f"arn:aws:lambda:us-east-1:{A}:function:f:PROD", ("lambda", "lambda", "invoke", "")),
+        (f"arn:aws:states:us-east-1:{A}:activity:a", ("activity", "activity", "", "")),
+        ("arn:aws:states:::sqs:sendMessage", ("task", "sqs", "sendMessage", "")),
+        ("arn:aws:states:::sqs:sendMessage.waitForTaskToken", ("task", "sqs", "sendMessage", "waitForTaskToken")),
+        ("arn:aws:states:::states:startExecution.sync:2", ("task", "states", "startExecution", "sync:2")),
+        ("arn:aws-cn:states:::ecs:runTask.sync", ("task", "ecs", "runTask", "sync")),
+        ("arn:aws:states:::aws-sdk:s3:getObject", ("task", "aws-sdk:s3", "getObject", "")),
+        ("arn:aws:states:::http:invoke", ("task", "http", "invoke", "")),
+    ],
+)
+def test_a_resource_says_its_events_its_service_and_its_pattern(arn: str, expected: tuple[str, ...]) -> None:
+    assert split_resource(arn) == Resource(arn, *expected)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:states:::sqs",
+        "arn:aws:states:::sqs:",
+        "arn:aws:states:::sqs:sendMessage.later",
+        "arn:aws:s3:::bucket",
+        "sqs",
+        "",
+        f"arn:aws:states:us-east-1:{A}:stateMachine:m",
+        f"arn:aws:states:us-east-1:{A}:activity:",
+    ],
+)
+def test_what_is_no_resource_is_none(arn: str) -> None:
+    assert split_resource(arn) is None
+
+
+def test_events_name_the_action_with_its_pattern() -> None:
+    found = split_resource("arn:aws:states:::states:startExecution.sync:2")
+    assert found is not None
+    assert found.event_resource == "startExecution.sync:2"
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [
+        ("1970-01-01T00:00:00Z", 0),
+        ("1970-01-01T01:00:00+01:00", 0),
+        ("1970-01-01T00:00:00.0001Z", 1),
+        ("1970-01-01T00:00:00.123456789123Z", 124),
+        ("1969-12-31T23:59:59Z", -1000),
+        ("2016-03-14T01:59:00Z", 1_457_920_740_000),
+    ],
+)
+def test_timestamps_are_instants_rounded_up(text: str, ms: int) -> None:
+    found = parse_timestamp(text)
+    assert found is not None
+    assert to_ms(found) == ms
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2016-13-05T21:29:29Z",
+        "2016-12-05T25:29:29Z",
+        "2016-12-05 21:29:29Z",
+        "2016-12-05T21:29:29",
+        "2016-12-05t21:29:29z",
+        "05-12-2016T21:29:29Z",
+        "2016-12-05T21:29:29.Z",
+        "2016-12-05T21:29:29Z ",
+        "2016-12-05T21:29:29+99:00",
+        "",
+    ],
+)
+def test_what_is_no_timestamp_is_none(text: str) -> None:
+    assert parse_timestamp(text) is None
