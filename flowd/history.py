@@ -47,7 +47,7 @@ class News(StrEnum):
     CONTINUED = "Continued"  # a bounded step stopped with work left in this frame
     STOPPED = "Stopped"  # StopExecution                                  details: error?, cause?
     TIMED_OUT = "TimedOut"  # the execution's own TimeoutSeconds passed
-    REDRIVEN = "Redriven"  # details: frames: list[Frame] that failed or were aborted
+    REDRIVEN = "Redriven"  # for "0"   details: frames: list[Frame], all that are not DONE
 
 
 class Event(msgspec.Struct, frozen=True):
