@@ -48,6 +48,8 @@ class Resolver:
         if isinstance(value, list):
             items = (self.value(item) for item in value)
             return [item for item in items if item is not NO_VALUE]
+        if isinstance(value, str) and "{{resolve:" in value:
+            raise Unresolvable("a dynamic reference ({{resolve:...}}) is not supported")
         if not isinstance(value, dict):
             return value
         if len(value) == 1:
@@ -104,7 +106,7 @@ class Resolver:
             resource, dot, attribute = name.partition(".")
             return _text(self._attribute(resource, attribute) if dot else self._get_ref(name))
 
-        return _PLACEHOLDER.sub(one, template)
+        return _PLACEHOLDER.sub(one, str(self.value(template)))
 
     def _join(self, argument: Any) -> str:
         delimiter, items = self._pair("Fn::Join", argument)

@@ -198,6 +198,7 @@ Resources:
         ("{Definition: {A: !ImportValue other}}", "Fn::ImportValue is not supported"),
         ("{Definition: {A: !GetAtt M.Colour}}", "M.Colour is not supported (attributes of its type here: Arn, Name)"),
         ("{Name: !Ref M, DefinitionUri: a}", "the name of M refers to itself"),
+        ("{Definition: {A: !Sub '{{resolve:ssm:/a}}'}}", "a dynamic reference ({{resolve:...}}) is not supported"),
         ("{Definition: {A: .inf}}", "a number that JSON does not have"),
         ("{DefinitionUri: a, DefinitionSubstitutions: {A: {B: c}}}", "a text is wanted here"),
     ],
