@@ -57,8 +57,8 @@ class FunctionHost(Protocol):
         """Since when the host remembers keys."""
         ...
 
-    def knows(self, function: str) -> bool:
-        """True if there is such a function."""
+    async def knows(self, function: str) -> bool:
+        """True if there is such a function; waits until the host has been told which there are."""
         ...
 
     async def invoke(
@@ -130,7 +130,7 @@ class Lambda:
             return Failed("States.Runtime", said)
         result = await self._reattached(task)
         if result is None:
-            if not self._host.knows(call.function):
+            if not await self._host.knows(call.function):
                 return _not_found(call)
             if call.invocation == "DryRun":
                 result = FunctionResult(request_id=str(uuid.uuid4()))

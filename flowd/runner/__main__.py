@@ -59,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--socket", type=Path, required=True, help="unix socket to listen on (mode 0600)")
     parser.add_argument("--socket-group", default="", help="let this group connect too (mode 0660)")
     parser.add_argument("--detach", action="store_true", help="go on in the background once the socket listens")
+    parser.add_argument(
+        "--orphan-seconds", type=float, default=600.0, help="with --detach: end after so long without daemon and work"
+    )
     parser.add_argument("--log", type=Path, help="with --detach: where messages go (default: nowhere)")
     parser.add_argument("--per-function", type=int, default=default.per_function, help="processes per function")
     parser.add_argument("--total", type=int, default=default.total, help="processes in all")
@@ -119,7 +122,7 @@ async def _serve(options: argparse.Namespace, listener: socket.socket) -> None:
     hosting = Hosting(leftovers, open_delegated(), clock)
     log.info("memory limits by %s", "cgroup" if hosting.cgroups else "rlimit")
     pool = Pool(hosting, Limits(options.per_function, options.total, options.idle_seconds))
-    server = Server(pool, Ledger(), clock.now_ms())
+    server = Server(pool, Ledger(), clock.now_ms(), options.orphan_seconds if options.detach else 0.0)
     listening = await loop.create_unix_server(server.connect, sock=listener)
     _on_signals(loop, server, options.stop_seconds)
     log.info("listening on %s", options.socket)

@@ -64,6 +64,8 @@ class RunnerClient:
         self._closed = False
         self._open: dict[int, tuple[Request, asyncio.Future[AnyAnswer]]] = {}
         self._registration: tuple[list[FunctionSpec], dict[str, str]] | None = None
+        self._registered = asyncio.Event()
+        self._names: frozenset[str] = frozenset()
         self._acknowledged: list[str] = []
         self._reconnecting: asyncio.Task[None] | None = None
 
@@ -125,12 +127,15 @@ class RunnerClient:
     async def register(self, specs: Sequence[FunctionSpec], environment: Mapping[str, str]) -> None:
         """Tell it all functions there are and the environment they get; told again to every later runner."""
         self._registration = (list(specs), dict(environment))
+        self._names = frozenset(spec.name for spec in specs)
+        self._registered.set()
         if self.connected:
             await self._ask(protocol.Register(self._next(), *self._registration))
 
-    def knows(self, function: str) -> bool:
-        """True if the function is registered."""
-        return self._registration is not None and any(spec.name == function for spec in self._registration[0])
+    async def knows(self, function: str) -> bool:
+        """True if the function is registered. A starting daemon has not read its drop folder yet: then this waits."""
+        await self._registered.wait()
+        return function in self._names
 
     async def invoke(
         self,

@@ -46,7 +46,8 @@ log = logging.getLogger(__name__)
 class Server:
     """What daemons can ask of a runner. `idle` is set once a wished-for end has come."""
 
-    def __init__(self, pool: Pool, ledger: Ledger, started_ms: int) -> None:
+    def __init__(self, pool: Pool, ledger: Ledger, started_ms: int, orphan_s: float = 0.0) -> None:
+        """`orphan_s`: without a connection and with nothing held for so long, `idle` is set too; 0 = never."""
         self.idle = asyncio.Event()
         self._pool = pool
         self._ledger = ledger
@@ -54,12 +55,18 @@ class Server:
         self._ending = False  # wished for by a daemon, until one comes back
         self._stopping = False  # by a signal, for good
         self._connections: set[Framing] = set()
+        self._orphan_s = orphan_s
+        self._orphaned: asyncio.TimerHandle | None = None
         ledger.on_change = self._check_idle
+        self._watch_for_orphanhood()
 
     def connect(self) -> Framing:
         """A new connection (the protocol factory of the socket)."""
         connection = Framing(lambda message: self._receive(connection, message), lambda: self._lost(connection))
         self._connections.add(connection)
+        if self._orphaned is not None:
+            self._orphaned.cancel()
+            self._orphaned = None
         return connection
 
     def end_when_idle(self) -> None:
@@ -78,6 +85,19 @@ class Server:
 
     def _lost(self, connection: Framing) -> None:
         self._connections.discard(connection)
+        self._watch_for_orphanhood()
+
+    def _watch_for_orphanhood(self) -> None:
+        if self._orphan_s and not self._connections and self._orphaned is None:
+            self._orphaned = asyncio.get_running_loop().call_later(self._orphan_s, self._on_orphaned)
+
+    def _on_orphaned(self) -> None:
+        """The daemon that started this runner was killed and nobody came after it."""
+        self._orphaned = None
+        if len(self._ledger):
+            self._watch_for_orphanhood()
+        else:
+            self.idle.set()
 
     def _check_idle(self) -> None:
         if (self._ending or self._stopping) and not len(self._ledger):

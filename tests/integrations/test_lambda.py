@@ -28,7 +28,7 @@ class Host:
         self.cancelled: list[str] = []
         self.acknowledged: list[str] = []
 
-    def knows(self, function: str) -> bool:
+    async def knows(self, function: str) -> bool:
         return function == "known"
 
     async def invoke(
