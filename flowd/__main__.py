@@ -39,10 +39,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "doctor": ("doctor", "look at everything the daemon needs"),
     "backup": ("upkeep", "copy the database while the daemon works"),
     "restore": ("upkeep", "put a copy of the database back"),
-    "signal": ("later", "SWF: not built yet"),
-    "cancel": ("later", "SWF: not built yet"),
-    "terminate": ("later", "SWF: not built yet"),
-    "deploys": ("later", "not built yet"),
+    "signal": ("later", "not built yet: SWF"),
+    "cancel": ("later", "not built yet: SWF"),
+    "terminate": ("later", "not built yet: SWF"),
+    "deploys": ("later", "not built yet: deploying to AWS"),
 }
 _STORY: Final = "story"
 

@@ -49,10 +49,11 @@ def check_definition(text: str, yaml: bool, type: str = "STANDARD") -> list[Diag
     if isinstance(loaded, Diagnostic):
         return [loaded]
     found = validate(loaded, type=type, resources=built) + advise(loaded)
-    return [_placed(each, *positions.locate(text, each.location, yaml)) for each in found]
+    return [placed(each, *positions.locate(text, each.location, yaml)) for each in found]
 
 
-def _placed(found: Diagnostic, line: int, column: int) -> Diagnostic:
+def placed(found: Diagnostic, line: int, column: int) -> Diagnostic:
+    """The diagnostic with its place in the file."""
     return Diagnostic(found.severity, found.code, found.message, found.location, line, column)
 
 
@@ -143,7 +144,7 @@ def _machines(folder: str, machines: Iterable[MachineFile]) -> Iterator[Finding]
         for found in check_definition(machine.text, machine.yaml, machine.type):
             if machine.sam is not None:  # the text was made from the template: its places are the template's
                 mark = machine.sam.locate(found.location)
-                yield Finding(path, _placed(found, mark.line, mark.column))
+                yield Finding(path, placed(found, mark.line, mark.column))
             else:
                 yield Finding(path, found)
 

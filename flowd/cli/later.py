@@ -15,17 +15,17 @@ def _anything(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("arguments", nargs="*", help=argparse.SUPPRESS)
 
 
-def _refusal(name: str, text: str, instead: str) -> Command:
+def _refusal(name: str, kind: str, text: str, instead: str) -> Command:
     def run(args: argparse.Namespace) -> int:
         complain(f"flowd {name}: {text}{instead}")
         return USAGE
 
-    return Command(text, _anything, run)
+    return Command(f"not built yet: {kind}", _anything, run)
 
 
 COMMANDS = {
-    "signal": _refusal("signal", _SWF, "; a Step Functions task that waits is answered with `flowd answer`"),
-    "cancel": _refusal("cancel", _SWF, "; a Step Functions execution is stopped with `flowd stop`"),
-    "terminate": _refusal("terminate", _SWF, "; a Step Functions execution is stopped with `flowd stop`"),
-    "deploys": _refusal("deploys", _DEPLOYS, ""),
+    "signal": _refusal("signal", "SWF", _SWF, "; a Step Functions task that waits is answered with `flowd answer`"),
+    "cancel": _refusal("cancel", "SWF", _SWF, "; a Step Functions execution is stopped with `flowd stop`"),
+    "terminate": _refusal("terminate", "SWF", _SWF, "; a Step Functions execution is stopped with `flowd stop`"),
+    "deploys": _refusal("deploys", "deploying to AWS", _DEPLOYS, ""),
 }

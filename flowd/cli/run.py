@@ -23,7 +23,7 @@ from flowd.asl.host import Host, TaskKey, new_execution
 from flowd.asl.parse import parse
 from flowd.asl.resources import split_resource
 from flowd.asl.validate import states, validate
-from flowd.cli.check import YAML, Finding, _placed
+from flowd.cli.check import YAML, Finding, placed
 from flowd.cli.command import FAILED, INTERRUPTED, OK, Command, CommandError, document
 from flowd.cli.output import block, complain
 from flowd.clock import SystemClock
@@ -123,7 +123,7 @@ def _checked(text: str, yaml: bool, registry: Registry, functions: set[str]) -> 
 
     found = errors(validate(loaded, resources=check))
     found += _missing_functions(loads(loaded), functions) if not found else []
-    return loaded, [_placed(each, *positions.locate(text, each.location, yaml)) for each in found]
+    return loaded, [placed(each, *positions.locate(text, each.location, yaml)) for each in found]
 
 
 def _missing_functions(definition: Any, functions: set[str]) -> list[Diagnostic]:
