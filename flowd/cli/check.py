@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flowd.asl import positions
-from flowd.asl.diagnostics import Diagnostic
+from flowd.asl.diagnostics import SCHEMA, Diagnostic, errors
+from flowd.asl.model import DefinitionError
+from flowd.asl.parse import parse
 from flowd.asl.validate import advise, validate
 from flowd.cli.command import FAILED, OK, Command, CommandError, json_flag
 from flowd.cli.output import clean, complain, print_json
@@ -48,8 +50,19 @@ def check_definition(text: str, yaml: bool, type: str = "STANDARD") -> list[Diag
     loaded = positions.load(text, yaml)
     if isinstance(loaded, Diagnostic):
         return [loaded]
-    found = validate(loaded, type=type, resources=built) + advise(loaded)
+    found = validate(loaded, type=type, resources=built)
+    if not errors(found):
+        found += _compiled(loaded) + advise(loaded)
     return [placed(each, *positions.locate(text, each.location, yaml)) for each in found]
+
+
+def _compiled(text: str) -> list[Diagnostic]:
+    """What the interpreter's own compiler says to a definition without errors: it knows what is not built."""
+    try:
+        parse(text)
+    except DefinitionError as error:
+        return [Diagnostic("ERROR", SCHEMA, error.reason, error.location or "/")]
+    return []
 
 
 def placed(found: Diagnostic, line: int, column: int) -> Diagnostic:
@@ -70,15 +83,15 @@ def _run(args: argparse.Namespace) -> int:
         checked, found = check_path(path, config)
         files |= checked
         findings += found
-    errors = sum(found.diagnostic.severity == "ERROR" for found in findings)
+    wrong = sum(found.diagnostic.severity == "ERROR" for found in findings)
     if args.json:
         print_json([_plain(found) for found in findings])
     else:
         for each in findings:
             print(each)
-        complain(f"{_number(len(files), 'file')}: {_number(errors, 'error')}, "
-                 f"{_number(len(findings) - errors, 'warning')}")  # fmt: skip
-    return FAILED if errors else OK
+        complain(f"{_number(len(files), 'file')}: {_number(wrong, 'error')}, "
+                 f"{_number(len(findings) - wrong, 'warning')}")  # fmt: skip
+    return FAILED if wrong else OK
 
 
 def _number(count: int, noun: str) -> str:
