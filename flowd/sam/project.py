@@ -59,4 +59,5 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     schedules: tuple[SamSchedule, ...] = ()
     activities: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
-    readable: bool = True  # False: the template itself could not be read, so it says nothing about what it contains
+    #: False when it cannot be told what the template contains: it is no YAML, or the name of a machine is not known.
+    complete: bool = True

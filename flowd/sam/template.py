@@ -65,7 +65,7 @@ def read_template(
 
 
 def _unreadable(message: str, line: int, column: int) -> Project:
-    return Project(problems=(Problem("ERROR", "", message, line, column, INVALID),), readable=False)
+    return Project(problems=(Problem("ERROR", "", message, line, column, INVALID),), complete=False)
 
 
 def _check_sections(template: Template) -> None:
@@ -128,6 +128,7 @@ def _project(template: Template, find_code: FindCode, source: str) -> Project:
         schedules=tuple(schedules),
         activities=tuple(activities),
         problems=tuple(template.problems),
+        complete=not malformed and all(_is_named(template, each) for each in machine_ids),
     )
 
 
@@ -158,6 +159,14 @@ def _name(template: Template, logical_id: str) -> str:
         return template.name_of(logical_id)
     except Unresolvable:
         return logical_id
+
+
+def _is_named(template: Template, logical_id: str) -> bool:
+    try:
+        template.name_of(logical_id)
+    except Unresolvable:
+        return False
+    return True
 
 
 def _type(resource: object) -> object:

@@ -210,6 +210,9 @@ Resources:
 """
 
 
+NAMELESS = PROJECT.replace("Definition: good", "Name: !Ref Nowhere\n      Definition: good")
+
+
 async def test_a_broken_template_keeps_its_machine_function_and_schedule(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     (tmp_path / "src/app.py").write_text("")
@@ -217,7 +220,7 @@ async def test_a_broken_template_keeps_its_machine_function_and_schedule(tmp_pat
     template.write_text(PROJECT)
     async with drop(tmp_path) as (_, recorder, service):
         assert (set(recorder.machines), recorder.functions, set(recorder.schedules)) == ({"M"}, ["Do"], {"MDaily"})
-        for broken in ("Resources: [", PROJECT.replace("Handler: app", "Handler: no"), "Resources:"):
+        for broken in ("Resources: [", PROJECT.replace("Handler: app", "Handler: no"), "Resources:", NAMELESS):
             template.write_text(broken)
             await service.rescan()
             assert recorder.files["template.yaml"].status == "rejected"

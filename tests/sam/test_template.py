@@ -396,7 +396,7 @@ Resources:
 def test_a_template_that_cannot_be_read_says_where(text: str, place: str, message: str) -> None:
     project = read_template(text, source="t")
     (problem,) = project.problems
-    assert not project.readable
+    assert not project.complete
     assert message in problem.message
     assert place in ("", f"{problem.line}:{problem.column}")
 

@@ -28,7 +28,7 @@ class Read(NamedTuple):
     files: tuple[FileReport, ...] = ()
     names: frozenset[str] = frozenset()
     kept_functions: frozenset[str] = frozenset()
-    readable: bool = True
+    complete: bool = True
 
 
 class Projects:
@@ -63,7 +63,7 @@ class Projects:
         except Unusable as problem:
             diagnostic = Diagnostic("ERROR", UNREADABLE, problem.message, None, problem.line, problem.column)
             report = FileReport(path=source, kind="template", status="rejected", diagnostics=(diagnostic,))
-            return Read(files=(report,), readable=False)
+            return Read(files=(report,), complete=False)
         place = Place(self._region, self._account, _stack(file.folder))
         parameters = self._parameters.get(place.stack, {})
         project = read_template(text, source=source, place=place, parameters=parameters, find_code=code.find)
@@ -109,7 +109,7 @@ class Projects:
             files=tuple(files),
             names=frozenset({*project.refused, *(machine.name for machine in project.machines)}),
             kept_functions=frozenset(project.refused_functions),
-            readable=project.readable,
+            complete=project.complete,
         )
 
     def _definition(

@@ -167,7 +167,7 @@ class _Pass:
         self._kept_functions.update(read.kept_functions)
         for report in read.files:
             self._files.setdefault(report.path, report)
-        if not read.readable:
+        if not read.complete:
             self._kept.add(self._relative(entry.path))
 
     def _function(self, entry: FunctionEntry) -> None:
