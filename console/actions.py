@@ -127,9 +127,9 @@ TABLE: dict[str, tuple[Action, ...]] = {
     ),
     "answer": (
         Action("submit", "ctrl+s", "submit", "check the answer and send it", all_of(writes, unanswered)),
-        Action("fail", "ctrl+x", "fail it", "fail the task with an error and a cause", all_of(writes, unanswered)),
+        Action("fail", "ctrl+n", "fail it", "fail the task with an error and a cause", all_of(writes, unanswered)),
         Action("context", "ctrl+t", "context", "show the input of the task, or hide it"),
-        Action("execution", "ctrl+e", "execution", "open the execution that asks", row),
+        Action("execution", "ctrl+o", "execution", "open the execution that asks", row),
     ),
     "machines": (
         _OPEN,

@@ -12,7 +12,7 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import Any, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import App, ScreenError, SystemCommand
 from textual.screen import Screen
 from textual.theme import Theme
 
@@ -116,29 +116,34 @@ class FlowdApp(App[int]):
 
     def _tick(self) -> None:
         shell = self._shell()
-        if shell is not None:
+        if shell is not None and shell.ready:
             if not self.link.up:
                 shell.refresh_bars()
             shell.tick()
 
     def _shell(self) -> Shell | None:
         """The topmost screen that is no dialog."""
-        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Shell)), None)
+        return next(reversed(self._shells()), None)
+
+    def _shells(self) -> list[Shell]:
+        """The screens of the present mode, without dialogs; none while Textual changes modes."""
+        try:
+            return [screen for screen in self.screen_stack if isinstance(screen, Shell)]
+        except (KeyError, ScreenError):
+            return []
 
     # -- the line
 
     def _on_link(self) -> None:
-        for screen in self.screen_stack:
-            if isinstance(screen, Shell):
-                screen.refresh_bars()
+        for screen in self._shells():
+            screen.refresh_bars()
 
     def _on_news(self, changes: list[Item], stale: bool) -> None:
         news = News(changes, stale)
         if stale or "prompt" in news.kinds():
             self.run_worker(self._read_inbox(), group="inbox", exclusive=True, exit_on_error=False)
-        for screen in self.screen_stack:
-            if isinstance(screen, Shell):
-                screen.post_message(News(changes, stale))
+        for screen in self._shells():
+            screen.post_message(News(changes, stale))
 
     async def _read_inbox(self) -> None:
         try:

@@ -56,7 +56,7 @@ class KeysetSource:
     def total(self) -> int:
         if self._end is not None:
             return self._end
-        return max(self._expected, len(self._before) * PAGE)
+        return max(self._expected, self.walked + 1)
 
     @property
     def walked(self) -> int:

@@ -56,7 +56,7 @@ class ExecutionsScreen(ExecutionVerbs):
         return rows.counts_line(self.counts)
 
     def item(self) -> Item | None:
-        return self.table.item if self.is_mounted else None
+        return self.table.item if self.ready else None
 
     # -- reading
 

@@ -82,7 +82,7 @@ class InboxScreen(Shell):
         return (Span(count_of(people, "prompt")), Span(f" · {count_of(tokens, 'open token')}", "dim"))
 
     def item(self) -> Item | None:
-        return self.table.item if self.is_mounted else None
+        return self.table.item if self.ready else None
 
     async def load(self) -> None:
         self.prompts = order(await self.host.daemon.prompts(self.closed), self.closed)

@@ -113,7 +113,7 @@ class MachinesScreen(MachineVerbs):
         return [*told, Span(f" · ✗ {count_of(refused, 'file')} rejected", "bad")] if refused else told
 
     def item(self) -> Item | None:
-        return self.table.item if self.is_mounted else None
+        return self.table.item if self.ready else None
 
     async def load(self) -> None:
         self.files = await self.host.daemon.files()

@@ -76,7 +76,7 @@ class SchedulesScreen(Shell):
         return [*told, Span(f" · ■ {paused} paused", "late")] if paused else told
 
     def item(self) -> Item | None:
-        return self.table.item if self.is_mounted else None
+        return self.table.item if self.ready else None
 
     async def load(self) -> None:
         self.items = sorted(await self.host.daemon.schedules(), key=lambda item: str(item["name"]).lower())

@@ -57,6 +57,7 @@ class Shell(Screen[None]):
         self._reading = False
         self._again = False
         self.loaded = False
+        self.ready = False  # the widgets are there; Textual resumes a screen and delivers news before that
 
     @property
     def host(self) -> Host:
@@ -87,6 +88,7 @@ class Shell(Screen[None]):
     # -- life
 
     def on_mount(self) -> None:
+        self.ready = True
         self.opened()
         self.refresh_bars()
         self.reload()
@@ -124,7 +126,7 @@ class Shell(Screen[None]):
 
     def reload(self) -> None:
         """Read again; while a reading is under way, once more after it."""
-        if not self.host.link.ever:
+        if not self.ready or not self.host.link.ever:
             return
         self._again = True
         if not self._reading:
@@ -168,7 +170,7 @@ class Shell(Screen[None]):
 
     def refresh_bars(self) -> None:
         """Header, key bar and greying follow the state of the line, the data and the cursor."""
-        if not self.is_attached:
+        if not self.ready or not self.is_attached:
             return
         header, bar = self.query(Header).first(), self.query(KeyBar).first()
         header.crumbs, header.facts, header.right = self.crumbs(), self.facts(), self.host.badge()

@@ -114,7 +114,7 @@ async def test_an_open_token_takes_json_or_fails_by_hand(console: Console, daemo
         await open_prompt(pilot, "G", title="WaitForPartner")
         await pilot.press(*"{x", "ctrl+s")
         await sees(pilot, "✗ not JSON: line 1, column 2")
-        await pilot.press("ctrl+x")
+        await pilot.press("ctrl+n")
         await sees(pilot, "Fail this task", "Rejected")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: daemon.calls)

@@ -1,0 +1,139 @@
+"""Pictures of every screen at two sizes. Look at each new one before it is kept (`make snap`)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import textual
+from textual.pilot import Pilot
+
+from console.app import FlowdApp
+from tests.console.driver import goes_to, sees, until
+from tests.console.fake import FakeDaemon
+
+Story = Callable[[Pilot[int]], Awaitable[None]]
+
+pytestmark = pytest.mark.skipif(
+    (sys.version_info[:2], textual.__version__) != ((3, 11), "8.2.8"),
+    reason="the pictures are those of Python 3.11 and Textual 8.2.8",
+)
+
+
+async def executions(pilot: Pilot[int]) -> None:
+    await sees(pilot, "● live", "order-1000", "▣ inbox 4")
+
+
+async def filtered(pilot: Pilot[int]) -> None:
+    await executions(pilot)
+    await pilot.press("slash", *"status:failed", "enter")
+    await sees(pilot, "126 match")
+
+
+async def states(pilot: Pilot[int]) -> None:
+    await executions(pilot)
+    await pilot.press("j", "enter")
+    await sees(pilot, "128: 128✓", "entered 19:07:09")
+
+
+async def failed(pilot: Pilot[int]) -> None:
+    await executions(pilot)
+    await pilot.press("j", "j", "j", "enter")
+    await sees(pilot, "Refund.Un")
+    await pilot.press("f", "f", "f")
+    await sees(pilot, "no such payment")
+
+
+async def events(pilot: Pilot[int]) -> None:
+    await states(pilot)
+    await pilot.press("2")
+    await sees(pilot, "ExecutionStarted", '"order": "4711"')
+
+
+async def definition(pilot: Pilot[int]) -> None:
+    await states(pilot)
+    await pilot.press("5")
+    await sees(pilot, '"StartAt": "CheckOrder"')
+
+
+async def redrive(pilot: Pilot[int]) -> None:
+    await failed(pilot)
+    await pilot.press("R")
+    await sees(pilot, "will not run again")
+
+
+async def inbox(pilot: Pilot[int]) -> None:
+    await executions(pilot)
+    await goes_to(pilot, "inbox")
+    await sees(pilot, "Approve the refund", "due 1h late")
+
+
+async def form(pilot: Pilot[int]) -> None:
+    await inbox(pilot)
+    await pilot.press("j", "enter")
+    await sees(pilot, "E-mail *")
+    await until(pilot, lambda: pilot.app.focused is not None)
+    await pilot.press("ctrl+s")
+    await sees(pilot, "✗ required")
+    pilot.app.clear_notifications()
+
+
+async def machines(pilot: Pilot[int]) -> None:
+    await executions(pilot)
+    await goes_to(pilot, "sm")
+    await sees(pilot, "MISSING_TRANSITION_TARGET", "Old is never reached")
+
+
+async def machine(pilot: Pilot[int]) -> None:
+    await machines(pilot)
+    await pilot.press("j", "j", "j", "enter")
+    await sees(pilot, "machines › order-fulfilment", "PayAndTell")
+
+
+async def schedules(pilot: Pilot[int]) -> None:
+    await executions(pilot)
+    await goes_to(pilot, "sched")
+    await sees(pilot, "missed while down: last")
+
+
+async def health(pilot: Pilot[int]) -> None:
+    await executions(pilot)
+    await goes_to(pilot, "health")
+    await sees(pilot, "nobody polls", "✓ well")
+
+
+async def help_page(pilot: Pilot[int]) -> None:
+    await executions(pilot)
+    await pilot.press("question_mark")
+    await sees(pilot, "keys · executions")
+
+
+async def no_daemon(pilot: Pilot[int]) -> None:
+    await executions(pilot)
+    app = pilot.app
+    assert isinstance(app, FlowdApp) and isinstance(app.daemon, FakeDaemon)
+    app.link._attempt = 20
+    app.daemon.cut()
+    await sees(pilot, "✗ no daemon, again in 5s")
+
+
+STORIES: list[Story] = [
+    executions, filtered, states, failed, events, definition, redrive, inbox, form, machines, machine, schedules,
+    health, help_page, no_daemon,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
+def test_screen(story: Story, size: tuple[int, int], snap_compare: Any, make_app: Callable[..., FlowdApp]) -> None:
+    assert snap_compare(make_app(), terminal_size=size, run_before=story)
+
+
+@pytest.mark.parametrize("story", [executions, failed, form], ids=lambda story: story.__name__)
+def test_screen_without_colours(
+    story: Story, snap_compare: Any, make_app: Callable[..., FlowdApp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert snap_compare(make_app(), terminal_size=(80, 24), run_before=story)
