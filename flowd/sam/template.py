@@ -118,7 +118,10 @@ def _project(template: Template, find_code: FindCode, source: str) -> Project:
     refused = {_name(template, each) for each in machine_ids} - {each.name for each in machines}
     # Also for a machine that is refused: its last good version goes on, and so does its schedule.
     schedules = [
-        schedule for each in machine_ids for schedule in read_schedules(template, each, _name(template, each), source)
+        schedule
+        for each in machine_ids
+        if _is_named(template, each)
+        for schedule in read_schedules(template, each, _name(template, each), source)
     ]
     return Project(
         machines=tuple(machines),

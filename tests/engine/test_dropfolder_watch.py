@@ -210,9 +210,6 @@ Resources:
 """
 
 
-NAMELESS = PROJECT.replace("Definition: good", "Name: !Ref Nowhere\n      Definition: good")
-
-
 async def test_a_broken_template_keeps_its_machine_function_and_schedule(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     (tmp_path / "src/app.py").write_text("")
@@ -220,7 +217,7 @@ async def test_a_broken_template_keeps_its_machine_function_and_schedule(tmp_pat
     template.write_text(PROJECT)
     async with drop(tmp_path) as (_, recorder, service):
         assert (set(recorder.machines), recorder.functions, set(recorder.schedules)) == ({"M"}, ["Do"], {"MDaily"})
-        for broken in ("Resources: [", PROJECT.replace("Handler: app", "Handler: no"), "Resources:", NAMELESS):
+        for broken in ("Resources: [", PROJECT.replace("Handler: app", "Handler: no"), "Resources:"):
             template.write_text(broken)
             await service.rescan()
             assert recorder.files["template.yaml"].status == "rejected"
@@ -234,6 +231,20 @@ async def test_a_broken_template_keeps_its_machine_function_and_schedule(tmp_pat
         template.unlink()
         await service.rescan()
         assert (recorder.machines, recorder.functions, recorder.schedules) == ({}, [], {})
+
+
+async def test_a_machine_whose_name_cannot_be_worked_out_any_more_is_not_taken_for_gone(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/app.py").write_text("")
+    template = tmp_path / "template.yaml"
+    named = PROJECT.replace("Definition: good", "Name: orders\n      Definition: good")
+    template.write_text(named)
+    async with drop(tmp_path) as (_, recorder, service):
+        template.write_text(named.replace("Name: orders", "Name: !Ref Nowhere"))
+        await service.rescan()
+        assert recorder.files["template.yaml"].status == "rejected"
+        assert set(recorder.machines) == {"orders"}
+        assert {name: each.machine for name, each in recorder.schedules.items()} == {"MDaily": "orders"}
 
 
 async def test_errors_of_an_inline_definition_carry_the_lines_of_the_template(tmp_path: Path) -> None:
