@@ -24,10 +24,9 @@ from flowd.runner.leftovers import Leftovers
 from flowd.runner.pool import Limits, Pool
 from flowd.runner.process import Hosting
 from flowd.runner.server import Server
+from flowd.runner.spawn import ALREADY_RUNNING
 
 log = logging.getLogger("flowd.runner")
-
-_ALREADY_RUNNING = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -38,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         listener, lock = _listen(options.socket, options.socket_group)
     except ConfigError as error:
         log.error("%s", error)
-        sys.exit(_ALREADY_RUNNING if isinstance(error, AlreadyRunning) else 1)
+        sys.exit(ALREADY_RUNNING if isinstance(error, AlreadyRunning) else 1)
     except OSError as error:
         log.error("cannot listen on %s: %s", options.socket, error)
         sys.exit(1)

@@ -9,9 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,11 +18,10 @@ from flowd.errors import FlowdError
 from flowd.functions import FunctionResult, FunctionSpec, Unknown
 from flowd.runner import protocol
 from flowd.runner.protocol import AnyAnswer, Framing, Request
+from flowd.runner.spawn import spawn_runner
 
 log = logging.getLogger(__name__)
 
-_ALREADY_RUNNING = 3  # exit status of a runner that found another one on its socket
-_SPAWN_S = 30.0
 _PAUSES_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
@@ -103,14 +99,17 @@ class RunnerClient:
     def connected(self) -> bool:
         return self._ready.is_set()
 
-    async def close(self) -> None:
-        """Leave. A runner that this side may have started is told to end once its work is done and fetched."""
+    async def close(self, abandon: bool = False) -> None:
+        """Leave. A runner that this side may have started is told to end once its work is done and fetched.
+
+        `abandon`: nobody will ask for that work any more, so it ends at once, with what still runs.
+        """
         if self._closed:
             return
         if self._spawn and self.connected:
             with contextlib.suppress(TimeoutError, FlowdError):
                 async with asyncio.timeout(2.0):
-                    await self.shutdown_when_idle()
+                    await self._ask(protocol.ShutdownWhenIdle(self._next(), abandon))
         if self._acknowledged:
             self._send_acknowledged()
         self._closed = True
@@ -348,36 +347,13 @@ class RunnerClient:
                     future.set_result(protocol.Done(number))
 
     async def _start_runner(self) -> None:
-        """Start one in a session of its own; it listens when this returns."""
-        socket = str(self.socket_path)
-        arguments = [sys.executable, "-m", "flowd.runner", "--socket", socket, "--detach", "--log", f"{socket}.log"]
-        done = await asyncio.to_thread(_run, arguments)
-        if done.returncode not in (0, _ALREADY_RUNNING):
-            raise RunnerUnreachable(f"the runner could not be started: {done.stderr.strip() or done.returncode}")
+        problem = await asyncio.to_thread(spawn_runner, self.socket_path)
+        if problem:
+            raise RunnerUnreachable(f"the runner could not be started: {problem}")
 
 
 def _is_register(request: Request) -> bool:
     return isinstance(request, protocol.Register)
-
-
-def _run(arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name in ("PATH", "HOME", "TMPDIR", "LANG") if (value := os.environ.get(name))}
-    # So that the same flowd is found whose client this is, installed or not.
-    kept["PYTHONPATH"] = str(Path(__file__).resolve().parents[2])
-    try:
-        return subprocess.run(
-            arguments,
-            env=kept,
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_SPAWN_S,
-            start_new_session=True,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return subprocess.CompletedProcess(arguments, 1, "", str(error))
 
 
 def _result(answer: AnyAnswer) -> FunctionResult:

@@ -83,7 +83,9 @@ class Status(Request, frozen=True):
 
 
 class ShutdownWhenIdle(Request, frozen=True):
-    """End once nothing runs and nothing is held; a later Hello takes it back."""
+    """End once nothing runs and nothing is held; a later Hello takes it back. `now`: with all that runs and is held."""
+
+    now: bool = False
 
 
 class Answer(msgspec.Struct, frozen=True, tag=True, array_like=True):

@@ -184,7 +184,7 @@ class Server:
 
     def shutdown_when_idle(self, connection: Framing, request: ShutdownWhenIdle) -> Answer:
         # After the answer has left: an idle runner is gone the next moment.
-        asyncio.get_running_loop().call_soon(self.end_when_idle)
+        asyncio.get_running_loop().call_soon(self.idle.set if request.now else self.end_when_idle)
         return Done(request.number)
 
 

@@ -151,6 +151,21 @@ async def test_a_spawned_runner_survives_the_daemon_that_spawned_it(waiting: Wai
         subprocess.run(["rm", "-rf", str(folder)], check=True)
 
 
+async def test_a_client_that_abandons_its_runner_ends_it_with_all_that_runs(waiting: Waiting, tmp_path: Path) -> None:
+    folder = Path(f"/tmp/fr-{os.getpid()}-{id(tmp_path):x}")
+    client = RunnerClient(folder / "s")
+    try:
+        await client.connect(spawn=True)
+        await client.register([waiting.spec], {})
+        run = asyncio.ensure_future(client.invoke("k", "waits", f'"{waiting.event}"'))
+        await until(lambda: waiting.pids)
+        await client.close(abandon=True)
+        assert (await run).error == "Lambda.Unknown"
+        await until(lambda: not alive(client.pid) and not alive(waiting.pids[0]))
+    finally:
+        subprocess.run(["rm", "-rf", str(folder)], check=True)
+
+
 async def test_an_orderly_stop_leaves_the_runner_until_its_work_is_fetched(
     own_runner: Callable[..., RunnerProcess], waiting: Waiting
 ) -> None:
