@@ -90,7 +90,7 @@ async def _to_the_end(
             return FAILED
         if functions:
             await runner.connect(spawn=True)
-            stack.push_async_callback(runner.close)
+            stack.push_async_callback(runner.close, abandon=True)  # nobody comes back for what it holds
             await runner.register(functions, {})
         host = Host(parse(definition), new_execution(given, clock.now_ms()), seed=uuid.uuid4().bytes)
         closed = await _Walk(host, registry, clock, args.skip_waits, args.logs).run()
