@@ -38,7 +38,7 @@ class LimitSettings:
 
     redrive_days: int = 14
     execution_days: int = 365
-    events: int = 24_999
+    events: int = 25_000
     payload_bytes: int = 262_144
 
 

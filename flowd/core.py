@@ -60,7 +60,7 @@ class Core:
         self.ids = executions.Ids()
         self.definitions = Definitions(self.db)
         recorder = Recorder(self.ids, self.db.changes.next_cursor, frozenset(hooks))
-        self.stepper = Stepper(self.db, recorder, self.clock, self.definitions.get, region)
+        self.stepper = Stepper(self.db, recorder, self.clock, self.definitions.get, region, (limits or Limits()).events)
         self.dispatch = Dispatch(registry, self.stepper.post)
         self.waiters = Waiters(self.db, self.stepper.post)
         self.deadlines = Deadlines(self.db, self.clock, self.alarms, self.stepper.post, self._rang)

@@ -95,6 +95,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     redrive_count: int = 0
     redriven_ms: int = 0
     next_event: int = 1  # id of the next history event
+    event_limit: int = 25_000  # the id of the event that closes a history for its length (quota of Step Functions)
     missing_activities: tuple[str, ...] = ()  # activity ARNs of the definition that have been deleted
 
 

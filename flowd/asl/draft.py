@@ -20,7 +20,6 @@ from flowd.history import TERMINAL, HistoryEvent
 from flowd.payload import Payload
 
 #: The event with this id closes a STANDARD execution, whatever it had in mind (recorded).
-LAST_EVENT: Final = 25_000
 
 WHOLE: Final = {"truncated": False}  # inputDetails, outputDetails: shared, never changed
 
@@ -113,7 +112,7 @@ class Draft:
     def log(self, frame: Frame, event_type: str, previous: int, details: dict[str, Any] | None = None) -> int:
         """Append a fact; its id. Raises HistoryFull."""
         number = self.execution.next_event + len(self.events)
-        if number >= LAST_EVENT and event_type not in TERMINAL and self.execution.type == "STANDARD":
+        if number >= self.execution.event_limit and event_type not in TERMINAL and self.execution.type == "STANDARD":
             raise HistoryFull
         self.events.append(
             HistoryEvent(number, previous, self.now_ms, event_type, details or {}, frame.id, frame.attempt)

@@ -24,7 +24,7 @@ __all__ = ["MAX_STATES", "Step", "step"]
 #: States that one step walks through at most (law 9: a step is bounded).
 MAX_STATES: Final = 200
 
-HISTORY_FULL: Final = "The execution reached the maximum number of history events (25000)."
+HISTORY_FULL: Final = "The execution reached the maximum number of history events ({})."
 
 
 def step(
@@ -105,9 +105,10 @@ def _continue_later(draft: Draft, frame: Frame) -> None:
 
 def _close_full(draft: Draft) -> None:
     """No room for more history: event 25,000 is ExecutionFailed."""
-    details = error_details(RUNTIME, HISTORY_FULL)
+    cause = HISTORY_FULL.format(draft.execution.event_limit)
+    details = error_details(RUNTIME, cause)
     previous = draft.events[-1].id if draft.events else draft.execution.next_event - 1
-    draft.close("FAILED", "ExecutionFailed", previous, details, error=RUNTIME, cause=HISTORY_FULL)
+    draft.close("FAILED", "ExecutionFailed", previous, details, error=RUNTIME, cause=cause)
 
 
 # -- news ---------------------------------------------------------------------

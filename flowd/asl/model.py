@@ -182,6 +182,16 @@ class StateMachine:
         """The state `name` of the scope at `path`."""
         return self.scopes[path].states[name]
 
+    @property
+    def evaluates(self) -> bool:
+        """True if a state of it is in JSONata, whose expressions may take long."""
+        return any(state.language != self.language or state.language == "JSONata" for state in self.states())
+
+    def states(self) -> Iterator[State]:
+        """All states, those of branches and processors included."""
+        for scope in self.scopes.values():
+            yield from scope.states.values()
+
     def tasks(self) -> Iterator[Task]:
         """All Task states, those of branches and processors included."""
         for scope in self.scopes.values():

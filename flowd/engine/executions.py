@@ -48,7 +48,7 @@ class Limits:
 
     redrive_days: int = 14
     execution_days: int = 365
-    events: int = 24_999
+    events: int = 25_000
 
 
 class Executions:
@@ -134,6 +134,7 @@ class Executions:
             started_ms=now_ms,
             type=machine.type,
             region=_region(machine.arn),
+            event_limit=self._limits.events,
             version_arn=f"{machine.arn}:{version.number}" if version else None,
         )
         live = Live(
@@ -143,6 +144,7 @@ class Executions:
             machine_id=machine.id or 0,
             definition_id=definition_id,
             version=version.number if version else None,
+            heavy=definition.evaluates,
             trigger=trigger,
             trace_header=trace_header,
         )
@@ -188,7 +190,7 @@ class Executions:
             return "Execution has exceeded the redrivable period"
         if now_ms - row.started_ms > self._limits.execution_days * DAY_MS:
             return "Execution has exceeded the max execution time"
-        if row.next_event > self._limits.events:
+        if row.next_event >= self._limits.events:
             return "Execution history event limit exceeded"
         return None
 

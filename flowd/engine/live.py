@@ -72,13 +72,21 @@ class Live:
     write: ExecutionWrite | None = None  # what the batch being formed holds of this execution
     replies: list[Reply] = field(default_factory=list)  # to be settled when that batch is on disk
     committing: bool = False
+    stepping: bool = False  # a step of it is being worked out in a thread
+    heavy: bool = False  # its steps may take long: they leave the loop
     queued: bool = False
     new: bool = False
 
     @property
     def parked(self) -> bool:
         """True when nothing of it happens inside this process: it may leave the memory."""
-        return not (self.inbox or self.committing or self.write or any(t.in_process for t in self.tasks.values()))
+        return not (
+            self.inbox
+            or self.committing
+            or self.stepping
+            or self.write
+            or any(t.in_process for t in self.tasks.values())
+        )
 
     @property
     def waiting(self) -> str:
@@ -102,7 +110,7 @@ def descendants(frames: dict[str, Frame], prefix: str) -> Iterator[Frame]:
         index += 1
 
 
-def revive(loaded: Loaded, machine: StateMachine, region: str) -> Live:
+def revive(loaded: Loaded, machine: StateMachine, region: str, event_limit: int) -> Live:
     """A Live from what is on disk."""
     row = loaded.row
     version = f"{row.machine_arn}:{row.version}" if row.version is not None else None
@@ -120,6 +128,7 @@ def revive(loaded: Loaded, machine: StateMachine, region: str) -> Live:
         redrive_count=row.redrive_count,
         redriven_ms=row.redriven_ms,
         next_event=row.next_event,
+        event_limit=event_limit,
     )
     live = Live(
         id=row.id or 0,
@@ -138,6 +147,7 @@ def revive(loaded: Loaded, machine: StateMachine, region: str) -> Live:
         cause=row.cause,
         state=row.state,
         stopped_ms=row.stopped_ms,
+        heavy=machine.evaluates,
     )
     live.tasks = {key: open_task(live, task, loaded.texts) for key, task in loaded.tasks.items()}
     return live

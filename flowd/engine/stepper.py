@@ -13,10 +13,12 @@ import logging
 import os
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Protocol
 
 from flowd.asl import interpreter
+from flowd.asl.interpreter import Step
 from flowd.asl.model import StateMachine
 from flowd.clock import Clock
 from flowd.decisions import CloseExecution
@@ -26,6 +28,7 @@ from flowd.entropy import Entropy
 from flowd.errors import ServiceUnavailable
 from flowd.frames import ROOT
 from flowd.history import Event, HistoryEvent, News
+from flowd.payload import Payload
 from flowd.store import executions, steps
 from flowd.store.database import Database
 from flowd.store.steps import ExecutionWrite
@@ -34,6 +37,8 @@ log = logging.getLogger(__name__)
 TURN = 64  # steps per turn of the loop, so that polls and requests get theirs
 BATCH = 512  # executions per commit
 PARKED = 1000  # parked executions kept in memory, for those that come back soon
+HEAVY = 2  # heavy steps at once
+BIG = 32_768  # characters of a payload from which a step is heavy
 STARTS = 10_000  # starts that may wait; more are refused
 
 
@@ -53,12 +58,15 @@ class Stepper:
         clock: Clock,
         definitions: Callable[[int], Awaitable[StateMachine]],
         region: str,
+        event_limit: int,
     ) -> None:
         self._db = db
         self._recorder = recorder
         self._clock = clock
         self._definitions = definitions
         self._region = region
+        self._event_limit = event_limit
+        self._threads = ThreadPoolExecutor(HEAVY, "step")
         self.after: After | None = None
         self._seeds = Entropy(os.urandom(32))  # the system's generator costs 30 us a call, a stream from it 1
         self._lives: OrderedDict[int, Live] = OrderedDict()
@@ -92,8 +100,16 @@ class Stepper:
 
     async def idle(self) -> None:
         """Return when nothing is queued, forming or being written (tests wait for this instead of sleeping)."""
-        while self._ready or self._starts or self._forming or self._in_flight or self._absent or self._scheduled:
-            await asyncio.sleep(0)
+        while (
+            self._ready
+            or self._starts
+            or self._forming
+            or self._in_flight
+            or self._absent
+            or self._scheduled
+            or any(live.stepping for live in self._lives.values())
+        ):
+            await asyncio.sleep(0.0005)
 
     async def alive(self, execution_id: int) -> Live | None:
         """The execution, brought to life if need be."""
@@ -119,7 +135,7 @@ class Stepper:
         self._queue(live)
 
     def _queue(self, live: Live) -> None:
-        if not live.queued and not live.committing and live.inbox:
+        if not (live.queued or live.committing or live.stepping) and live.inbox:
             live.queued = True
             self._ready.append(live)
         self._kick()
@@ -146,7 +162,7 @@ class Stepper:
                 _settle([reply for _, reply in waiting if reply], False)
                 continue
             machine = await self._definitions(found.row.definition_id)
-            live = self._lives.setdefault(execution_id, revive(found, machine, self._region))
+            live = self._lives.setdefault(execution_id, revive(found, machine, self._region, self._event_limit))
             live.inbox.extend(waiting)
             self._queue(live)
 
@@ -190,40 +206,59 @@ class Stepper:
         self._forming.append(live)
 
     def _advance(self, live: Live) -> None:
-        """Take all news of one execution."""
-        while live.inbox:
+        """Take all news of one execution; a heavy step goes to a thread and the rest follows when it is back."""
+        while live.inbox and not live.stepping:
             event, reply = live.inbox.popleft()
-            try:
-                accepted = self._step(live, event)
-            except Exception as error:
-                log.exception("execution %s: the step for %s failed", live.execution.arn, event.news)
-                self._fail(live, event, error)
-                accepted = True
-            if reply is not None:
-                if accepted:
-                    live.replies.append(reply)
-                elif not reply.done():
-                    reply.set_result(False)
-        if live.status != "RUNNING" and live.write is None:
+            if (live.status == "RUNNING") == (event.news is News.REDRIVEN):
+                _settle([reply] if reply else [], False)
+                continue
+            now_ms = self._clock.now_ms()
+            if event.news is News.REDRIVEN:
+                self._join(live)
+                event = self._recorder.reopen(live, event, now_ms, self._effects)
+            work = partial(interpreter.step, live.machine, live.execution, live.frames, event, now_ms, self._entropy())
+            if live.heavy or _is_big(event):
+                self._step_aside(live, event, reply, work)
+                return
+            self._take(live, event, reply, _attempt(work))
+        if live.status != "RUNNING" and live.write is None and not live.stepping:
             self._lives.pop(live.id, None)
 
-    def _step(self, live: Live, event: Event) -> bool:
+    def _entropy(self) -> Entropy:
+        return Entropy(self._seeds.take(16))
+
+    def _step_aside(self, live: Live, event: Event, reply: Reply | None, work: Callable[[], Step | None]) -> None:
+        """Work a step out in a thread: JSONata and big payloads never hold up the loop (law 9)."""
+        live.stepping = True
+        working = asyncio.get_running_loop().run_in_executor(self._threads, _attempt, work)
+
+        def back(done: asyncio.Future[Step | Exception | None]) -> None:
+            live.stepping = False
+            if not done.cancelled():
+                self._take(live, event, reply, done.result())
+                self._advance(live)
+                self._kick()
+
+        working.add_done_callback(back)
+
+    def _take(self, live: Live, event: Event, reply: Reply | None, step: Step | Exception | None) -> None:
+        """Put a step into the batch; what it wants to know in the same transaction comes before all other news."""
         now_ms = self._clock.now_ms()
-        if (live.status == "RUNNING") == (event.news is News.REDRIVEN):
-            return False
-        if event.news is News.REDRIVEN:
-            self._join(live)
-            event = self._recorder.reopen(live, event, now_ms, self._effects)
-        step = interpreter.step(live.machine, live.execution, live.frames, event, now_ms, Entropy(self._seeds.take(16)))
         if step is None:
-            return False
+            _settle([reply] if reply else [], False)
+            return
         if live.write is None:
             self._join(live)
+        if reply is not None:
+            live.replies.append(reply)
+        if isinstance(step, Exception):
+            log.error("execution %s: the step for %s failed", live.execution.arn, event.news, exc_info=step)
+            self._fail(live, event, step)
+            return
         if event.news in _BOOKKEEPING:
             _BOOKKEEPING[event.news](self._recorder, live, event, now_ms, self._effects)
-        for internal in self._recorder.record(live, step, now_ms, self._effects):
-            self._step(live, internal)
-        return True
+        internal = self._recorder.record(live, step, now_ms, self._effects)
+        live.inbox.extendleft((news, None) for news in reversed(internal))
 
     def _fail(self, live: Live, event: Event, error: Exception) -> None:
         """A defect of ours: this execution fails alone, and says why."""
@@ -234,12 +269,15 @@ class Stepper:
         now_ms = self._clock.now_ms()
         closing = HistoryEvent(live.execution.next_event, 0, now_ms, "ExecutionFailed", details, ROOT)
         decision = CloseExecution(status="FAILED", error="States.Runtime", cause=cause)
-        self._recorder.record(live, interpreter.Step([closing], [decision], {}), now_ms, self._effects)
+        self._recorder.record(live, Step([closing], [decision], {}), now_ms, self._effects)
 
     # -- commits -----------------------------------------------------------------
 
     def _send(self) -> None:
-        batch, self._forming = self._forming, []
+        batch = [live for live in self._forming if not live.stepping]
+        self._forming = [live for live in self._forming if live.stepping]
+        if not batch:
+            return
         effects, self._effects = self._effects, Effects()
         writes = []
         for live in batch:
@@ -292,6 +330,19 @@ class Stepper:
         self._lives.pop(live.id, None)
         _settle([reply for _, reply in live.inbox if reply], False)
         live.inbox.clear()
+
+
+def _attempt(work: Callable[[], Step | None]) -> Step | Exception | None:
+    """The step, or the exception that it raised."""
+    try:
+        return work()
+    except Exception as error:
+        return error
+
+
+def _is_big(event: Event) -> bool:
+    payload = event.details.get("output")
+    return isinstance(payload, Payload) and len(payload.text) > BIG
 
 
 def _settle(replies: list[Reply], outcome: bool | BaseException | None) -> None:

@@ -17,6 +17,7 @@ from flowd.clock import ManualClock
 from flowd.core import Core
 from flowd.decisions import Pattern
 from flowd.engine.alarms import ManualAlarms
+from flowd.engine.executions import Limits
 from flowd.history import HistoryEvent
 from flowd.integrations.noop import Noop
 from flowd.integrations.ports import Failed, Integration, Outcome, Succeeded, TaskCall
@@ -77,12 +78,12 @@ class OneForAll:
 class World:
     """One daemon's engine after another on the same files."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, event_limit: int = 25_000, **settings: Any) -> None:
         self.path = folder / "flowd.db"
         self.clock = ManualClock()
         self.alarms = ManualAlarms()
         self.functions = Scripted()
-        self.settings = settings
+        self.settings = {"limits": Limits(events=event_limit), **settings}
         self.core: Core
 
     async def __aenter__(self) -> World:
