@@ -23,7 +23,9 @@ from console.link import SETTLE_S, Link
 from console.looks import Span
 from console.messages import News
 from console.rows import Now
+from console.screens.answer import AnswerScreen
 from console.screens.dialogs import CommandLine
+from console.screens.execution import ExecutionScreen
 from console.screens.executions import ExecutionsScreen
 from console.screens.health import HealthScreen
 from console.screens.help import HelpScreen
@@ -31,6 +33,7 @@ from console.screens.inbox import InboxScreen
 from console.screens.machines import MachinesScreen
 from console.screens.schedules import SchedulesScreen
 from console.screens.shell import Shell
+from console.text import clean
 
 THEME = Theme(
     name="flowd",
@@ -195,6 +198,14 @@ class FlowdApp(App[int]):
                 self.push_screen(HelpScreen(shell.NAME, shell.situation(), self.size.width))
         elif name in self.MODES:
             self.run_worker(self._to_mode(name), exit_on_error=False)
+
+    def show_execution(self, arn: str, name: str) -> None:
+        """Open one execution on top of what is shown."""
+        self.push_screen(ExecutionScreen(arn, clean(name)))
+
+    def show_prompt(self, prompt: Item) -> None:
+        """Open the form of one prompt."""
+        self.push_screen(AnswerScreen(prompt))
 
     async def _to_mode(self, name: str) -> None:
         if self.current_mode != name:

@@ -224,5 +224,7 @@ def nearest(path: Path, known: list[Path]) -> Path:
 
 
 def path_of(text: str) -> Path:
-    """The path in a daemon's complaint: `$.amount`, `/amount`, `amount.currency` or `items[0]`."""
+    """The path in a daemon's complaint: a JSON pointer (`/amount`), or `$.amount`, `amount.currency`, `items[0]`."""
+    if text.startswith("/"):
+        return tuple(part.replace("~1", "/").replace("~0", "~") for part in text[1:].split("/"))
     return tuple(part for part in re.split(r"[./\[\]'\"]", text.removeprefix("$")) if part)

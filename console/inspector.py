@@ -22,7 +22,7 @@ def inspect_lines(row: Row | None, execution: Item, now: Now) -> list[list[Span]
         return lines
     visit = row.visits[-1]
     if row.many:
-        lines.append(tally(row.visits))
+        lines.append(tally(visit.status for visit in row.visits))
     else:
         length = took((visit.end or now.at) - visit.start)
         told = [Span(f"entered {moment(visit.start, *now)}, {length}", "dim")]

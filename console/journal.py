@@ -15,7 +15,12 @@ Path = tuple[str, ...]
 _BEGUN = ("TaskScheduled", "ActivityScheduled", "LambdaFunctionScheduled")
 _WRONG = ("Failed", "TimedOut")
 _CLOSED = {"ExecutionFailed": "FAILED", "ExecutionTimedOut": "TIMED_OUT", "ExecutionAborted": "ABORTED"}
-_ITERATION = {"MapIterationSucceeded": "SUCCEEDED", "MapIterationFailed": "FAILED", "MapIterationAborted": "ABORTED"}
+_ITERATION = {
+    "MapIterationStarted": "RUNNING",
+    "MapIterationSucceeded": "SUCCEEDED",
+    "MapIterationFailed": "FAILED",
+    "MapIterationAborted": "ABORTED",
+}
 
 
 @dataclass(slots=True)
@@ -32,6 +37,7 @@ class Visit:
     error: str = ""
     cause: str = ""
     items: int | None = None
+    rounds: dict[int, str] = field(default_factory=dict)  # of a Map: the status of each iteration that began
     wrong: bool = False
 
 
@@ -64,6 +70,8 @@ class Journal:
             self._close(event, frame)
         elif kind == "ExecutionRedriven":
             self._redrive()
+        elif kind in _ITERATION:
+            self._iterate(event, frame, _ITERATION[kind])
         else:
             visit = self._at.get(frame)
             if visit is not None:
@@ -86,6 +94,14 @@ class Journal:
         inner = "*" if holder.items is not None else branch.rpartition(".")[2]
         return self._container.setdefault(frame, (*holder.path, inner))
 
+    def _iterate(self, event: dict[str, Any], frame: str, status: str) -> None:
+        """The event stands in the iteration's frame; the Map is what the frame above is in."""
+        details, above = details_of(event), frame.rpartition("/")[0]
+        for holder in (self._at.get(above), self._at.get(frame)):
+            if holder is not None and holder.items is not None and holder.path[-1] == details.get("name"):
+                holder.rounds[details.get("index", -1)] = status
+                return
+
     def _touch(self, visit: Visit, event: dict[str, Any], kind: str) -> None:
         if kind == "MapStateStarted":
             visit.items = event.get("mapStateStartedEventDetails", {}).get("length", 0)
@@ -104,8 +120,6 @@ class Journal:
             visit.status = "CAUGHT" if visit.wrong else "SUCCEEDED"
         elif kind.endswith("StateAborted"):
             visit.end, visit.status = event["timestamp"], "ABORTED"
-        elif kind.startswith("MapIteration"):
-            return
         elif kind.endswith(_WRONG):
             self._wrong(visit, event, kind)
 

@@ -76,7 +76,7 @@ class Link:
         self._cursor, self._database = reply["cursor"], reply.get("databaseId", self._database)
         if stale or reply.get("changes"):
             self._on_news(reply.get("changes") or [], stale)
-            await asyncio.sleep(self._settle)
+        await asyncio.sleep(self._settle)  # also without changes: a daemon that drains answers at once
 
     async def wait(self, reason: str) -> None:
         """The line is down for this reason: wait for the next attempt, or for `retry`."""

@@ -127,10 +127,10 @@ def waits_of(execution: dict[str, Any], now: float) -> dict[str, Span]:
     return waits
 
 
-def tally(visits: Iterable[Visit]) -> list[Span]:
-    """`128: 120✓ 7▶ 1✗`: the statuses of many visits."""
-    counts = Counter(visit.status for visit in visits)
-    spans = [Span(f"{number(sum(counts.values()))}:", "dim")]
+def tally(statuses: Iterable[str], total: int = 0) -> list[Span]:
+    """`128: 120✓ 7▶ 1✗`: how often each status occurs, of `total` (or of as many as there are)."""
+    counts = Counter(statuses)
+    spans = [Span(f"{number(max(total, sum(counts.values())))}:", "dim")]
     for name in ("SUCCEEDED", "RUNNING", "CAUGHT", "FAILED", "TIMED_OUT", "ABORTED"):
         if counts[name]:
             spans += [Span(" "), Span(f"{number(counts[name])}{VISIT[name].glyph}", VISIT[name].tone)]
@@ -223,7 +223,7 @@ def _told(row: Row) -> list[Span]:
     if not row.visits:
         return []
     if row.many:
-        return tally(row.visits)
+        return tally(visit.status for visit in row.visits)
     look = VISIT.get(row.status, VISIT[""])
     spans = [Span(f"{look.glyph} ", look.tone)]
     if row.attempts > 1:
@@ -232,6 +232,8 @@ def _told(row: Row) -> list[Span]:
         spans.append(Span(f"↺{len(row.visits)} ", "dim"))
     if row.note.text and row.status == "RUNNING":
         spans.append(row.note)
+    elif row.visits[-1].items:
+        spans += tally(row.visits[-1].rounds.values(), row.visits[-1].items)
     elif row.status == "SUCCEEDED":
         spans.append(Span("ok", "dim"))
     else:

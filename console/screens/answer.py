@@ -11,6 +11,7 @@ from textual.widget import Widget
 from console.actions import bindings
 from console.answers import comment_of, complaints, output_of, schema_of
 from console.client import Item, RemoteError
+from console.fields import nearest
 from console.looks import Span
 from console.messages import Edited, News
 from console.screens.dialogs import Fill
@@ -140,7 +141,7 @@ class AnswerScreen(Shell):
         elif errors:
             known = [field.path for field in self.form.fields]
             told = complaints(errors)
-            self.form.complain({(path if path in known else ()): message for path, message in told.items()})
+            self.form.complain({nearest(path, known): message for path, message in told.items()})
         else:
             self.form.complain({(): f"{error.code}: {clean(error)}"})
         self.say(clean(error), bad=True)
@@ -169,6 +170,4 @@ class AnswerScreen(Shell):
             self.form.focus_first()
 
     def do_execution(self) -> None:
-        from console.screens.execution import ExecutionScreen
-
-        self.app.push_screen(ExecutionScreen(self.prompt["executionArn"], clean(self.prompt["executionName"])))
+        self.host.show_execution(self.prompt["executionArn"], self.prompt["executionName"])

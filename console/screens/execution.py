@@ -205,11 +205,9 @@ class ExecutionScreen(ExecutionVerbs):
             self.say("nothing failed here")
 
     async def do_inbox(self) -> None:
-        from console.screens.answer import AnswerScreen
-
         prompts = [p for p in await self.host.daemon.prompts(False) if p["executionArn"] == self.arn]
         if prompts:
-            self.app.push_screen(AnswerScreen(prompts[0]))
+            self.host.show_prompt(prompts[0])
         else:
             self.say("it waits for nobody")
 

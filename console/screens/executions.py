@@ -14,7 +14,6 @@ from console.client import Item, RemoteError, Unreachable
 from console.looks import Span
 from console.messages import News, Opened
 from console.pages import KeysetSource
-from console.screens.execution import ExecutionScreen
 from console.screens.verbs import ExecutionVerbs
 from console.text import clean, number
 from console.widgets.bars import Facts
@@ -120,7 +119,7 @@ class ExecutionsScreen(ExecutionVerbs):
     def do_open(self) -> None:
         item = self.item()
         if item is not None:
-            self.app.push_screen(ExecutionScreen(item["executionArn"], clean(item["name"])))
+            self.host.show_execution(item["executionArn"], item["name"])
 
     def on_opened(self, event: Opened) -> None:
         event.stop()

@@ -13,8 +13,6 @@ from console.client import Item
 from console.looks import Span
 from console.messages import Opened
 from console.pages import ListSource
-from console.screens.answer import AnswerScreen
-from console.screens.execution import ExecutionScreen
 from console.screens.shell import Shell
 from console.text import ago, block, clean, count_of, until
 from console.widgets.bars import Facts
@@ -97,7 +95,7 @@ class InboxScreen(Shell):
     def do_open(self) -> None:
         item = self.item()
         if item is not None:
-            self.app.push_screen(AnswerScreen(item))
+            self.host.show_prompt(item)
 
     def on_opened(self, event: Opened) -> None:
         event.stop()
@@ -110,7 +108,7 @@ class InboxScreen(Shell):
     def do_execution(self) -> None:
         item = self.item()
         if item is not None:
-            self.app.push_screen(ExecutionScreen(item["executionArn"], clean(item["executionName"])))
+            self.host.show_execution(item["executionArn"], item["executionName"])
 
     def do_copy(self) -> None:
         item = self.item() or {}

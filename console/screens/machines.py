@@ -70,9 +70,7 @@ class MachineVerbs(Shell):
         title = f"Start {clean(machine['name'])}"
         await self.app.push_screen_wait(Fill(title, "start", send, text="{}", entries=(("name", ""),)))
         if started:
-            from console.screens.execution import ExecutionScreen
-
-            self.app.push_screen(ExecutionScreen(started[0], clean(started[0].rpartition(":")[2])))
+            self.host.show_execution(started[0], started[0].rpartition(":")[2])
 
     def do_executions(self) -> None:
         machine = self.item() or {}

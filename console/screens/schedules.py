@@ -14,7 +14,6 @@ from console.looks import SCHEDULE, Span, status
 from console.messages import Opened
 from console.pages import ListSource
 from console.screens.dialogs import Ask
-from console.screens.execution import ExecutionScreen
 from console.screens.shell import Shell
 from console.text import ago, clean, count_of, local
 from console.widgets.panel import Panel
@@ -110,7 +109,7 @@ class SchedulesScreen(Shell):
         last = (self.item() or {}).get("last") or {}
         if last.get("executionArn"):
             arn = last["executionArn"]
-            self.app.push_screen(ExecutionScreen(arn, clean(arn.rpartition(":")[2])))
+            self.host.show_execution(arn, arn.rpartition(":")[2])
         else:
             self.say("it has not run yet")
 

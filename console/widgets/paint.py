@@ -101,7 +101,8 @@ class LineView(Painted, ScrollView, can_focus=True):
         if index >= self.length():
             return self._blank(y, width, base)
         current = index == self.cursor
-        style = base + self.get_component_rich_style("line--cursor", partial=True) if current else base
+        lit = current and self.has_focus
+        style = base + self.get_component_rich_style("line--cursor", partial=True) if lit else base
         mark = Span("▌", "accent" if self.has_focus else "faint") if current else Span(" ")
         return Strip(self.paint([mark, *self.spans(index, width - 1)], style)).crop_extend(0, width, style)
 

@@ -107,3 +107,7 @@ def test_a_schema_nobody_can_check_is_left_to_the_daemon() -> None:
 @pytest.mark.parametrize("text", ["$.a.b", "/a/b", "a.b", "a[b]", "$['a']['b']"])
 def test_the_daemons_paths_are_understood(text: str) -> None:
     assert fields.path_of(text) == ("a", "b")
+
+
+def test_a_pointer_keeps_dots_and_slashes_in_names() -> None:
+    assert fields.path_of("/a.b/c~1d/0") == ("a.b", "c/d", "0")

@@ -3,6 +3,8 @@ from __future__ import annotations
 from datetime import UTC
 from typing import Any
 
+from rich.cells import cell_len
+
 from console.answers import redrive_lines
 from console.inspector import inspect_lines
 from console.journal import Journal, state_of
@@ -32,7 +34,7 @@ def test_a_failed_order() -> None:
         """\
 state                              came to           took 19:13:09     19:13:15
 ƒ CheckOrder                       ✓ ok             900ms ██▊
-▤ EachItem                         ✓ ok              1.2s   ████▋
+▤ EachItem                         ✓ 3: 3✓           1.2s   ████▋
 ┆ ƒ Reserve                        3: 3✓             1.2s   ████▋
 ┆ · Label                          3: 3✓            830ms     ▏▏▏
 ‖ PayAndTell  ↯ Refund             ↯ Card.Busy       3.9s       ████████████▊
@@ -131,8 +133,6 @@ def test_bars_fill_their_width_exactly_and_the_shortest_stay_still_shows() -> No
 
 def test_wide_names_do_not_break_the_columns() -> None:
     row = Row(("数据处理",), "数据处理的第一步和第二步以及其后的所有步骤都在这里", "", "Task")
-    from rich.cells import cell_len
-
     assert cell_len(joined(render(row, (0, 1), 79, NOW))) == 79
 
 

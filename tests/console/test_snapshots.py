@@ -125,7 +125,7 @@ STORIES: list[Story] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
+@pytest.mark.parametrize("size", [(80, 24), pytest.param((160, 48), marks=pytest.mark.slow)], ids=["80x24", "160x48"])
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
 def test_screen(story: Story, size: tuple[int, int], snap_compare: Any, make_app: Callable[..., FlowdApp]) -> None:
     assert snap_compare(make_app(), terminal_size=size, run_before=story)
