@@ -20,6 +20,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -79,13 +80,17 @@ class Stage:
     def _answers(self) -> bool:
         if self.process is None or self.process.poll() is not None:
             raise StoryError("the daemon ended by itself while starting")
-        try:
-            return bool(self.client().flowd("Health"))
-        except Unreachable:
-            return False
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(self.socket))
+            except OSError:
+                return False
+        return bool(self.ask("Health"))
 
-    def client(self) -> Client:
-        return Client(self.socket)
+    def ask(self, operation: str) -> dict[str, Any]:
+        """One of flowd's own operations, on the unix socket."""
+        with closing(Client(self.socket)) as client:
+            return client.flowd(operation)
 
     def kill(self) -> None:
         """kill -9: no goodbye, no clean-up."""
@@ -162,12 +167,12 @@ def _say(number: int, text: str) -> None:
 
 
 def _loaded(stage: Stage, name: str) -> dict[str, Any] | None:
-    machines = stage.client().flowd("ListMachines")["machines"]
+    machines = stage.ask("ListMachines")["machines"]
     return next((machine for machine in machines if machine["name"] == name), None)
 
 
 def _prompt(stage: Stage, arn: str) -> dict[str, Any] | None:
-    prompts = stage.client().flowd("ListPrompts")["prompts"]
+    prompts = stage.ask("ListPrompts")["prompts"]
     return next((prompt for prompt in prompts if prompt["executionArn"] == arn), None)
 
 
@@ -193,7 +198,7 @@ def tell(stage: Stage) -> None:
     _say(1, f"the daemon serves after {stage.start():.1f} s, with an empty drop folder, on {stage.socket}")
     shutil.copytree(EXAMPLES / "orders", stage.workflows / "orders", ignore=shutil.ignore_patterns("__pycache__"))
     machine = stage.until(f"the machine {MACHINE} is loaded", lambda: _loaded(stage, MACHINE))
-    _say(2, f"dropped in workflows/orders: {machine['stateMachineArn']}, version {machine.get('version', '1')}")
+    _say(2, f"dropped in workflows/orders: {machine['stateMachineArn']}")
     sdk, arn = _start_order(stage)
     _say(3, f"started through boto3: {arn}")
     prompt = stage.until("the order asks for approval", lambda: _prompt(stage, arn))

@@ -1,9 +1,10 @@
 """Drivers for the taxi example: activity workers, as they would run on drivers' phones. Not part of the workflow.
 
-    eval "$(flowd env)"; python workflows/taxi/drivers.py [zone ...]
+    eval "$(flowd env)"; python workflows/taxi/drivers.py [--eager] [zone ...]
 
-One thread a zone (north, south, airport) polls for offers and accepts after a while of its own; the one that got the
-ride then polls for it, sends heartbeats while it drives, and reports kilometres and minutes. Ctrl-C ends the shift.
+One thread a zone (north, south, airport) polls for offers and accepts every second one after a while of its own
+(eager ones accept all, at once); a car then polls for the ride, sends heartbeats while it drives, and reports kilometres
+and minutes. Ctrl-C ends the shift.
 """
 
 from __future__ import annotations
@@ -27,15 +28,15 @@ def _client() -> Any:
     return boto3.client("stepfunctions", config=Config(read_timeout=70, retries={"max_attempts": 2}))
 
 
-def offers(zone: str) -> None:
-    """Accept every second offer of the zone, after thinking about it."""
+def offers(zone: str, eager: bool) -> None:
+    """Accept about every second offer of the zone, after thinking about it."""
     steps, name = _client(), f"driver-{zone}"
     while not over.is_set():
         task = steps.get_activity_task(activityArn=ACTIVITY + f"taxi-{zone}", workerName=name)
         if "taskToken" not in task:
             continue
-        over.wait(random.uniform(0.5, 4))
-        accepted = random.random() < 0.5
+        over.wait(0 if eager else random.uniform(0.5, 4))
+        accepted = eager or random.random() < 0.5
         print(f"{name}: {'accepts' if accepted else 'declines'} {task['input']}", flush=True)
         answer(steps, task["taskToken"], {"driver": name, "accepted": accepted})
 
@@ -64,8 +65,10 @@ def rides() -> None:
         answer(steps, task["taskToken"], {"km": round(minutes * 0.8, 1), "minutes": minutes})
 
 
-def main(zones: list[str]) -> None:
-    workers = [threading.Thread(target=offers, args=(zone,), daemon=True) for zone in zones]
+def main(arguments: list[str]) -> None:
+    eager = "--eager" in arguments
+    zones = [name for name in arguments if name != "--eager"] or ["north", "south", "airport"]
+    workers = [threading.Thread(target=offers, args=(zone, eager), daemon=True) for zone in zones]
     workers.append(threading.Thread(target=rides, daemon=True))
     for worker in workers:
         worker.start()
@@ -77,4 +80,4 @@ def main(zones: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["north", "south", "airport"])
+    main(sys.argv[1:])
