@@ -60,6 +60,7 @@ class Server:
         self._clock = clock
         self._credentials = credentials
         self._on_drain = on_drain
+        self._draining = asyncio.Event()
         self._state = ServerState()
         self._listeners: list[Listener] = []
         self._servers: list[asyncio.AbstractServer] = []
@@ -104,7 +105,7 @@ class Server:
 
     def _factory(self, loopback: bool) -> Callable[[], Connection]:
         verifier = Verifier(self._credentials) if self._credentials is not None else None
-        app: Any = App(self._operations, self._clock, verifier, loopback=loopback)
+        app: Any = App(self._operations, self._clock, verifier, self._draining, loopback=loopback)
         config = Config(
             app,
             http=Connection,
@@ -124,6 +125,7 @@ class Server:
     async def stop(self) -> None:
         """Accept nothing more, answer the long polls, finish what was begun, then close."""
         await self._close_listeners()
+        self._draining.set()
         self._on_drain()
         for connection in list(self._state.connections):
             connection.shutdown()

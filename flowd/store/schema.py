@@ -47,6 +47,8 @@ class StateMachine(SQLModel, table=True):
     created_ms: int = 0
     updated_ms: int = 0
 
+    __table_args__ = ({"sqlite_autoincrement": True},)  # executions outlive their machine and must not find another
+
 
 class StateMachineVersion(SQLModel, table=True):
     """A published, immutable revision."""

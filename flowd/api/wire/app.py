@@ -53,11 +53,18 @@ class App:
     """`operations` by full target, as `AWSStepFunctions.StopExecution`; `verifier` None accepts any credentials."""
 
     def __init__(
-        self, operations: Mapping[str, Operation], clock: Clock, verifier: Verifier | None, *, loopback: bool = True
+        self,
+        operations: Mapping[str, Operation],
+        clock: Clock,
+        verifier: Verifier | None,
+        draining: asyncio.Event,
+        *,
+        loopback: bool = True,
     ) -> None:
         self._operations = operations
         self._clock = clock
         self._verifier = verifier
+        self._draining = draining
         self._loopback = loopback
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,7 +93,8 @@ class App:
         who = self._identify(connection, scope, headers, body)
         operation = self._find(scope, headers, body)
         request = operation.reader.read(body)
-        return answers.encode(await operation.handle(request, Caller(who, lambda: connection.connected)))
+        caller = Caller(who, lambda: connection.connected, self._draining)
+        return answers.encode(await operation.handle(request, caller))
 
     def _identify(self, connection: Connection, scope: Scope, headers: Mapping[str, str], body: bytes) -> str:
         if connection.uid is not None:

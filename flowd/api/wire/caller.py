@@ -1,10 +1,11 @@
 """Who is calling: what an operation may know of the other side, and where a request may not come from.
 
-Pure: text in, verdict out. The signature itself is checked in `sigv4`.
+The checks are pure: text in, verdict out. The signature itself is checked in `sigv4`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import pwd
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -16,10 +17,12 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]", "sync-127.0.0.1", "syn
 
 
 class Caller(NamedTuple):
-    """`who` stands in the audit; `connected` tells whether an answer would still arrive."""
+    """`who` stands in the audit; `connected` tells whether an answer would still arrive; `draining` is set when the
+    daemon stops, so that long polls end."""
 
     who: str
     connected: Callable[[], bool]
+    draining: asyncio.Event
 
 
 @lru_cache(maxsize=1000)

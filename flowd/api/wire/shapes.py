@@ -6,6 +6,7 @@ AWS's own words. Nothing here knows what an operation does.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -21,10 +22,12 @@ _SIMPLE: dict[str, Any] = {"integer": int, "long": int, "float": float, "double"
 class Request:
     """Reads the requests of one operation. Members that are absent or null are None."""
 
-    __slots__ = ("_decode", "_shape")
+    __slots__ = ("_decode", "_shape", "before")
 
     def __init__(self, shape: StructureShape) -> None:
         self._shape = shape
+        #: What the service looks at before the constraints of the model; raises what the client shall see.
+        self.before: Callable[[dict[str, Any]], None] | None = None
         self._decode = msgspec.json.Decoder(_structure(shape, {})).decode
 
     def read(self, body: bytes) -> Any:
@@ -36,6 +39,8 @@ class Request:
 
     def _refuse(self, body: bytes) -> Any:
         raw = read_object(body)
+        if self.before is not None:
+            self.before(raw)
         error = explain(self._shape, raw)
         if error is None:  # e.g. a lone surrogate: the decoder's own words must do
             raise SerializationException

@@ -1,0 +1,156 @@
+"""Executions: start, stop, redrive, describe, list."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from flowd import names
+from flowd.api import arns
+from flowd.api.machines import find_version
+from flowd.api.services import Services
+from flowd.api.sizes import check_size
+from flowd.api.wire import pages
+from flowd.api.wire.answers import Body, date, present
+from flowd.api.wire.caller import Caller
+from flowd.errors import (
+    ExecutionDoesNotExist,
+    InvalidExecutionInput,
+    InvalidName,
+    NotYetBuilt,
+    ResourceNotFound,
+    StateMachineTypeNotSupported,
+    ValidationException,
+)
+from flowd.payload import InvalidJson, Payload
+from flowd.store import reads, schema
+
+
+async def start_execution(do: Services, request: Any, caller: Caller) -> Body:
+    """Checks in AWS's order: ARN, limits, machine, name, input, reuse of the name (the engine's)."""
+    arn = arns.machine(request.stateMachineArn)
+    text = "{}" if request.input is None else request.input
+    check_size(text, "input", do.config.limits.payload_bytes)
+    machine = await do.machines.named(arn.name, arn.arn)
+    version = await find_version(do, machine, arn)
+    if request.name is not None and not names.is_valid_name(request.name):
+        raise InvalidName(f"Invalid Name: '{request.name}'")
+    started = await do.core.executions.start(
+        machine, request.name, _input(text), version=version, trace_header=request.traceHeader
+    )
+    return {"executionArn": started.arn, "startDate": date(started.started_ms)}
+
+
+def _input(text: str) -> Payload:
+    try:
+        return Payload.parse(text)
+    except InvalidJson:
+        raise InvalidExecutionInput from None
+
+
+async def start_sync_execution(do: Services, request: Any, caller: Caller) -> Body:
+    arn = arns.machine(request.stateMachineArn)
+    machine = await do.machines.named(arn.name, arn.arn)
+    if machine.type != "EXPRESS":
+        raise StateMachineTypeNotSupported
+    raise NotYetBuilt("StartSyncExecution of an EXPRESS state machine is not built in flowd yet; use type STANDARD")
+
+
+async def stop_execution(do: Services, request: Any, caller: Caller) -> Body:
+    arn = await _known(do, request.executionArn)
+    stopped_ms = await do.core.executions.stop(arn, request.error, request.cause)
+    await do.audit.note(caller.who, "StopExecution", arn, request.error)
+    return {"stopDate": date(stopped_ms)}
+
+
+async def redrive_execution(do: Services, request: Any, caller: Caller) -> Body:
+    arn = await _known(do, request.executionArn)
+    redriven_ms = await do.core.executions.redrive(arn, request.clientToken)
+    await do.audit.note(caller.who, "RedriveExecution", arn)
+    return {"redriveDate": date(redriven_ms)}
+
+
+async def _known(do: Services, text: str) -> str:
+    """The ARN under which the store has an execution."""
+    arn = do.execution_arn(text)
+    found = await do.core.db.read(partial(reads.find, arn=arn.arn, canonical=arn.canonical))
+    if found is None:
+        raise ExecutionDoesNotExist(f"Execution Does Not Exist: '{text}'")
+    return found.arn
+
+
+async def describe_execution(do: Services, request: Any, caller: Caller) -> Body:
+    arn = do.execution_arn(request.executionArn)
+    found = await do.core.db.read(partial(reads.described, arn=arn.arn, canonical=arn.canonical))
+    if found is None:
+        raise ExecutionDoesNotExist(f"Execution Does Not Exist: '{request.executionArn}'")
+    row, given, output = found
+    with_data = request.includedData != "METADATA_ONLY"
+    reason = do.core.executions.why_not_redrivable(row)
+    timed_out = row.status == "TIMED_OUT"  # recorded: shows neither error nor cause
+    return present(
+        **_summary(row),
+        input=given if with_data else None,
+        inputDetails={"included": with_data},
+        output=output if with_data else None,
+        outputDetails={"included": with_data} if output is not None else None,
+        traceHeader=row.trace_header,
+        error=None if timed_out else row.error,
+        cause=None if timed_out else row.cause,
+        redriveStatus="REDRIVABLE" if reason is None else "NOT_REDRIVABLE",
+        redriveStatusReason=reason,
+    )
+
+
+def _summary(row: schema.Execution) -> Body:
+    """What lists and descriptions share."""
+    return present(
+        executionArn=row.arn,
+        stateMachineArn=row.machine_arn,
+        name=row.name,
+        status=row.status,
+        startDate=date(row.started_ms),
+        stopDate=date(row.stopped_ms) if row.stopped_ms else None,
+        stateMachineVersionArn=f"{row.machine_arn}:{row.version}" if row.version is not None else None,
+        redriveCount=row.redrive_count,
+        redriveDate=date(row.redriven_ms) if row.redriven_ms else None,
+    )
+
+
+async def list_executions(do: Services, request: Any, caller: Caller) -> Body:
+    """Newest first."""
+    if request.mapRunArn is not None and request.stateMachineArn is not None:
+        raise ValidationException("Only one of stateMachineArn and mapRunArn can be specified")
+    if request.mapRunArn is not None:
+        raise ResourceNotFound(f"Resource not found: '{request.mapRunArn}'", resourceName=request.mapRunArn)
+    if request.stateMachineArn is None:
+        raise ValidationException("One of stateMachineArn and mapRunArn must be specified")
+    if request.redriveFilter is not None or request.statusFilter == "PENDING_REDRIVE":
+        raise ValidationException("redriveFilter and the status PENDING_REDRIVE can only be used with mapRunArn")
+    arn = arns.machine(request.stateMachineArn)
+    machine = await do.machines.named(arn.name, arn.arn)
+    version = await find_version(do, machine, arn)
+    if machine.type == "EXPRESS":
+        raise StateMachineTypeNotSupported
+    key = f"ListExecutions {arn.name}:{arn.qualifier} {request.statusFilter}"
+    before = do.pages.position(key, request.nextToken)
+    size = pages.size(request.maxResults)
+    wanted = reads.Filter(
+        machine_id=machine.id,
+        version=version.number if version else None,
+        statuses=(request.statusFilter,) if request.statusFilter else (),
+    )
+    bound = before if isinstance(before, int) else None
+    rows = await do.core.db.read(partial(reads.executions, wanted=wanted, before=bound, limit=size + 1))
+    token = do.pages.token(key, rows[size - 1].id or 0) if len(rows) > size else None
+    return present(executions=[_summary(row) for row in rows[:size]], nextToken=token)
+
+
+OPERATIONS = {
+    "StartExecution": start_execution,
+    "StartSyncExecution": start_sync_execution,
+    "StopExecution": stop_execution,
+    "RedriveExecution": redrive_execution,
+    "DescribeExecution": describe_execution,
+    "ListExecutions": list_executions,
+}

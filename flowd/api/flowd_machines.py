@@ -1,0 +1,106 @@
+"""flowd's own lists of what is loaded (docs/api.md): machines, files, functions, queues."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from flowd.api.services import Services
+from flowd.api.wire.answers import Body, date, present
+from flowd.api.wire.caller import Caller
+from flowd.asl.validate import states
+from flowd.payload import InvalidJson, loads
+from flowd.store import activities, files, machines, reads
+
+
+class Nothing(msgspec.Struct, kw_only=True):
+    pass
+
+
+async def list_machines(do: Services, request: Nothing, caller: Caller) -> Body:
+    rows = await do.core.db.read(machines.every)
+    texts = await do.core.db.read(partial(machines.definitions, ids=[row.definition_id for row in rows]))
+    counts = await do.core.db.read(reads.counts_by_machine)
+    return {
+        "machines": [
+            present(
+                name=row.name,
+                stateMachineArn=row.arn,
+                type=row.type,
+                status=row.status,
+                version=row.latest_version,
+                states=_count_states(texts.get(row.definition_id, "")),
+                counts=counts.get(row.id or 0, {}),
+                owner=row.owner,
+                source=row.source,
+                updatedAt=date(row.updated_ms),
+            )
+            for row in rows
+        ]
+    }
+
+
+def _count_states(text: str) -> int:
+    """All states of a definition, inner ones included."""
+    try:
+        return sum(1 for _ in states(loads(text)))
+    except InvalidJson:
+        return 0
+
+
+async def list_files(do: Services, request: Nothing, caller: Caller) -> Body:
+    return {
+        "files": [
+            present(
+                path=row.path,
+                kind=row.kind,
+                status=row.status,
+                name=row.name,
+                updatedAt=date(row.updated_ms),
+                diagnostics=loads(row.diagnostics),
+            )
+            for row in await do.core.db.read(files.every)
+        ]
+    }
+
+
+async def list_functions(do: Services, request: Nothing, caller: Caller) -> Body:
+    warm = await do.warm()
+    return {
+        "functions": [
+            present(
+                name=spec.name,
+                kind=spec.kind,
+                source=spec.source or spec.path,
+                timeoutSeconds=spec.timeout_s,
+                memoryMb=spec.memory_mb,
+                warm=warm.get(spec.name, 0) if warm is not None else None,
+            )
+            for spec in sorted(do.registrar.functions, key=lambda spec: spec.name)
+        ]
+    }
+
+
+async def list_queues(do: Services, request: Nothing, caller: Caller) -> Body:
+    return {
+        "queues": [
+            present(
+                name=depth.name,
+                depth=depth.waiting,
+                oldestAt=date(depth.oldest_ms) if depth.oldest_ms is not None else None,
+                pollers=do.core.waiters.pollers(depth.name),
+                openPrompts=depth.prompts,
+            )
+            for depth in await do.core.db.read(activities.depths)
+        ]
+    }
+
+
+OPERATIONS: dict[str, tuple[type, Any]] = {
+    "ListMachines": (Nothing, list_machines),
+    "ListFiles": (Nothing, list_files),
+    "ListFunctions": (Nothing, list_functions),
+    "ListQueues": (Nothing, list_queues),
+}

@@ -1,0 +1,82 @@
+"""The table of all operations: what is answered under which target. A new operation is one row of its noun's table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from flowd.api import (
+    activities,
+    arns,
+    executions,
+    flowd_daemon,
+    flowd_executions,
+    flowd_machines,
+    flowd_prompts,
+    flowd_schedules,
+    histories,
+    machines,
+    tagging,
+    tasks,
+    versions,
+)
+from flowd.api.services import Services
+from flowd.api.wire.answers import Body
+from flowd.api.wire.app import Operation
+from flowd.api.wire.caller import Caller
+from flowd.api.wire.shapes import read_object, requests
+from flowd.api.wire.unbuilt import STATES
+from flowd.errors import ValidationException
+
+__all__ = ["FLOWD", "Services", "operations"]
+
+FLOWD = "Flowd"
+Handler = Callable[[Services, Any, Caller], Coroutine[Any, Any, Body]]
+_STATES: dict[str, Handler] = {
+    name: handler
+    for noun in (machines, versions, executions, histories, activities, tasks, tagging)
+    for name, handler in noun.OPERATIONS.items()
+}
+_FLOWD: dict[str, tuple[type, Handler]] = {
+    name: row
+    for noun in (flowd_daemon, flowd_executions, flowd_prompts, flowd_machines, flowd_schedules)
+    for name, row in noun.OPERATIONS.items()
+}
+_REQUESTS = requests("stepfunctions")
+
+
+def _arn_first(members: dict[str, Any]) -> None:
+    """StartExecution looks at the ARN before it looks at anything else (observed on AWS)."""
+    arn = members.get("stateMachineArn")
+    if isinstance(arn, str) and arn:
+        arns.machine(arn)
+
+
+_REQUESTS["StartExecution"].before = _arn_first
+
+
+class _Own:
+    """Reads the requests of one of flowd's own operations."""
+
+    def __init__(self, kind: type) -> None:
+        self._kind = kind
+
+    def read(self, body: bytes) -> Any:
+        members = {name: value for name, value in read_object(body).items() if value is not None}
+        try:
+            return msgspec.convert(members, self._kind)
+        except msgspec.ValidationError as error:
+            raise ValidationException(f"The request does not fit: {error}") from None
+
+
+def operations(services: Services) -> dict[str, Operation]:
+    """Every operation by its full target."""
+    found = {
+        f"{STATES}.{name}": Operation(_REQUESTS[name], partial(handler, services)) for name, handler in _STATES.items()
+    }
+    for name, (kind, handler) in _FLOWD.items():
+        found[f"{FLOWD}.{name}"] = Operation(_Own(kind), partial(handler, services))
+    return found

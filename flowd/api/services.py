@@ -1,0 +1,93 @@
+"""What operations may use: the engine, the operators' layer, and facts about this daemon. Built once by `daemon`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+from flowd.api import arns
+from flowd.api.wire.pages import Pages
+from flowd.clock import Clock
+from flowd.config import Config
+from flowd.core import Core
+from flowd.engine.machines import Machines
+from flowd.errors import FlowdError
+from flowd.functions import FunctionSpec
+from flowd.operators.audit import Audit
+from flowd.operators.health import Runner
+from flowd.operators.prompts import Prompts
+from flowd.store.changes import Change
+
+WARM_S = 2.0
+
+
+class Functions(Protocol):
+    """Who knows which functions there are."""
+
+    @property
+    def functions(self) -> tuple[FunctionSpec, ...]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """One daemon, as its operations see it."""
+
+    config: Config
+    clock: Clock
+    core: Core
+    machines: Machines
+    registrar: Functions
+    runner: Runner
+    dropfolder: object = None
+    started_ms: int = 0
+    background: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "started_ms", self.started_ms or self.clock.now_ms())
+
+    @property
+    def listeners(self) -> list[str]:
+        """Where this daemon is configured to listen."""
+        listen = self.config.listen
+        return [str(self.config.socket), *([f"http://{listen[0]}:{listen[1]}"] if listen else [])]
+
+    async def warm(self) -> dict[str, int] | None:
+        """Idle processes by function; None while no runner answers."""
+        if not self.runner.connected:
+            return None
+        try:
+            async with asyncio.timeout(WARM_S):
+                counts: Mapping[str, int] = (await self.runner.counts()).warm
+                return dict(counts)
+        except (FlowdError, OSError, TimeoutError):
+            return None
+
+    def tell(self, kind: str, name: str) -> None:
+        """Something that consoles show is different now."""
+        changes = self.core.db.changes
+        changes.append([Change(changes.next_cursor(), kind, name, name=name)])
+
+    @cached_property
+    def pages(self) -> Pages:
+        return Pages(self.core.db.database_id, self.clock)
+
+    @cached_property
+    def audit(self) -> Audit:
+        return Audit(self.core.db, self.clock)
+
+    @cached_property
+    def prompts(self) -> Prompts:
+        return Prompts(self.core.db, self.core.tasks, self.audit, self.clock)
+
+    def execution_arn(self, arn: str) -> arns.ExecutionArn:
+        """An execution's ARN, checked, with its form in this daemon's region and account."""
+        return arns.execution(arn, self.machines.region, self.machines.account)
+
+    def later(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Do something that the caller does not wait for."""
+        task = asyncio.create_task(work, name=name)
+        self.background.add(task)
+        task.add_done_callback(self.background.discard)

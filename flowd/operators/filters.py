@@ -1,0 +1,111 @@
+"""The filter that people type into lists of executions: words, all of which must hold. Pure: text in, conditions out.
+
+    status:failed,running  machine:order-*  name:abc*  since:24h  until:1h  error:Card*  waiting:prompt  type:standard
+
+A word without a key is a part of the name; quotes keep blanks together (`name:"my order"`).
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from flowd.errors import ValidationException
+from flowd.store.reads import STATUSES, Filter
+
+WAITING = ("prompt", "task", "timer", "retry")
+TYPES = ("STANDARD", "EXPRESS")
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d|w)")
+_UNITS_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+
+
+def parse(text: str | None, now_ms: int) -> Filter:
+    """The conditions of a filter text; ValidationException naming the word that cannot be used."""
+    conditions: dict[str, Any] = {}
+    for word in _words(text or ""):
+        key, colon, value = word.partition(":")
+        read = _KEYS.get(key.lower()) if colon else None
+        if read is None:
+            if colon and re.fullmatch(r"[a-z]+", key):
+                raise _bad(word, f"'{key}' is no key; keys are {', '.join(_KEYS)}")
+            conditions["contains"] = (*conditions.get("contains", ()), word)
+            continue
+        if not value:
+            raise _bad(word, "there is nothing behind the colon")
+        field, found = read(word, value, now_ms)
+        earlier = conditions.get(field)
+        conditions[field] = _both(field, earlier, found) if earlier is not None else found
+    return Filter(**conditions)
+
+
+def _words(text: str) -> list[str]:
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
+    lexer.whitespace_split, lexer.commenters, lexer.escape = True, "", ""
+    try:
+        return [word for word in lexer if word]
+    except ValueError:
+        raise ValidationException(f"Filter: a quote is not closed in {text!r}") from None
+
+
+def _both(field: str, earlier: Any, found: Any) -> Any:
+    """A key that stands twice: times narrow down, values must be in both lists."""
+    if field == "since_ms":
+        return max(earlier, found)
+    if field == "until_ms":
+        return min(earlier, found)
+    if field in ("machines", "names", "errors"):
+        raise ValidationException(f"Filter: two words for {field}; join their values with a comma in one word")
+    return tuple(value for value in earlier if value in found) or ("",)
+
+
+def _one_of(field: str, allowed: tuple[str, ...], as_written: Callable[[str], str]) -> Any:
+    def read(word: str, value: str, now_ms: int) -> tuple[str, tuple[str, ...]]:
+        values = tuple(as_written(part) for part in value.split(",") if part)
+        for each in values:
+            if each not in allowed:
+                raise _bad(word, f"'{each.lower()}' is none of {', '.join(allowed).lower()}")
+        return field, values
+
+    return read
+
+
+def _patterns(field: str) -> Any:
+    def read(word: str, value: str, now_ms: int) -> tuple[str, tuple[str, ...]]:
+        return field, tuple(part for part in value.split(",") if part)
+
+    return read
+
+
+def _moment(field: str) -> Any:
+    def read(word: str, value: str, now_ms: int) -> tuple[str, int]:
+        span = _SPAN.fullmatch(value)
+        if span is not None:
+            return field, now_ms - round(float(span[1]) * _UNITS_MS[span[2]])
+        try:
+            at = datetime.fromisoformat(value)
+        except ValueError:
+            raise _bad(
+                word, "a time is a span like 30m, 24h, 7d, or a date like 2026-01-31 or 2026-01-31T12:00"
+            ) from None
+        return field, round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+
+    return read
+
+
+def _bad(word: str, why: str) -> ValidationException:
+    return ValidationException(f"Filter: the word '{word}' cannot be used: {why}")
+
+
+_KEYS: dict[str, Any] = {
+    "status": _one_of("statuses", STATUSES, str.upper),
+    "machine": _patterns("machines"),
+    "name": _patterns("names"),
+    "since": _moment("since_ms"),
+    "until": _moment("until_ms"),
+    "error": _patterns("errors"),
+    "waiting": _one_of("waiting", WAITING, str.lower),
+    "type": _one_of("types", TYPES, str.upper),
+}

@@ -1,0 +1,69 @@
+"""How the daemon is: numbers, sizes, and problems in words that say what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from flowd.store import health
+from flowd.store.database import Database
+
+
+class Runner(Protocol):
+    """The line to the program that runs user code."""
+
+    @property
+    def connected(self) -> bool: ...
+
+    async def counts(self) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Health:
+    """The state of the daemon at one moment."""
+
+    numbers: health.Numbers
+    database_bytes: int
+    wal_bytes: int
+    runner_up: bool
+    writable: bool
+    problems: list[str]
+
+
+async def look(db: Database, runner: Runner, functions: int) -> Health:
+    """Look at everything once."""
+    numbers, database_bytes, wal_bytes = await db.read(partial(_measure, path=db.path))
+    return Health(
+        numbers=numbers,
+        database_bytes=database_bytes,
+        wal_bytes=wal_bytes,
+        runner_up=runner.connected,
+        writable=db.writable,
+        problems=_problems(db, numbers, runner.connected, functions),
+    )
+
+
+def _measure(session: Any, path: Path) -> tuple[health.Numbers, int, int]:
+    return health.numbers(session), size_of(path), size_of(path.with_name(f"{path.name}-wal"))
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file; 0 if there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _problems(db: Database, numbers: health.Numbers, runner_up: bool, functions: int) -> list[str]:
+    found = []
+    if not db.writable:
+        found.append(f"the database cannot be written ({db.last_error}): free disk space or mend the disk")
+    if not runner_up and functions:
+        found.append("no runner answers: functions wait; see `systemctl status flowd-runner`")
+    if numbers.rejected_files:
+        files = "1 file is" if numbers.rejected_files == 1 else f"{numbers.rejected_files} files are"
+        found.append(f"{files} rejected: `flowd check` on the workflows folder tells why")
+    return found

@@ -1,0 +1,193 @@
+"""What people and programs read of executions: lists behind a filter, counts, one execution with all that is open.
+
+Keyset pages by id, newest first. Nothing here writes, and nothing here knows how a filter was spelled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlmodel import Session, col, func, or_, select
+
+from flowd.frames import Frame
+from flowd.history import HistoryEvent
+from flowd.store import history, schema
+from flowd.store.codec import Decoder
+from flowd.store.database import raw
+from flowd.store.executions import by_arn, payload_texts
+
+STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Conditions, all of which must hold; an empty tuple or None is no condition.
+
+    Patterns hold `*` for anything; `contains` are parts of the name, in any case.
+    """
+
+    statuses: tuple[str, ...] = ()
+    machine_id: int | None = None
+    version: int | None = None
+    machines: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    contains: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    since_ms: int | None = None
+    until_ms: int | None = None
+
+    @property
+    def empty(self) -> bool:
+        return self == Filter()
+
+
+@dataclass
+class Detail:
+    """One execution with everything that is open in it."""
+
+    row: schema.Execution
+    input: str
+    output: str | None
+    definition: str
+    tasks: list[schema.Task] = field(default_factory=list)
+    deadlines: list[schema.Deadline] = field(default_factory=list)
+    frames: dict[str, Frame] = field(default_factory=dict)
+
+
+def executions(session: Session, wanted: Filter, before: int | None, limit: int) -> list[schema.Execution]:
+    """Executions that fit, newest first, with an id below `before`."""
+    query = select(schema.Execution).where(*_conditions(wanted))
+    if before is not None:
+        query = query.where(col(schema.Execution.id) < before)
+    return list(session.exec(query.order_by(col(schema.Execution.id).desc()).limit(limit)).all())
+
+
+def count(session: Session, wanted: Filter) -> dict[str, int]:
+    """How many executions fit, by status; without conditions from the counters that the commit keeps."""
+    if wanted.empty:
+        rows = session.exec(
+            select(schema.Counter.status, func.sum(schema.Counter.count)).group_by(schema.Counter.status)
+        ).all()
+    else:
+        rows = session.exec(
+            select(schema.Execution.status, func.count()).where(*_conditions(wanted)).group_by(schema.Execution.status)
+        ).all()
+    return {status: int(number) for status, number in rows if number}
+
+
+def counts_by_machine(session: Session) -> dict[int, dict[str, int]]:
+    """Machine id -> status -> number, from the counters."""
+    found: dict[int, dict[str, int]] = {}
+    for row in session.exec(select(schema.Counter)).all():
+        if row.count:
+            found.setdefault(row.machine_id, {})[row.status] = row.count
+    return found
+
+
+def find(session: Session, arn: str, canonical: str) -> schema.Execution | None:
+    """The execution of an ARN; if there is none, that of the same name in this daemon's region and account."""
+    found = by_arn(session, arn)
+    return found if found is not None or canonical == arn else by_arn(session, canonical)
+
+
+def texts(session: Session, row: schema.Execution) -> tuple[str, str | None]:
+    """Input and output of an execution as JSON text."""
+    found = payload_texts(session, [ref for ref in (row.input_id, row.output_id) if ref])
+    return found.get(row.input_id, "{}"), found.get(row.output_id) if row.output_id else None
+
+
+def described(session: Session, arn: str, canonical: str) -> tuple[schema.Execution, str, str | None] | None:
+    """One execution with its input and output."""
+    row = find(session, arn, canonical)
+    return (row, *texts(session, row)) if row is not None else None
+
+
+def definition(session: Session, arn: str, canonical: str) -> tuple[schema.Execution, str] | None:
+    """One execution with the definition it is pinned to."""
+    row = find(session, arn, canonical)
+    return (row, session.get_one(schema.Definition, row.definition_id).text) if row is not None else None
+
+
+def detail(session: Session, arn: str, canonical: str) -> Detail | None:
+    """One execution with input, output, definition, open tasks and deadlines."""
+    row = find(session, arn, canonical)
+    if row is None:
+        return None
+    definition = session.get_one(schema.Definition, row.definition_id)
+    found = Detail(row, *texts(session, row), definition.text)
+    if row.status == "RUNNING":
+        _open_parts(session, row.id or 0, found)
+    return found
+
+
+def _open_parts(session: Session, execution_id: int, found: Detail) -> None:
+    found.tasks = list(session.exec(select(schema.Task).where(schema.Task.execution_id == execution_id)).all())
+    found.deadlines = list(
+        session.exec(
+            select(schema.Deadline)
+            .where(schema.Deadline.execution_id == execution_id)
+            .order_by(col(schema.Deadline.due_ms))
+        ).all()
+    )
+    timers = {deadline.frame for deadline in found.deadlines if deadline.purpose in ("wait", "retry")}
+    decoder = Decoder(execution_id)
+    for name in timers:
+        body = raw(session).execute("SELECT body FROM frame WHERE execution_id=? AND frame=?", (execution_id, name))
+        for (frame,) in body:
+            found.frames[name] = decoder.frame(frame)
+
+
+def events(
+    session: Session, arn: str, canonical: str, after: int, limit: int, reverse: bool
+) -> tuple[schema.Execution, list[HistoryEvent]] | None:
+    """A page of an execution's history, from hot chunks and from the archive; None if there is no such execution."""
+    row = find(session, arn, canonical)
+    if row is None:
+        return None
+    return row, history.page(session, row.id or 0, after, limit, reverse)
+
+
+def outputs(session: Session, execution_id: int, frame: str | None, attempt: int | None) -> list[schema.TaskOutput]:
+    """What user code printed, in the order of attempts."""
+    query = select(schema.TaskOutput).where(schema.TaskOutput.execution_id == execution_id)
+    if frame is not None:
+        query = query.where(schema.TaskOutput.frame == frame)
+    if attempt is not None:
+        query = query.where(schema.TaskOutput.attempt == attempt)
+    return list(session.exec(query.order_by(col(schema.TaskOutput.id))).all())
+
+
+def _conditions(wanted: Filter) -> list[Any]:
+    row = schema.Execution
+    found: list[Any] = []
+    for column, values in ((row.status, wanted.statuses), (row.waiting, wanted.waiting), (row.type, wanted.types)):
+        if values:
+            found.append(col(column).in_(values))
+    for exact, value in ((row.machine_id, wanted.machine_id), (row.version, wanted.version)):
+        if value is not None:
+            found.append(exact == value)
+    for text, patterns in ((row.machine_name, wanted.machines), (row.name, wanted.names), (row.error, wanted.errors)):
+        if patterns:
+            found.append(or_(*(col(text).op("GLOB")(_glob(pattern)) for pattern in patterns)))
+    found += [col(row.name).icontains(part, autoescape=True) for part in wanted.contains]
+    if wanted.since_ms is not None:
+        found.append(col(row.started_ms) >= wanted.since_ms)
+    if wanted.until_ms is not None:
+        found.append(col(row.started_ms) < wanted.until_ms)
+    return found
+
+
+def _glob(pattern: str) -> str:
+    """Only `*` is special in our patterns; GLOB's other signs are taken literally."""
+    return pattern.replace("[", "[[]").replace("?", "[?]")
+
+
+def statuses(session: Session, arns: list[str]) -> dict[str, str]:
+    """The status of each of these executions that still exists."""
+    rows = session.exec(
+        select(schema.Execution.arn, schema.Execution.status).where(col(schema.Execution.arn).in_(arns))
+    ).all()
+    return dict(rows)

@@ -1,0 +1,143 @@
+"""A daemon's engine and API without runner and drop folder, on a clock that a test moves; asked with boto3 over TCP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config as ClientConfig
+from botocore.exceptions import ClientError
+
+from flowd.api.operations import Services, operations
+from flowd.api.server import Addresses, Server
+from flowd.client import AsyncClient, RemoteError
+from flowd.config import Config
+from flowd.decisions import Pattern
+from flowd.engine.machines import Machines
+from flowd.functions import FunctionSpec
+from tests.engine.world import World
+
+ROLE = "arn:aws:iam::000000000000:role/flowd"
+PASS = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": {"Arg1": "argument1"}, "End": True}}})
+WAIT = json.dumps({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 60, "End": True}}})
+
+
+def activity_machine(arn: str, **members: Any) -> str:
+    state = {"Type": "Task", "Resource": arn, "End": True, **members}
+    return json.dumps({"StartAt": "Ask", "States": {"Ask": state}})
+
+
+class Counts:
+    warm = {"charge": 2}  # noqa: RUF012
+
+
+class Runner:
+    """The line to a runner, as far as the API looks at it."""
+
+    connected = True
+
+    async def counts(self) -> Counts:
+        return Counts()
+
+
+class Registrar:
+    functions: tuple[FunctionSpec, ...] = ()
+
+
+def refuse(service: str, action: str, pattern: Pattern) -> str | None:
+    return "the integration glacier is not built in flowd" if service == "aws-sdk:glacier" else None
+
+
+class Box:
+    """One daemon after another on the same files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.world = World(folder)
+        self.runner = Runner()
+        self.registrar = Registrar()
+        self.services: Services
+        self.server: Server
+        self.sdk: Any
+        self.own: AsyncClient
+
+    async def start(self) -> None:
+        await self.world.boot()
+        await self._serve()
+
+    async def _serve(self) -> None:
+        core = self.world.core
+        socket = self.folder / "s"
+        self.services = Services(
+            config=Config(workflows=self.folder / "w", data=self.folder, socket=socket, listen=("127.0.0.1", 0)),
+            clock=self.world.clock,
+            core=core,
+            machines=Machines(core.db, self.world.clock, refuse),
+            registrar=self.registrar,
+            runner=self.runner,
+        )
+        self.server = Server(
+            operations(self.services),
+            Addresses(unix=socket, tcp=("127.0.0.1", 0)),
+            self.world.clock,
+            None,
+            on_drain=core.waiters.stop,
+        )
+        await self.server.start()
+        self.own = AsyncClient(socket)
+        self.sdk = await asyncio.to_thread(
+            boto3.client,
+            "stepfunctions",
+            endpoint_url=self.server.url,
+            region_name="us-east-1",
+            aws_access_key_id="a",
+            aws_secret_access_key="b",
+            config=ClientConfig(retries={"total_max_attempts": 1}, inject_host_prefix=False, max_pool_connections=20),
+        )
+
+    async def stop(self) -> None:
+        await self.own.close()
+        await asyncio.to_thread(self.sdk.close)
+        await self.server.stop()
+        await self.world.core.stop()
+
+    async def restart(self) -> None:
+        await self.stop()
+        await self.start()
+
+    async def call(self, operation: str, **members: Any) -> Any:
+        """A boto3 call by its Python name; the answer without its metadata."""
+        answer = await asyncio.to_thread(getattr(self.sdk, operation), **members)
+        del answer["ResponseMetadata"]
+        return answer
+
+    async def refused(self, operation: str, **members: Any) -> tuple[str, str]:
+        """Code and message of a call that must fail."""
+        with pytest.raises(ClientError) as caught:
+            await self.call(operation, **members)
+        error = caught.value.response["Error"]
+        return error["Code"], error["Message"]
+
+    async def flowd(self, operation: str, **members: Any) -> Any:
+        """One of flowd's own operations over the unix socket."""
+        return await self.own.flowd(operation, **members)
+
+    async def flowd_refused(self, operation: str, **members: Any) -> RemoteError:
+        with pytest.raises(RemoteError) as caught:
+            await self.flowd(operation, **members)
+        return caught.value
+
+    async def machine(self, definition: str = PASS, name: str = "m", **members: Any) -> str:
+        """Create a machine; its ARN."""
+        answer = await self.call("create_state_machine", name=name, definition=definition, roleArn=ROLE, **members)
+        return str(answer["stateMachineArn"])
+
+    async def run(self, arn: str, **members: Any) -> str:
+        """Start an execution and let it go as far as it can; its ARN."""
+        answer = await self.call("start_execution", stateMachineArn=arn, **members)
+        await self.world.settle()
+        return str(answer["executionArn"])
