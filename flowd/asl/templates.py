@@ -6,6 +6,7 @@ All are compiled when a definition is parsed. Evaluating one raises a Fault with
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
@@ -110,7 +111,7 @@ class Expression:
         except jsonata.JsonataError as error:
             if error.code == "UNSUPPORTED_RESULT":
                 raise self.fault("returned an unsupported result type.") from None
-            raise self.fault(f"threw an error during evaluation. {error}") from None
+            raise self.fault(f"threw an error during evaluation{error.ending}") from None
         if found is jsonata.UNDEFINED:
             raise self.fault("returned nothing (undefined).")
         return found
@@ -141,7 +142,7 @@ class Expression:
         return bindings
 
 
-_STATES: Final = {
+_STATES: Final[dict[str, Callable[[Env], Any]]] = {
     "input": lambda env: env.frame.input.value,
     "context": lambda env: env.context(),
     "result": lambda env: None if env.result is None else env.result.value,

@@ -131,7 +131,8 @@ def check_retry(here: Here, value: Any, location: str) -> None:
 
 
 def _check_delays(report: Report, retrier: dict[str, Any], location: str) -> None:
-    longest, first = retrier.get("MaxDelaySeconds"), retrier.get("IntervalSeconds", 1)
+    longest: Any = retrier.get("MaxDelaySeconds")
+    first: Any = retrier.get("IntervalSeconds", 1)
     if is_type(longest, "Integer") and is_type(first, "Integer") and longest <= first and longest > 0:
         report.error("MaxDelaySeconds must be greater than IntervalSeconds", at(location, "MaxDelaySeconds"))
 

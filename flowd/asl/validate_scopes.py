@@ -121,7 +121,8 @@ def _check_kind(here: Here, variables: frozenset[str]) -> None:
 def _check_task(here: Here) -> None:
     state = here.state
     require(here.report, state, ("Resource",), here.location)
-    timeout, heartbeat = state.get("TimeoutSeconds"), state.get("HeartbeatSeconds")
+    timeout: Any = state.get("TimeoutSeconds")
+    heartbeat: Any = state.get("HeartbeatSeconds")
     if is_type(timeout, "Integer") and is_type(heartbeat, "Integer") and heartbeat >= timeout:
         here.report.error("HeartbeatSeconds must be smaller than TimeoutSeconds", at(here.location, "HeartbeatSeconds"))
 

@@ -73,6 +73,7 @@ class _Tree:
         if isinstance(node, SequenceNode):
             elements = [self.convert(child, child.start_mark.index, inside) for child in node.value]
             return Node(start, offset, elements=elements)
+        assert isinstance(node, ScalarNode)
         return Node(start, offset, value=_scalar(node))
 
     def _members(self, node: MappingNode, tree: Node, parents: tuple[YamlNode, ...]) -> None:
