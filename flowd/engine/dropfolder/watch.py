@@ -179,11 +179,12 @@ class DropFolder:
         A file that never holds still is looked at ever less often, and holds up no other.
         """
         pause_s = self._settle_s
-        while await self._rescan(settle=True) or self._scanner.moving:
+        while (taken := await self._rescan(settle=True)) or self._scanner.moving:
+            # Something that came into force is no file that never holds still: files dropped one by one stay quick.
+            pause_s = self._settle_s if taken else min(pause_s * 1.5, _LONGEST_PAUSE_S)
             await self._pause(pause_s)
             if self._stop.is_set():
                 return
-            pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
 
 
 def _identity(folder: str) -> tuple[int, int] | None:
