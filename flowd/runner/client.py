@@ -47,12 +47,16 @@ class Counts(msgspec.Struct, frozen=True):
 class RunnerClient:
     """One connection to a runner, made again when it breaks. Use it on one event loop."""
 
-    def __init__(self, socket_path: Path, *, patience_s: float = 10.0) -> None:
-        """`patience_s`: how long a new call waits for a runner before it fails without having been sent."""
+    def __init__(self, socket_path: Path, *, patience_s: float = 10.0, grace_s: float = 2.0) -> None:
+        """`patience_s`: how long a new call waits for a runner before it fails without having been sent.
+
+        `grace_s`: how long an unknown function may take to appear, beyond the time a dropped file needs to settle.
+        """
         self.socket_path = socket_path
         self.started_ms = 0
         self.pid = 0
         self._patience_s = patience_s
+        self._grace_s = grace_s
         self._spawn = False
         self._number = 0
         self._connection: Framing | None = None
@@ -60,7 +64,7 @@ class RunnerClient:
         self._closed = False
         self._open: dict[int, tuple[Request, asyncio.Future[AnyAnswer]]] = {}
         self._registration: tuple[list[FunctionSpec], dict[str, str]] | None = None
-        self._registered = asyncio.Event()
+        self._news = asyncio.Event()  # of the next registration
         self._names: frozenset[str] = frozenset()
         self._acknowledged: list[str] = []
         self._reconnecting: asyncio.Task[None] | None = None
@@ -127,13 +131,23 @@ class RunnerClient:
         """Tell it all functions there are and the environment they get; told again to every later runner."""
         self._registration = (list(specs), dict(environment))
         self._names = frozenset(spec.name for spec in specs)
-        self._registered.set()
+        news, self._news = self._news, asyncio.Event()
+        news.set()
         if self.connected:
             await self._ask(protocol.Register(self._next(), *self._registration))
 
     async def knows(self, function: str) -> bool:
-        """True if the function is registered. A starting daemon has not read its drop folder yet: then this waits."""
-        await self._registered.wait()
+        """True if the function is registered.
+
+        A starting daemon has not read its drop folder yet: then this waits. A file that was dropped with the machine
+        that calls it takes a moment to settle: for a function that is unknown this waits for `grace_s`.
+        """
+        if self._registration is None:
+            await self._news.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._grace_s):
+                while function not in self._names:
+                    await self._news.wait()
         return function in self._names
 
     async def invoke(

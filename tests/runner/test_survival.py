@@ -342,7 +342,7 @@ async def test_a_runner_in_the_background_ends_when_nobody_needs_it_any_more(
 
 
 async def test_a_call_of_a_starting_daemon_waits_until_the_functions_are_known(functions: Functions) -> None:
-    client = RunnerClient(functions.client.socket_path)
+    client = RunnerClient(functions.client.socket_path, grace_s=0)
     await client.connect()
     asked = asyncio.ensure_future(client.knows("f"))
     await client.counts()
@@ -350,6 +350,19 @@ async def test_a_call_of_a_starting_daemon_waits_until_the_functions_are_known(f
     await client.register([FunctionSpec(name="f", kind="python", path="/f.py")], {})
     assert await asked
     assert not await client.knows("g")
+    await client.close()
+
+
+async def test_a_function_that_was_dropped_a_moment_ago_is_waited_for(functions: Functions) -> None:
+    client = RunnerClient(functions.client.socket_path)
+    await client.connect()
+    await client.register([], {})
+    asked = asyncio.ensure_future(client.knows("f"))
+    await client.counts()
+    assert not asked.done()
+    await client.register([FunctionSpec(name="other", kind="python", path="/o.py")], {})
+    await client.register([FunctionSpec(name="f", kind="python", path="/f.py")], {})
+    assert await asked
     await client.close()
 
 
