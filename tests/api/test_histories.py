@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -87,10 +86,16 @@ async def test_a_long_history_is_paged_in_both_directions(box: Box) -> None:
     arn = await box.run(await box.machine(MANY))
     assert len(await history(box, arn)) == 100
     for reverse in (False, True):
-        pages = box.sdk.get_paginator("get_execution_history").paginate(
-            executionArn=arn, maxResults=250, reverseOrder=reverse
-        )
-        ids = await asyncio.to_thread(lambda pages=pages: [event["id"] for page in pages for event in page["events"]])
+        ids: list[int] = []
+        token: dict[str, str] = {}
+        while True:
+            page = await box.call(
+                "get_execution_history", executionArn=arn, maxResults=250, reverseOrder=reverse, **token
+            )
+            ids += [event["id"] for event in page["events"]]
+            if "nextToken" not in page:
+                break
+            token = {"nextToken": page["nextToken"]}
         assert ids == sorted(range(1, 1205), reverse=reverse)
     whole = await history(box, arn, maxResults=1000)
     assert len(whole) == 1000
