@@ -235,7 +235,13 @@ def show(stage: Stage) -> None:
     print(f"the daemon is stopped; what it knew is kept in {stage.home}")
 
 
+def _leave(number: int, _: object) -> None:
+    raise SystemExit(128 + number)
+
+
 def _run(stage: Stage, act: Callable[[Stage], None]) -> int:
+    for number in (signal.SIGHUP, signal.SIGTERM):  # a closed terminal must not leave a daemon behind
+        signal.signal(number, _leave)
     try:
         act(stage)
     except (StoryError, RemoteError, Unreachable, subprocess.TimeoutExpired, OSError) as error:
