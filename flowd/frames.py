@@ -44,7 +44,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     retries: tuple[int, ...] = ()  # uses of each retrier in this visit
     retry_count: int = 0  # $$.State.RetryCount
     waiting_for: str = ""  # "task" | "timer" | "retry" | "joined" | "failed" | "" : what a WAITING frame accepts
-    stage: str = ""  # of the task in flight: "scheduled" (activity not taken), "submitting" (.sync, callback), "running"
+    stage: str = ""  # its task: "scheduled" (activity not taken), "submitting" (.sync, callback), "running"
     token: str = ""  # of the task in flight
     result: Payload | None = None  # something the state computed before it began to wait (its effective input)
     total: int = 0  # branches or items of this attempt

@@ -1,0 +1,162 @@
+"""The composition root: the only place that constructs services and wires them, and their order of start and stop.
+
+Start: lock, database, runner, recovery, drop folder, listeners, READY. Stop: the reverse; long polls are answered
+empty, requests in flight finish, the runner keeps what still runs. It decides nothing about workflows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from functools import partial
+
+import uvloop
+
+from flowd.api.operations import Services, operations
+from flowd.api.server import Addresses, Server
+from flowd.api.wire.credentials import Credentials, load_or_create
+from flowd.clock import SystemClock
+from flowd.config import Config
+from flowd.core import Core
+from flowd.engine.dropfolder.scan import Scanner
+from flowd.engine.dropfolder.watch import DropFolder
+from flowd.engine.executions import Limits
+from flowd.engine.machines import Machines
+from flowd.engine.notify import Notifier
+from flowd.engine.registrar import Registrar
+from flowd.errors import FlowdError
+from flowd.integrations.registry import Ports, Registry
+from flowd.runner.client import RunnerClient, RunnerUnreachable
+from flowd.store import backup
+
+log = logging.getLogger(__name__)
+#: The writer needs the interpreter lock between two statements; the default of 5 ms would be longer than its commit.
+SWITCH_INTERVAL_S = 0.0005
+
+
+class Daemon:
+    """One daemon. `start` returns when it serves; `stop` returns when nothing of it is left."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.clock = SystemClock()
+        socket = config.runner_socket or config.socket.with_name("runner.sock")
+        self.runner = RunnerClient(socket)
+        self.registry = Registry.of(Ports(clock=self.clock, functions=self.runner))
+        self.core = Core(
+            config.database,
+            self.registry,
+            clock=self.clock,
+            region=config.region,
+            limits=Limits(config.limits.redrive_days, config.limits.execution_days, config.limits.events),
+            retention_days=config.retention_days,
+            hooks=config.hooks.on if config.hooks.command or config.hooks.webhook else (),
+            hook_command=config.hooks.command,
+            hook_webhook=config.hooks.webhook,
+        )
+        self.machines = Machines(
+            self.core.db, self.clock, self.registry.refuse, region=config.region, account=config.account
+        )
+        self.credentials = load_or_create(config.data)
+        self.registrar = Registrar(self.core.db, self.machines, self.core.schedules, self.runner, {})
+        scanner = Scanner(
+            str(config.workflows),
+            region=config.region,
+            account=config.account,
+            substitutions=config.substitutions,
+        )
+        self.dropfolder = DropFolder(scanner, self.registrar, self.clock)
+        self.services = Services(
+            config=config,
+            clock=self.clock,
+            core=self.core,
+            machines=self.machines,
+            registrar=self.registrar,
+            runner=self.runner,
+            dropfolder=self.dropfolder,
+        )
+        self.server = Server(
+            operations(self.services),
+            Addresses(unix=config.socket, tcp=config.listen),
+            self.clock,
+            self.credentials if config.auth else None,
+            on_drain=self.core.waiters.stop,
+        )
+
+    async def start(self) -> None:
+        self.config.workflows.mkdir(parents=True, exist_ok=True)
+        await self.core.open()
+        try:
+            await self.runner.connect(spawn=self.config.runner_socket is None)
+        except RunnerUnreachable as error:
+            log.warning("functions wait until there is a runner: %s", error)
+        self.registrar.environment.update(_environment(self.config, self.credentials))
+        await self.core.start()
+        await self.dropfolder.start()
+        await self.server.start()
+
+    async def stop(self) -> None:
+        await self.server.stop()
+        await self.dropfolder.stop()
+        await self.core.stop()
+        await self.runner.close()
+
+
+def _environment(config: Config, credentials: Credentials) -> dict[str, str]:
+    """What functions find: this daemon as AWS's endpoint."""
+    found = {
+        "AWS_REGION": config.region,
+        "AWS_DEFAULT_REGION": config.region,
+        "AWS_ACCESS_KEY_ID": credentials.access_key,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
+    }
+    if config.listen is not None:
+        host, port = config.listen
+        found["AWS_ENDPOINT_URL_SFN"] = f"http://{host}:{port}"
+    return found
+
+
+async def _run(config: Config, notifier: Notifier) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)
+    daemon = Daemon(config)
+    watchdog = asyncio.create_task(notifier.watch())
+    try:
+        await daemon.start()
+        where = ", ".join(daemon.server.where)
+        notifier.ready(f"serving on {where}")
+        _say(f"flowd serves on {where}; workflows from {config.workflows}, data in {config.data}")
+        if not config.auth:
+            _say("WARNING: --no-auth: anybody on this machine may do anything, any credentials are accepted")
+        await stopping.wait()
+        notifier.stopping("draining")
+        log.info("stopping")
+    finally:
+        await daemon.stop()
+        watchdog.cancel()
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def serve(config: Config) -> int:
+    """Run a daemon in the foreground until SIGTERM or SIGINT; 0 after an orderly stop, 1 if it could not start."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    try:
+        config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with backup.hold(config.data):
+            uvloop.run(partial(_run, config, Notifier.from_environment())())
+    except (FlowdError, OSError) as error:
+        sys.stderr.write(f"flowd: {error}\n")
+        return 1
+    return 0
