@@ -77,7 +77,7 @@ class Lab:
         return done.stdout.strip()
 
     def sh(self, text: str) -> str:
-        return self.verb("sh", f"set -e; export FLOWD_SOCKET=/run/flowd/flowd.sock; {text}")
+        return self.verb("sh", f"set -e; {text}")
 
     def json(self, text: str) -> Any:
         return json.loads(self.sh(text))
@@ -154,8 +154,8 @@ def test_installed_as_the_page_says_both_services_serve_and_tell_their_state(lab
 
 
 def test_group_flowd_is_the_door_to_the_socket(lab: Lab) -> None:
-    lab.sh("setpriv --reuid=alice --init-groups flowd machines")
-    refused = lab.sh("setpriv --reuid=mallory --init-groups flowd machines 2>&1 || echo refused with $?")
+    lab.sh("setpriv --reuid=alice --init-groups --reset-env flowd machines")
+    refused = lab.sh("setpriv --reuid=mallory --init-groups --reset-env flowd machines 2>&1 || echo refused with $?")
     assert "refused with" in refused
 
 
