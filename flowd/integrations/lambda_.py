@@ -130,6 +130,8 @@ class Lambda:
             return Failed("States.Runtime", said)
         result = await self._reattached(task)
         if result is None:
+            if not direct and (problem := _unreadable(call)):
+                return problem
             if not await self._host.knows(call.function):
                 return _not_found(call)
             if call.invocation == "DryRun":
@@ -144,10 +146,14 @@ class Lambda:
                     detached=call.invocation == "Event",
                 )
         if result.error is not None:
-            return Failed(result.error, result.cause, "run", result.log, result.truncated)
+            # Recorded: a function's ARN gives the cause as the function's runtime wrote it, lambda:invoke compactly.
+            cause = result.cause if direct else _compact(result.cause or "")
+            return Failed(result.error, cause, "run", result.log, result.truncated)
         if direct:
             return await _succeeded(result.output_text or "null", result)
-        return await _succeeded(self._answer(call, result), result)
+        if len(result.output_text or "") < _BIG:
+            return await _succeeded(self._answer(call, result), result)
+        return await _succeeded(await asyncio.to_thread(self._answer, call, result), result)
 
     async def _reattached(self, task: TaskCall) -> FunctionResult | None:
         """The result of a call that an earlier daemon made; None if it is to be made now."""
@@ -170,10 +176,12 @@ class Lambda:
         await self._host.acknowledge(task.key)
 
     def _answer(self, call: Call, result: FunctionResult) -> str:
-        """The response of Invoke as Step Functions shows it, around the function's own text (recorded cases)."""
+        """The response of Invoke as Step Functions shows it: the Payload parsed, its length that of the function's text
+        (recorded cases)."""
         status = _STATUS[call.invocation]
-        payload = (result.output_text or "null") if call.invocation == "RequestResponse" else '""'
-        length = len(payload.encode()) if call.invocation == "RequestResponse" else 0
+        said = result.output_text or "null" if call.invocation == "RequestResponse" else ""
+        payload = _compact(said) if said else '""'
+        length = len(said.encode())
         version = {"ExecutedVersion": LATEST} if call.invocation == "RequestResponse" else {}
         rest: dict[str, Any] = {}
         if call.tail:
@@ -185,6 +193,14 @@ class Lambda:
         }
         before = dumps(version)[1:-1] + "," if version else ""
         return f'{{{before}"Payload":{payload},{dumps(rest)[1:]}'
+
+
+def _compact(text: str) -> str:
+    """JSON without white space; what is no JSON as it is."""
+    try:
+        return dumps(Payload.parse(text).value)
+    except InvalidJson:
+        return text
 
 
 def _http_metadata(status: int, length: int, request_id: str, now_ms: int, executed: bool) -> dict[str, Any]:
@@ -244,12 +260,25 @@ def _invocation(task: TaskCall) -> Call:
         function=function,
         arn=arn,
         qualifier=parameters.get("Qualifier") or qualifier,
-        # Invoke without a payload hands an empty object to the function.
-        payload_text=dumps(parameters["Payload"]) if "Payload" in parameters else "{}",
+        payload_text=_payload(parameters.get("Payload")),
         invocation=parameters.get("InvocationType", "RequestResponse"),
         client_context=_client_context(parameters.get("ClientContext")),
         tail=parameters.get("LogType") == "Tail",
     )
+
+
+def _payload(value: Any) -> str:
+    """The body of Invoke. A text is the body as it stands, so `"0"` is the number; null is no body (recorded cases:
+    services/test_lambda_task_service). Without a body Lambda hands `{}` to the function. Numbers and booleans are
+    refused on AWS, in these words.
+    """
+    if value is None:
+        return "{}"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict | list):
+        return dumps(value)
+    raise Refusal("The value for the field 'Payload' must be a STRING")
 
 
 def _is_text(value: Any) -> bool:
@@ -298,8 +327,20 @@ def resolve(name: str, execution_arn: str) -> tuple[str, str, str]:
 
 def _not_found(call: Call) -> Failed:
     """Recorded: services/test_task_service_lambda, test_no_such_function."""
-    said = (
-        f"Function not found: {call.arn}:{call.qualifier or LATEST} (Service: AWSLambda; Status Code: 404; "
-        f"Error Code: ResourceNotFoundException; Request ID: {uuid.uuid4()}; Proxy: null)"
-    )
-    return Failed("Lambda.ResourceNotFoundException", said)
+    said = f"Function not found: {call.arn}:{call.qualifier or LATEST}"
+    return _service_error("ResourceNotFoundException", 404, said)
+
+
+def _unreadable(call: Call) -> Failed | None:
+    """Lambda's answer to a body that is no JSON."""
+    try:
+        Payload.parse(call.payload_text)
+    except InvalidJson as error:
+        said = f"Could not parse request body into json: Could not parse payload into json: {error}"
+        return _service_error("InvalidRequestContentException", 400, said)
+    return None
+
+
+def _service_error(code: str, status: int, said: str) -> Failed:
+    request = f"Status Code: {status}; Error Code: {code}; Request ID: {uuid.uuid4()}; Proxy: null"
+    return Failed(f"Lambda.{code}", f"{said} (Service: AWSLambda; {request})")

@@ -113,16 +113,27 @@ async def test_invoke_answers_in_the_recorded_shape() -> None:
     ("parameters", "payload"),
     [
         ({"FunctionName": "known"}, "{}"),
-        ({"FunctionName": "known", "Payload": None}, "null"),
-        ({"FunctionName": "known", "Payload": "text"}, '"text"'),
-        ({"FunctionName": "known", "Payload": 0}, "0"),
+        ({"FunctionName": "known", "Payload": None}, "{}"),
+        ({"FunctionName": "known", "Payload": '"text"'}, '"text"'),
+        ({"FunctionName": "known", "Payload": "0"}, "0"),
+        ({"FunctionName": "known", "Payload": [1.0]}, "[1.0]"),
     ],
 )
-async def test_any_json_value_is_a_payload(parameters: Any, payload: str) -> None:
+async def test_a_payload_is_an_object_a_list_or_the_text_of_a_body(parameters: Any, payload: str) -> None:
     host = Host()
     await call(host, task(parameters=parameters))
     assert host.calls[0]["payload"] == payload
     assert host.calls[0]["arn"] == "arn:aws:lambda:eu-west-1:111122223333:function:known"
+
+
+async def test_a_payload_that_is_no_json_text_is_refused_as_lambda_does() -> None:
+    host = Host()
+    outcome = await call(host, task(parameters={"FunctionName": "known", "Payload": "test data"}))
+    assert isinstance(outcome, Failed) and outcome.cause is not None
+    assert outcome.error == "Lambda.InvalidRequestContentException"
+    assert outcome.cause.startswith("Could not parse request body into json: Could not parse payload into json: ")
+    assert "Status Code: 400; Error Code: InvalidRequestContentException" in outcome.cause
+    assert host.calls == []
 
 
 async def test_an_event_is_accepted_and_a_dry_run_runs_nothing() -> None:
@@ -153,11 +164,27 @@ async def test_the_client_context_is_handed_over_decoded() -> None:
     assert host.calls[0]["client_context"] == '{"custom": 1}'
 
 
-@pytest.mark.parametrize("resource", [DIRECT, INVOKE])
-async def test_an_error_of_the_function_is_the_tasks_error(resource: str) -> None:
-    host = Host(FunctionResult(error="Exception", cause='{"errorType": "Exception"}', log="l", truncated=True))
+@pytest.mark.parametrize(
+    ("resource", "cause", "shown"),
+    [
+        (DIRECT, '{"errorType": "Exception"}', '{"errorType": "Exception"}'),
+        (INVOKE, '{"errorType": "Exception"}', '{"errorType":"Exception"}'),
+        (INVOKE, "bad luck\n", "bad luck\n"),
+    ],
+)
+async def test_an_error_of_the_function_is_the_tasks_error(resource: str, cause: str, shown: str) -> None:
+    host = Host(FunctionResult(error="Exception", cause=cause, log="l", truncated=True))
     outcome = await call(host, task(resource, {"FunctionName": "known"}))
-    assert outcome == Failed("Exception", '{"errorType": "Exception"}', "run", "l", True)
+    assert outcome == Failed("Exception", shown, "run", "l", True)
+
+
+async def test_invoke_shows_the_payload_compactly_and_the_length_of_what_the_function_wrote() -> None:
+    outcome = await call(
+        Host(FunctionResult(output_text='{"a": [1.0, 2]}')), task(parameters={"FunctionName": "known"})
+    )
+    assert isinstance(outcome, Succeeded)
+    assert '"Payload":{"a":[1.0,2]},' in outcome.output.text
+    assert outcome.output.value["SdkHttpMetadata"]["HttpHeaders"]["Content-Length"] == "15"
 
 
 async def test_an_unknown_function_is_told_in_awss_words() -> None:
@@ -177,6 +204,8 @@ async def test_an_unknown_function_is_told_in_awss_words() -> None:
 @pytest.mark.parametrize(
     ("parameters", "reason"),
     [
+        ({"FunctionName": "known", "Payload": 1}, "The value for the field 'Payload' must be a STRING"),
+        ({"FunctionName": "known", "Payload": True}, "The value for the field 'Payload' must be a STRING"),
         ({"Payload": 1}, "The field 'FunctionName' is required but was missing"),
         ({"FunctionName": "known", "Colour": 1}, 'The field "Colour" is not supported by Step Functions'),
         ({"FunctionName": 5}, "The value of the field 'FunctionName' has an invalid format"),
