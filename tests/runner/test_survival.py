@@ -317,55 +317,6 @@ async def test_a_runner_that_is_told_twice_to_stop_takes_its_functions_along(
     assert not alive(waiting.pids[0])
 
 
-async def test_a_runner_in_the_background_ends_when_nobody_needs_it_any_more(
-    own_runner: Callable[..., RunnerProcess], waiting: Waiting
-) -> None:
-    socket = own_runner().folder / "orphan"
-    arguments = [sys.executable, "-m", "flowd.runner", "--socket", str(socket), "--detach", "--orphan-seconds", "0.2"]
-    subprocess.run(arguments, check=True, timeout=DEADLINE_S)
-    client = RunnerClient(socket)
-    await client.connect()
-    pid = client.pid
-    await client.register([waiting.spec], {})
-    waiting.go()
-    await client.invoke("k", "waits", f'"{waiting.event}"')
-    await client.close()  # its outcome is still held
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.5):
-            await until(lambda: not alive(pid))
-    client = RunnerClient(socket)
-    await client.connect()
-    await client.acknowledge("k")
-    await client.counts()
-    await client.close()
-    await until(lambda: not alive(pid))
-
-
-async def test_a_call_of_a_starting_daemon_waits_until_the_functions_are_known(functions: Functions) -> None:
-    client = RunnerClient(functions.client.socket_path, grace_s=0)
-    await client.connect()
-    asked = asyncio.ensure_future(client.knows("f"))
-    await client.counts()
-    assert not asked.done()
-    await client.register([FunctionSpec(name="f", kind="python", path="/f.py")], {})
-    assert await asked
-    assert not await client.knows("g")
-    await client.close()
-
-
-async def test_a_function_that_was_dropped_a_moment_ago_is_waited_for(functions: Functions) -> None:
-    client = RunnerClient(functions.client.socket_path)
-    await client.connect()
-    await client.register([], {})
-    asked = asyncio.ensure_future(client.knows("f"))
-    await client.counts()
-    assert not asked.done()
-    await client.register([FunctionSpec(name="other", kind="python", path="/o.py")], {})
-    await client.register([FunctionSpec(name="f", kind="python", path="/f.py")], {})
-    assert await asked
-    await client.close()
-
-
 def test_a_second_runner_on_one_socket_gives_way(own_runner: Callable[..., RunnerProcess]) -> None:
     runner = own_runner()
     arguments = [sys.executable, "-m", "flowd.runner", "--socket", str(runner.socket)]

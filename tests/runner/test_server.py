@@ -1,0 +1,82 @@
+"""The runner's side of the socket, and what a client knows of functions, without any process to run them."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from flowd.functions import FunctionSpec
+from flowd.runner.attempts import Attempt, Ledger
+from flowd.runner.client import RunnerClient
+from flowd.runner.leftovers import Leftovers
+from flowd.runner.outcomes import Outcome
+from flowd.runner.pool import Pool
+from flowd.runner.process import Hosting
+from flowd.runner.server import Server
+from tests.runner.harness import Functions
+
+ORPHAN_S = 0.02
+
+
+def orphan(ledger: Ledger) -> Server:
+    """A server that ends when nobody has needed it for a moment."""
+    return Server(Pool(Hosting(Leftovers(Path("/nowhere")))), ledger, 1, ORPHAN_S)
+
+
+async def becomes_idle(server: Server) -> bool:
+    try:
+        async with asyncio.timeout(ORPHAN_S * 5):
+            await server.idle.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+async def test_a_runner_that_nobody_ever_connects_to_ends() -> None:
+    assert await becomes_idle(orphan(Ledger()))
+
+
+async def test_a_runner_stays_while_somebody_is_connected_and_ends_when_all_have_gone() -> None:
+    server = orphan(Ledger())
+    first, second = server.connect(), server.connect()
+    assert not await becomes_idle(server)
+    first.connection_lost(None)
+    assert not await becomes_idle(server)
+    second.connection_lost(None)
+    assert await becomes_idle(server)
+
+
+async def test_a_runner_stays_while_it_holds_something() -> None:
+    ledger = Ledger()
+    server = orphan(ledger)
+    attempt = Attempt("k", "f", b"")
+    ledger.enter(attempt)
+    attempt.end(Outcome(output=b"1"))
+    assert not await becomes_idle(server)
+    ledger.acknowledge(["k"])
+    assert await becomes_idle(server)
+
+
+async def test_a_call_of_a_starting_daemon_waits_until_the_functions_are_known(functions: Functions) -> None:
+    client = RunnerClient(functions.client.socket_path, grace_s=0)
+    await client.connect()
+    asked = asyncio.ensure_future(client.knows("f"))
+    await client.counts()
+    assert not asked.done()
+    await client.register([FunctionSpec(name="f", kind="python", path="/f.py")], {})
+    assert await asked
+    assert not await client.knows("g")
+    await client.close()
+
+
+async def test_a_function_that_was_dropped_a_moment_ago_is_waited_for(functions: Functions) -> None:
+    client = RunnerClient(functions.client.socket_path)
+    await client.connect()
+    await client.register([], {})
+    asked = asyncio.ensure_future(client.knows("f"))
+    await client.counts()
+    assert not asked.done()
+    await client.register([FunctionSpec(name="other", kind="python", path="/o.py")], {})
+    await client.register([FunctionSpec(name="f", kind="python", path="/f.py")], {})
+    assert await asked
+    await client.close()
