@@ -14,6 +14,7 @@ Path = tuple[str, ...]
 
 _BEGUN = ("TaskScheduled", "ActivityScheduled", "LambdaFunctionScheduled")
 _WRONG = ("Failed", "TimedOut")
+_ANEW = frozenset({"MapStateStarted", "ParallelStateStarted", "MapStateExited", "ParallelStateExited"})
 _CLOSED = {"ExecutionFailed": "FAILED", "ExecutionTimedOut": "TIMED_OUT", "ExecutionAborted": "ABORTED"}
 _ITERATION = {
     "MapIterationStarted": "RUNNING",
@@ -107,7 +108,7 @@ class Journal:
             visit.items = event.get("mapStateStartedEventDetails", {}).get("length", 0)
         if kind in ("MapStateFailed", "ParallelStateFailed"):
             self._end_below(visit.frame, event["timestamp"])
-        if kind.endswith("StateExited") or kind in ("MapStateStarted", "ParallelStateStarted"):
+        if kind in _ANEW:
             self._forget_below(visit.frame)
         self._mark(visit, event, kind)
 

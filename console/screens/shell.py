@@ -175,12 +175,16 @@ class Shell(Screen[None]):
         if not self.ready or not self.is_attached:
             return
         header, bar = self.query(Header).first(), self.query(KeyBar).first()
-        header.crumbs, header.facts, header.right = self.crumbs(), self.facts(), self.host.badge()
+        told = (tuple(self.crumbs()), tuple(self.facts()), tuple(self.host.badge()))
         now = self.situation()
-        bar.keys = [(a.shown, a.label, not a.why(now)) for a in actions.of(self.NAME) if a.bar and self.offers(a.name)]
+        keys = [(a.shown, a.label, not a.why(now)) for a in actions.of(self.NAME) if a.bar and self.offers(a.name)]
         self.set_class(self.loaded and not self.host.link.up, "-stale")
-        header.refresh()
-        bar.refresh()
+        if told != (header.crumbs, header.facts, header.right):  # a line that stays is not sent again
+            header.crumbs, header.facts, header.right = told
+            header.refresh()
+        if keys != bar.keys:
+            bar.keys = keys
+            bar.refresh()
 
     def offers(self, name: str) -> bool:
         """Read-only consoles do not show verbs they can never do."""

@@ -11,7 +11,7 @@ from console.columns import Fitted, fit, gap, heading, line
 from console.looks import Span
 from console.pages import KeysetSource, ListSource, Source
 from console.rows import Now, Sheet
-from console.text import number
+from console.text import number, took
 from console.widgets.paint import LineView
 
 
@@ -88,9 +88,12 @@ class VirtualTable(LineView):
             self._walking = False
 
     def refresh_running(self) -> None:
-        """Repaint only the rows whose durations grow."""
+        """Repaint only the rows whose length of time reads differently than a second ago."""
         first, last = self.in_view
+        now = self._now().at
         for index in range(first, last + 1):
             item = self.source.row(index)
-            if item is not None and item.get("status") == "RUNNING":
+            if item is None or item.get("status") != "RUNNING":
+                continue
+            if took(now - item["startDate"]) != took(now - 1 - item["startDate"]):
                 self.refresh(Region(0, index - first + self.head, self.size.width, 1))
