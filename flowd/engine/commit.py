@@ -113,9 +113,10 @@ class Recorder:
         live.tasks[decision.frame, decision.attempt] = task
         parameters = self._payload(write, decision.parameters)
         started_ms = 0 if decision.family == "activity" else now_ms
+        token = decision.token if decision.family == "activity" or decision.pattern else None
         write.tasks[decision.frame, decision.attempt] = [
             *(self.ids.task, live.id, decision.frame, decision.attempt, decision.state, decision.family),
-            *(decision.resource, decision.service, decision.action, decision.pattern, decision.token, task.status),
+            *(decision.resource, decision.service, decision.action, decision.pattern, token, task.status),
             *(task.activity, task.prompt, task.short, None, parameters, 0),
             *(decision.timeout_ms, decision.heartbeat_ms, now_ms, started_ms),
         ]

@@ -165,7 +165,7 @@ def open_task(live: Live, row: schema.Task, texts: dict[int, str]) -> OpenTask:
         action=row.action,
         pattern=row.pattern,  # type: ignore[arg-type]
         parameters=Payload(text=texts.get(row.parameters_id, "{}"), ref=row.parameters_id, owner=live.id),
-        token=row.token,
+        token=row.token or "",
         timeout_ms=row.timeout_ms,
         scheduled_ms=row.scheduled_ms,
         recovered=True,

@@ -132,7 +132,7 @@ class Waiters:
             if key in self._claimed:
                 continue
             if await self._take(key, row.frame, row.attempt, worker):
-                return PolledTask(row.token, await self._input(row))
+                return PolledTask(row.token or "", await self._input(row))
 
     async def _input(self, row: schema.Task) -> Payload:
         texts = await self._db.read(partial(executions.payload_texts, ids=[row.parameters_id]))

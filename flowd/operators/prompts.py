@@ -98,9 +98,9 @@ class Prompts:
         await self._db.write(partial(prompts.claim, answer=given))
         try:
             if given.output is not None:
-                await self._tasks.succeed(task.token, Payload(text=given.output))
+                await self._tasks.succeed(task.token or "", Payload(text=given.output))
             else:
-                await self._tasks.fail(task.token, given.error, given.cause)
+                await self._tasks.fail(task.token or "", given.error, given.cause)
         except (TaskTimedOut, InvalidToken):
             await self._db.write(partial(prompts.withdraw, short=facts[0]))
             raise ResourceNotFound(f"'{facts[0]}' is over: it timed out or its execution ended") from None

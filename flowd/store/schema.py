@@ -4,7 +4,7 @@ Kept apart on purpose: small hot rows (execution, frame, task, deadline) from wr
 This module holds no queries. A change here needs a numbered migration in `migrations`.
 """
 
-from sqlalchemy import Column, Index, LargeBinary
+from sqlalchemy import Column, Index, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
 
@@ -160,7 +160,7 @@ class Task(SQLModel, table=True):
     service: str
     action: str
     pattern: str
-    token: str = Field(unique=True)
+    token: str | None = None  # NULL where nobody outside could answer
     status: str = "SCHEDULED"  # SCHEDULED | STARTED | SUBMITTED
     activity: str | None = None  # the activity's name
     prompt: str | None = None  # the Prompt object as JSON text; such a task never reaches a poller
@@ -175,8 +175,10 @@ class Task(SQLModel, table=True):
 
     __table_args__ = (
         Index("task_execution", "execution_id", "frame"),
-        Index("task_activity", "activity", "status", "id"),
-        Index("task_short", "short"),
+        # Most tasks have no token, activity or short name; partial indexes cost them no page.
+        Index("task_token", "token", unique=True, sqlite_where=text("token IS NOT NULL")),
+        Index("task_activity", "activity", "status", "id", sqlite_where=text("activity IS NOT NULL")),
+        Index("task_short", "short", sqlite_where=text("short IS NOT NULL")),
         {"sqlite_autoincrement": True},
     )
 

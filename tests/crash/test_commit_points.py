@@ -130,7 +130,7 @@ class Story:
             await self.world.pass_time(30)
             task = await self._prompt()
             if task is not None:
-                await self.world.core.tasks.succeed(task.token, Payload.of("yes"))
+                await self.world.core.tasks.succeed(task.token or "", Payload.of("yes"))
                 await self.world.settle()
         events = await self.world.history(arn)
         row = await self.world.execution(arn)

@@ -232,7 +232,7 @@ async def test_a_prompt_starts_at_once_and_no_worker_ever_sees_it(world: World) 
     await world.reboot()
     task = await open_task(world)
     assert task.prompt == '{"Title": "Approve?"}' and task.worker == "flowd-inbox"
-    await world.core.tasks.succeed(task.token, Payload.parse('"yes"'))
+    await world.core.tasks.succeed(task.token or "", Payload.parse('"yes"'))
     assert await world.output(arn) == "yes"
 
 
@@ -251,7 +251,7 @@ async def test_a_stopped_execution_ends_its_open_task(world: World) -> None:
     closed = await world.execution(arn)
     assert (closed.status, closed.error, closed.cause) == ("ABORTED", "Changed", "my mind")
     with pytest.raises(TaskTimedOut):
-        await world.core.tasks.succeed(task.token, Payload.parse("1"))
+        await world.core.tasks.succeed(task.token or "", Payload.parse("1"))
 
 
 async def test_a_redrive_begins_at_what_failed_and_goes_on_with_the_same_history(world: World) -> None:

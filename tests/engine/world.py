@@ -141,7 +141,7 @@ class World:
         text = json.dumps(definition)
 
         def write(session: Session) -> schema.StateMachine:
-            row = schema.Definition(sha256=hashlib.sha256(text.encode()).hexdigest(), text=text)
+            row = schema.Definition(sha256=hashlib.sha256((name + text).encode()).hexdigest(), text=text)
             session.add(row)
             session.flush()
             machine = schema.StateMachine(
