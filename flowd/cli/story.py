@@ -20,11 +20,11 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from flowd.client import Client, RemoteError, Unreachable
+from flowd.client import Client
 
 T = TypeVar("T")
 
@@ -230,9 +230,22 @@ def show(stage: Stage) -> None:
     stage.start()
     _, arn = _start_order(stage)
     stage.until("the order asks for approval", lambda: _prompt(stage, arn))
-    subprocess.run([*_flowd(), "console"], env=stage.environ, check=False)
+    _console(stage)
     stage.stop()
     print(f"the daemon is stopped; what it knew is kept in {stage.home}")
+
+
+def _console(stage: Stage) -> None:
+    """The console until it is left, or until the terminal is gone: then nobody would ever leave it."""
+    console = subprocess.Popen([*_flowd(), "console"], env=stage.environ)
+    try:
+        while console.poll() is None and sys.stdin.isatty():
+            with suppress(subprocess.TimeoutExpired):
+                console.wait(0.5)
+    finally:
+        if console.poll() is None:
+            console.kill()
+            console.wait()
 
 
 def _leave(number: int, _: object) -> None:
@@ -244,7 +257,7 @@ def _run(stage: Stage, act: Callable[[Stage], None]) -> int:
         signal.signal(number, _leave)
     try:
         act(stage)
-    except (StoryError, RemoteError, Unreachable, subprocess.TimeoutExpired, OSError) as error:
+    except Exception as error:  # whatever it was, the daemon's log says more about it
         print(f"the story failed: {error}", file=sys.stderr)
         if stage.log.exists():
             print(f"--- the daemon's log ---\n{stage.log.read_text(errors='replace')[-8000:]}", file=sys.stderr)
