@@ -152,15 +152,15 @@ async def get_history(do: Services, request: Paging, caller: Caller) -> Body:
     arn = do.execution_arn(request.executionArn)
     size = limited(request.limit, 1000, 1000)
     after = max(request.after or 0, 0)
-    read = partial(reads.events, arn=arn.arn, canonical=arn.canonical, after=after, limit=size + 1, reverse=False)
+    read = partial(reads.events, arn=arn.arn, canonical=arn.canonical, after=after, limit=size, reverse=False)
     found = await do.core.db.read(read)
     if found is None:
         raise _unknown(request.executionArn)
-    events = found[1][:size]
+    _, events, more = found
     return {
         "events": [{**render(event), "frame": event.frame, "attempt": event.attempt} for event in events],
         "last": events[-1].id if events else after,
-        "more": len(found[1]) > size,
+        "more": more,
     }
 
 

@@ -35,16 +35,16 @@ async def get_execution_history(do: Services, request: Any, caller: Caller) -> B
         arn=arn.arn,
         canonical=arn.canonical,
         after=after if isinstance(after, int) else 0,
-        limit=size + 1,
+        limit=size,
         reverse=reverse,
     )
     found = await do.core.db.read(read)
     if found is None:
         raise ExecutionDoesNotExist(f"Execution Does Not Exist: '{request.executionArn}'")
-    _, events = found
+    _, events, more = found
     with_data = request.includeExecutionData is not False
-    token = do.pages.token(key, events[size - 1].id) if len(events) > size else None
-    return present(events=[render(event, with_data) for event in events[:size]], nextToken=token)
+    token = do.pages.token(key, events[-1].id) if more else None
+    return present(events=[render(event, with_data) for event in events], nextToken=token)
 
 
 def render(event: HistoryEvent, with_data: bool = True) -> Body:

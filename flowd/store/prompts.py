@@ -8,6 +8,7 @@ from sqlmodel import Session, col, delete, func, select
 
 from flowd.store import schema
 from flowd.store.executions import payload_texts
+from flowd.store.reads import within
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Answered:
 
 
 def open_tasks(session: Session, limit: int) -> list[Open]:
-    """Open tasks that can be answered by hand: prompts first, then tokens, the oldest first."""
+    """Open tasks that can be answered by hand: prompts first, then tokens, the oldest first. No more than fit into one
+    answer: the others follow when these are done."""
     query = (
         select(schema.Task, schema.Execution)
         .join(schema.Execution, col(schema.Execution.id) == col(schema.Task.execution_id))
@@ -37,7 +39,7 @@ def open_tasks(session: Session, limit: int) -> list[Open]:
         .order_by(col(schema.Task.prompt).is_(None), col(schema.Task.id))
         .limit(limit)
     )
-    return _with_texts(session, list(session.exec(query).all()))
+    return within(_with_texts(session, list(session.exec(query).all())), lambda each: len(each.input))
 
 
 def open_task(session: Session, short: str) -> Open | None:

@@ -5,18 +5,23 @@ Keyset pages by id, newest first. Nothing here writes, and nothing here knows ho
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlmodel import Session, col, func, or_, select
 
 from flowd.frames import Frame
 from flowd.history import HistoryEvent
+from flowd.payload import Payload
 from flowd.store import history, schema
 from flowd.store.codec import Decoder
 from flowd.store.database import raw
 from flowd.store.executions import by_arn, payload_texts
 
+T = TypeVar("T")
+PAGE_BYTES = 4 * 1024 * 1024  # of payloads in one answer: a page is encoded on the event loop
+OUTPUTS = 1000
 STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 
@@ -142,22 +147,41 @@ def _open_parts(session: Session, execution_id: int, found: Detail) -> None:
 
 def events(
     session: Session, arn: str, canonical: str, after: int, limit: int, reverse: bool
-) -> tuple[schema.Execution, list[HistoryEvent]] | None:
-    """A page of an execution's history, from hot chunks and from the archive; None if there is no such execution."""
+) -> tuple[schema.Execution, list[HistoryEvent], bool] | None:
+    """A page of an execution's history and whether more follows, from hot chunks and from the archive; None if there
+    is no such execution. A page has `limit` events or PAGE_BYTES of payloads, whichever is less."""
     row = find(session, arn, canonical)
     if row is None:
         return None
-    return row, history.page(session, row.id or 0, after, limit, reverse)
+    found = history.page(session, row.id or 0, after, limit + 1, reverse)
+    shown = within(found[:limit], _size)
+    return row, shown, len(found) > len(shown)
+
+
+def within(rows: Sequence[T], size: Callable[[T], int], budget: int = PAGE_BYTES) -> list[T]:
+    """The first rows that together stay within a budget of characters, but at least one."""
+    shown: list[T] = []
+    for row in rows:
+        budget -= size(row)
+        if shown and budget < 0:
+            break
+        shown.append(row)
+    return shown
+
+
+def _size(event: HistoryEvent) -> int:
+    return sum(len(value.text) for value in event.details.values() if isinstance(value, Payload))
 
 
 def outputs(session: Session, execution_id: int, frame: str | None, attempt: int | None) -> list[schema.TaskOutput]:
-    """What user code printed, in the order of attempts."""
+    """What user code printed, in the order of attempts; at most OUTPUTS of them and PAGE_BYTES."""
     query = select(schema.TaskOutput).where(schema.TaskOutput.execution_id == execution_id)
     if frame is not None:
         query = query.where(schema.TaskOutput.frame == frame)
     if attempt is not None:
         query = query.where(schema.TaskOutput.attempt == attempt)
-    return list(session.exec(query.order_by(col(schema.TaskOutput.id))).all())
+    rows = session.exec(query.order_by(col(schema.TaskOutput.id)).limit(OUTPUTS)).all()
+    return within(rows, lambda row: len(row.text))
 
 
 def _conditions(wanted: Filter) -> list[Any]:

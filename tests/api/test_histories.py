@@ -111,3 +111,14 @@ def test_assigned_variables_and_nameless_types_are_rendered() -> None:
         "assignedVariablesDetails": {"truncated": False},
     }
     assert set(render(HistoryEvent(3, 2, 0, "LambdaFunctionStarted"))) == {"id", "previousEventId", "timestamp", "type"}
+
+
+async def test_a_page_ends_before_it_is_too_large_to_send(box: Box) -> None:
+    states: dict[str, Any] = {f"S{n}": {"Type": "Pass", "Next": f"S{n + 1}"} for n in range(20)}
+    states["S20"] = {"Type": "Succeed"}
+    machine = await box.machine(json.dumps({"StartAt": "S0", "States": states}))
+    arn = await box.run(machine, input=json.dumps("x" * 250_000))
+    first = await box.call("get_execution_history", executionArn=arn, maxResults=1000)
+    assert 10 < len(first["events"]) < 20
+    rest = await box.call("get_execution_history", executionArn=arn, maxResults=1000, nextToken=first["nextToken"])
+    assert rest["events"][0]["id"] == first["events"][-1]["id"] + 1
