@@ -57,7 +57,7 @@ class ExecutionWrite:
         self.execution_id = execution_id
         self.insert: Row | None = None
         self.update: Row | None = None
-        self.payloads: list[Payload] = []  # large ones, and those that the execution's row names
+        self.payloads: list[tuple[int, Payload]] = []  # row ids of large ones, and of those the execution's row names
         self.events: list[HistoryEvent] = []  # become one chunk when the batch leaves for the writer
         self.chunks: list[Row] = []
         self.frames: dict[str, Frame] = {}
@@ -107,13 +107,14 @@ class ExecutionWrite:
         """The row of a payload among those of this execution; one that belongs to another is written again."""
         if payload.owner != self.execution_id or not payload.ref:
             payload.ref, payload.owner = new_id(), self.execution_id
-            self.payloads.append(payload)
+            self.payloads.append((payload.ref, payload))  # a definition's payload may get another row in this batch
         return payload.ref
 
     def forget(self) -> None:
         """The rows were not written: payloads that outlive the failed batch have no row."""
-        for payload in self.payloads:
-            payload.ref = payload.owner = 0
+        for ref, payload in self.payloads:
+            if payload.ref == ref:
+                payload.ref = payload.owner = 0
 
     def close(self) -> None:
         """The execution is over: no task and no deadline of it remains."""
@@ -159,7 +160,7 @@ def _write(connection: sqlite3.Connection, batch: Sequence[ExecutionWrite]) -> N
     many(_INSERT_EXECUTION, [w.insert for w in batch if w.insert is not None])
     many(
         "INSERT INTO payload (id, execution_id, text) VALUES (?,?,?)",
-        [(payload.ref, w.execution_id, payload.text) for w in batch for payload in w.payloads],
+        [(ref, w.execution_id, payload.text) for w in batch for ref, payload in w.payloads],
     )
     many(
         "INSERT INTO history_chunk (id, execution_id, first, last, body) VALUES (?,?,?,?,?)",

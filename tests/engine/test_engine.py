@@ -394,3 +394,12 @@ async def test_a_step_that_takes_long_does_not_hold_up_the_others(world: World) 
     await world.settle()
     failed = await world.execution((await starting).arn)
     assert (failed.status, failed.error) == ("FAILED", "States.QueryEvaluationError")
+
+
+async def test_executions_of_one_batch_may_share_a_result_of_their_definition(world: World) -> None:
+    machine = await world.machine(PASSES)
+    started = await asyncio.gather(
+        *(world.core.executions.start(machine, None, Payload.of({"n": n})) for n in range(30))
+    )
+    await world.settle()
+    assert [await world.output(each.arn) for each in started] == [{"a": 1}] * 30
