@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final, Protocol
 
+from flowd.asl.inspection import Inspection
 from flowd.clock import iso8601
 from flowd.entropy import Entropy
 from flowd.frames import Execution, Frame, lineage
@@ -37,6 +38,7 @@ class Env:
         "execution",
         "frame",
         "frames",
+        "inspection",
         "item",
         "now_ms",
         "result",
@@ -55,6 +57,7 @@ class Env:
         retried: bool = False,
         token: str = "",
         item: int = -1,
+        inspection: Inspection | None = None,
     ) -> None:
         self.execution = execution
         self.frames = frames
@@ -64,9 +67,10 @@ class Env:
         self.retried = retried
         self.token = token
         self.item = item
+        self.inspection = inspection
         self.result: Payload | None = None
         self.error_output: dict[str, Any] | None = None
-        self._context: dict[str, Any] | None = None
+        self._context: dict[str, Any] | None = None if inspection is None else inspection.context
         self._variables: dict[str, Any] | None = None
 
     def context(self) -> dict[str, Any]:
@@ -74,6 +78,12 @@ class Env:
         if self._context is None:
             self._context = _context_object(self)
         return self._context
+
+    def note(self, stage: str, payload: Payload) -> Payload:
+        """Show the payload to whoever looks into the state; it is handed back."""
+        if self.inspection is not None:
+            self.inspection.note(stage, payload)
+        return payload
 
     def variables(self) -> dict[str, Any]:
         """The variables in force: those of this frame's scope and of every scope around it."""

@@ -31,7 +31,7 @@ def work_input(language: Language, flow: Flow, env: Env) -> Payload:
 
 def outcome(language: Language, flow: Flow, env: Env, result: Payload) -> Outcome:
     """What the state gives for the `result` of its work; of a state that does none, its effective input."""
-    return _OUTCOME[language](flow, env, result)
+    return _OUTCOME[language](flow, env, env.note("result", result))
 
 
 def matched(language: Language, flow: Flow, rule: Rule, env: Env, result: Payload) -> Outcome:
@@ -47,7 +47,8 @@ def caught(language: Language, catcher: Catcher, env: Env, error_output: dict[st
 
 def selected_input(flow: Flow, env: Env) -> Payload:
     """What InputPath leaves of the raw input: what the paths of a state's other fields begin at."""
-    return env.frame.input if flow.input_path is None else payload_of(flow.input_path, env, env.frame.input.value)
+    selected = env.frame.input if flow.input_path is None else payload_of(flow.input_path, env, env.frame.input.value)
+    return env.note("afterInputPath", selected)
 
 
 def whole_number(quantity: Quantity, env: Env, value: Any) -> int:
@@ -70,14 +71,16 @@ def whole_number(quantity: Quantity, env: Env, value: Any) -> int:
 
 def _effective_input(flow: Flow, env: Env) -> Payload:
     selected = selected_input(flow, env)
-    return selected if flow.parameters is None else payload_of(flow.parameters, env, selected.value)
+    work = selected if flow.parameters is None else payload_of(flow.parameters, env, selected.value)
+    return env.note("afterParameters", work)
 
 
 def _outcome_by_paths(flow: Flow, env: Env, result: Payload) -> Outcome:
     if flow.result_selector is not None:
         result = payload_of(flow.result_selector, env, result.value)
+    env.note("afterResultSelector", result)
     assigned = None if flow.assign is None else flow.assign.evaluate(env, result.value)
-    output = _placed(flow.result_path, env, result)
+    output = env.note("afterResultPath", _placed(flow.result_path, env, result))
     if flow.output_path is not None:
         output = payload_of(flow.output_path, env, output.value)
     return Outcome(output, assigned)
@@ -105,7 +108,8 @@ def _caught_by_paths(catcher: Catcher, env: Env, error_output: dict[str, Any]) -
 
 
 def _arguments(flow: Flow, env: Env) -> Payload:
-    return env.frame.input if flow.arguments is None else payload_of(flow.arguments, env, None)
+    arguments = env.frame.input if flow.arguments is None else payload_of(flow.arguments, env, None)
+    return env.note("afterArguments", arguments)
 
 
 def _outcome_by_expressions(flow: Flow, env: Env, result: Payload) -> Outcome:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from flowd.asl.context import Env
+from flowd.asl.inspection import Inspection
 from flowd.asl.model import State, StateMachine, Working
 from flowd.decisions import CloseExecution, CloseStatus, Decision
 from flowd.entropy import Entropy
@@ -53,6 +54,7 @@ class Draft:
         "entropy",
         "events",
         "execution",
+        "inspection",
         "machine",
         "now_ms",
         "ready",
@@ -65,12 +67,14 @@ class Draft:
         frames: Mapping[str, Frame],
         now_ms: int,
         entropy: Entropy,
+        inspection: Inspection | None = None,
     ) -> None:
         self.machine = machine
         self.execution = execution
         self._frames = frames
         self.now_ms = now_ms
         self.entropy = entropy
+        self.inspection = inspection
         self.changed: dict[str, Frame] = {}
         self.events: list[HistoryEvent] = []
         self.decisions: list[Decision] = []
@@ -97,8 +101,16 @@ class Draft:
 
     def env(self, frame: Frame, state: State, token: str = "") -> Env:
         """What the state's expressions may see."""
-        retried = isinstance(state, Working)
-        return Env(self.execution, self, frame, self.now_ms, self.entropy, retried=retried, token=token)
+        return Env(
+            self.execution,
+            self,
+            frame,
+            self.now_ms,
+            self.entropy,
+            retried=isinstance(state, Working),
+            token=token,
+            inspection=self.inspection,
+        )
 
     def is_alive(self, frame: Frame) -> bool:
         """False once an ancestor has failed, moved on or started its branches anew."""

@@ -6,7 +6,7 @@ so a step's cost does not grow with the number of items.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from flowd.asl import dataflow
 from flowd.asl.draft import Draft
@@ -46,22 +46,39 @@ def enter_parallel(draft: Draft, frame: Frame, state: Parallel) -> None:
         draft.ready.append(child.id)
 
 
-def enter_map(draft: Draft, frame: Frame, state: Map) -> None:
-    """Find the items and start as many iterations as may run at once."""
+class Plan(NamedTuple):
+    """What a Map is to do: the array `items`, at most `limit` at once (0: no limit), seen from `selected`."""
+
+    selected: Payload
+    items: Payload
+    limit: int
+
+
+def plan(draft: Draft, frame: Frame, state: Map, items: Payload | None = None) -> Plan:
+    """Work a Map's own fields out; `items` if they came from elsewhere than its input. Raises Fault."""
     env = draft.env(frame, state)
     selected = dataflow.selected_input(state.flow, env)
-    items = _items(draft, frame, state, selected)
+    if items is None:
+        items = env.note("afterItemsPath", _items(draft, frame, state, selected))
     limit = 0
     if state.max_concurrency is not None:
         limit = dataflow.whole_number(state.max_concurrency, env, selected.value)
         if limit < 0:
             raise runtime(f"The {state.max_concurrency.field} field must not be negative but was: {limit}")
+    if draft.inspection is not None:
+        draft.inspection.note("maxConcurrency", limit)
+    return Plan(selected, items, limit)
+
+
+def enter_map(draft: Draft, frame: Frame, state: Map) -> None:
+    """Find the items and start as many iterations as may run at once."""
+    selected, items, limit = plan(draft, frame, state)
     total = len(items.value)
     started = draft.log(frame, "MapStateStarted", frame.previous, {"length": total})
     if not total:
         draft.before = None
         frame = draft.put(frame.with_(previous=started))
-        _finish(draft, frame, state, _EMPTY)
+        finish(draft, frame, state, _EMPTY)
         return
     parent = frame.with_(
         phase=Phase.JOINING,
@@ -83,7 +100,8 @@ def _items(draft: Draft, frame: Frame, state: Map, selected: Payload) -> Payload
     if isinstance(found, list):
         return items
     if state.language != JSONATA:
-        raise runtime(f'Reference path "{state.items_text}" must point to array.')
+        text = state.items_text  # of a path into the Context object without its first $ (recorded)
+        raise runtime(f'Reference path "{text[1:] if text.startswith("$$") else text}" must point to array.')
     if isinstance(state.items, Expression):
         raise state.items.unexpected("array", found)
     raise EvaluationFault(f"Map state input must be an array but was: {dumps(found)}", None)
@@ -96,11 +114,10 @@ def start_iterations(draft: Draft, parent: Frame, state: Map, count: int, previo
     """
     first = parent.started
     draft.before = None
-    items = parent.items.value if parent.items is not None else []
     for index in range(first, first + count):
         if state.item_selector is not None:
             draft.put(parent.with_(started=index, open=parent.open + index - first))
-        item_input = _item_input(draft, parent, state, index, items[index])
+        item_input = item_input_of(draft, parent, state, index)
         iteration = Frame(
             id=f"{parent.branches}{index}",
             scope=state.processor.path,
@@ -114,9 +131,10 @@ def start_iterations(draft: Draft, parent: Frame, state: Map, count: int, previo
     draft.put(parent.with_(started=first + count, open=parent.open + count))
 
 
-def _item_input(draft: Draft, parent: Frame, state: Map, index: int, item: object) -> Payload:
+def item_input_of(draft: Draft, parent: Frame, state: Map, index: int) -> Payload:
+    """What iteration `index` gets: the item, or what ItemSelector makes of it. Raises Fault."""
     if state.item_selector is None:
-        return Payload.of(item)
+        return Payload.of(parent.items.value[index] if parent.items is not None else None)
     env = draft.env(parent, state)
     env.item = index
     selected = parent.input if parent.result is None else parent.result
@@ -145,10 +163,11 @@ def join(draft: Draft, parent: Frame) -> None:
 def on_joined(draft: Draft, frame: Frame, state: Working, event: Event) -> None:
     """The outputs are here, in branch order; their texts make the result's text (recorded)."""
     outputs: list[Payload] = event.details["outputs"]
-    _finish(draft, frame, state, Payload(text="[" + ",".join(output.text for output in outputs) + "]"))
+    finish(draft, frame, state, Payload(text="[" + ",".join(output.text for output in outputs) + "]"))
 
 
-def _finish(draft: Draft, frame: Frame, state: Working, result: Payload) -> None:
+def finish(draft: Draft, frame: Frame, state: Working, result: Payload) -> None:
+    """Leave the Parallel or Map with the result of its branches. Raises Fault."""
     draft.log(frame, f"{state.type}StateSucceeded", frame.previous)  # a side event: nothing points back to it
     env = draft.env(frame, state)
     env.result = result

@@ -42,7 +42,7 @@ def step(
     """
     draft = Draft(machine, execution, frames, now_ms, entropy)
     try:
-        if not _NEWS[event.news](draft, event):
+        if not bring(draft, event):
             return None
         _walk(draft)
     except HistoryFull:
@@ -66,13 +66,16 @@ def _walk(draft: Draft) -> None:
                 _continue_later(draft, frame)
                 continue
             walked += 1
-            _enter(draft, frame)
+            enter(draft, frame)
         else:
             return
 
 
-def _enter(draft: Draft, frame: Frame) -> None:
-    """Run one state; StateEntered is written the first time only, not when an attempt is repeated."""
+def enter(draft: Draft, frame: Frame, work: Callable[[Draft, Frame, Any], None] | None = None) -> None:
+    """Run one state; StateEntered is written the first time only, not when an attempt is repeated.
+
+    `work` stands in for what a state of its type does.
+    """
     state = draft.state(frame)
     draft.before = None
     if not frame.entered:
@@ -80,7 +83,12 @@ def _enter(draft: Draft, frame: Frame) -> None:
         entered = draft.log(frame, f"{state.type}StateEntered", frame.previous, details)
         draft.before = frame.previous
         draft.put(frame.with_(entered=entered, entered_ms=draft.now_ms, previous=entered))
-    _guarded(draft, frame.id, _ENTER[state.type])
+    _guarded(draft, frame.id, work or _ENTER[state.type])
+
+
+def bring(draft: Draft, event: Event) -> bool:
+    """Tell the frame of the news; False if it is stale. States that become ready are not run."""
+    return _NEWS[event.news](draft, event)
 
 
 def _guarded(draft: Draft, frame_id: str, work: Callable[..., None], *arguments: Any) -> None:

@@ -35,15 +35,20 @@ def next_attempt(
     retriers: tuple[Retrier, ...], uses: tuple[int, ...], failure: Failure, entropy: Entropy
 ) -> Again | None:
     """The next attempt, or None if no retrier answers. The first one that matches decides, used up or not."""
-    for index, retrier in enumerate(retriers):
-        if matches(retrier.error_equals, failure):
-            counts = list(uses) or [0] * len(retriers)
-            if counts[index] >= retrier.max_attempts:
-                return None
-            delay_ms = _delay_ms(retrier, counts[index], entropy)
-            counts[index] += 1
-            return Again(delay_ms, tuple(counts))
-    return None
+    index = retrier_for(retriers, failure)
+    if index is None:
+        return None
+    counts = list(uses) or [0] * len(retriers)
+    if counts[index] >= retriers[index].max_attempts:
+        return None
+    delay_ms = _delay_ms(retriers[index], counts[index], entropy)
+    counts[index] += 1
+    return Again(delay_ms, tuple(counts))
+
+
+def retrier_for(retriers: tuple[Retrier, ...], failure: Failure) -> int | None:
+    """The index of the first retrier that names the failure."""
+    return next((index for index, each in enumerate(retriers) if matches(each.error_equals, failure)), None)
 
 
 def _delay_ms(retrier: Retrier, used: int, entropy: Entropy) -> int:

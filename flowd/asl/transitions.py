@@ -39,6 +39,8 @@ def leave(
             raise runtime(str(error)) from None
         details["assignedVariablesDetails"] = WHOLE
         variables = Payload.of(assigned if variables is None else {**variables.value, **assigned})
+    if draft.inspection is not None and variables is not None:
+        draft.inspection.note("variables", variables)
     before = frame.previous if previous is None else previous
     exited = draft.log(frame, f"{state.type}StateExited", before, details)
     if to is not None:
@@ -69,7 +71,7 @@ def leave(
 def failure_of(draft: Draft, frame: Frame, state: State, fault: Fault) -> Failure:
     """What a fault means for the state; a JSONata one writes its EvaluationFailed first."""
     cause = fault.detail
-    if not fault.whole:
+    if not fault.whole and draft.inspection is None:  # TestState gives the bare text (recorded)
         cause = (
             f"An error occurred while executing the state '{state.name}' (entered at the event id #{frame.entered}). "
         )
@@ -87,6 +89,7 @@ def failure_of(draft: Draft, frame: Frame, state: State, fault: Fault) -> Failur
 def fail(draft: Draft, frame: Frame, state: State, failure: Failure) -> None:
     """Try again, else catch, else let the failure climb. Open branches have been dealt with before."""
     draft.before = None
+    _show(draft, failure)
     if failure.error == RUNTIME:
         crash(draft, frame, failure)
         return
@@ -104,6 +107,7 @@ def fail(draft: Draft, frame: Frame, state: State, failure: Failure) -> None:
                 _catch(draft, frame, state, catcher, failure)
             except Fault as fault:
                 failure = failure_of(draft, frame, state, fault)
+                _show(draft, failure)
                 frame = draft.frame(frame.id)
             else:
                 return
@@ -111,6 +115,11 @@ def fail(draft: Draft, frame: Frame, state: State, failure: Failure) -> None:
         crash(draft, frame, failure)
     else:
         _give_up(draft, frame, failure)
+
+
+def _show(draft: Draft, failure: Failure) -> None:
+    if draft.inspection is not None:
+        draft.inspection.failures.append(failure)
 
 
 def crash(draft: Draft, frame: Frame, failure: Failure) -> None:
