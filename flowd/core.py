@@ -25,6 +25,7 @@ from flowd.engine.hooks import Hooks
 from flowd.engine.recovery import recover
 from flowd.engine.schedules import Schedules
 from flowd.engine.stepper import Stepper
+from flowd.engine.stepping import Stepping
 from flowd.engine.tasks import Tasks
 from flowd.engine.waiters import Waiters
 from flowd.store import executions
@@ -60,7 +61,9 @@ class Core:
         self.ids = executions.Ids()
         self.definitions = Definitions(self.db)
         recorder = Recorder(self.ids, self.db.changes.next_cursor, frozenset(hooks))
-        self.stepper = Stepper(self.db, recorder, self.clock, self.definitions.get, region, (limits or Limits()).events)
+        stepping = Stepping()
+        events = (limits or Limits()).events
+        self.stepper = Stepper(self.db, recorder, self.clock, self.definitions.get, region, events, stepping)
         self.dispatch = Dispatch(registry, self.stepper.post)
         self.waiters = Waiters(self.db, self.stepper.post)
         self.deadlines = Deadlines(self.db, self.clock, self.alarms, self.stepper.post, self._rang)

@@ -10,25 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Protocol
 
-from flowd.asl import interpreter
-from flowd.asl.interpreter import Step
 from flowd.asl.model import StateMachine
 from flowd.clock import Clock
-from flowd.decisions import CloseExecution
 from flowd.engine.commit import Effects, Recorder, change
 from flowd.engine.live import Live, Reply, revive
-from flowd.entropy import Entropy
+from flowd.engine.stepping import Stepping, Work, Worked, is_heavy, take
 from flowd.errors import ServiceUnavailable
-from flowd.frames import ROOT
-from flowd.history import Event, HistoryEvent, News
-from flowd.payload import Payload
+from flowd.history import Event, News
 from flowd.store import executions, steps
 from flowd.store.database import Database
 from flowd.store.steps import ExecutionWrite
@@ -37,8 +30,6 @@ log = logging.getLogger(__name__)
 TURN = 64  # steps per turn of the loop, so that polls and requests get theirs
 BATCH = 512  # executions per commit
 PARKED = 1000  # parked executions kept in memory, for those that come back soon
-HEAVY = 2  # heavy steps at once
-BIG = 32_768  # characters of a payload from which a step is heavy
 STARTS = 10_000  # starts that may wait; more are refused
 
 
@@ -59,16 +50,16 @@ class Stepper:
         definitions: Callable[[int], Awaitable[StateMachine]],
         region: str,
         event_limit: int,
+        stepping: Stepping,
     ) -> None:
         self._db = db
         self._recorder = recorder
+        self._stepping = stepping
         self._clock = clock
         self._definitions = definitions
         self._region = region
         self._event_limit = event_limit
-        self._threads = ThreadPoolExecutor(HEAVY, "step")
         self.after: After | None = None
-        self._seeds = Entropy(os.urandom(32))  # the system's generator costs 30 us a call, a stream from it 1
         self._lives: OrderedDict[int, Live] = OrderedDict()
         self._ready: deque[Live] = deque()
         self._starts: deque[Live] = deque()
@@ -216,34 +207,24 @@ class Stepper:
             if event.news is News.REDRIVEN:
                 self._join(live)
                 event = self._recorder.reopen(live, event, now_ms, self._effects)
-            work = partial(interpreter.step, live.machine, live.execution, live.frames, event, now_ms, self._entropy())
-            if live.heavy or _is_big(event):
+            work = self._stepping.work(live, event, now_ms)
+            if is_heavy(live, event):
                 self._step_aside(live, event, reply, work)
                 return
-            self._take(live, event, reply, _attempt(work))
+            self._take(live, event, reply, work())
         if live.status != "RUNNING" and live.write is None and not live.stepping:
             self._lives.pop(live.id, None)
 
-    def _entropy(self) -> Entropy:
-        return Entropy(self._seeds.take(16))
+    def _step_aside(self, live: Live, event: Event, reply: Reply | None, work: Work) -> None:
+        def back(step: Worked) -> None:
+            self._take(live, event, reply, step)
+            self._advance(live)
+            self._kick()
 
-    def _step_aside(self, live: Live, event: Event, reply: Reply | None, work: Callable[[], Step | None]) -> None:
-        """Work a step out in a thread: JSONata and big payloads never hold up the loop (law 9)."""
-        live.stepping = True
-        working = asyncio.get_running_loop().run_in_executor(self._threads, _attempt, work)
+        self._stepping.aside(live, work, back)
 
-        def back(done: asyncio.Future[Step | Exception | None]) -> None:
-            live.stepping = False
-            if not done.cancelled():
-                self._take(live, event, reply, done.result())
-                self._advance(live)
-                self._kick()
-
-        working.add_done_callback(back)
-
-    def _take(self, live: Live, event: Event, reply: Reply | None, step: Step | Exception | None) -> None:
+    def _take(self, live: Live, event: Event, reply: Reply | None, step: Worked) -> None:
         """Put a step into the batch; what it wants to know in the same transaction comes before all other news."""
-        now_ms = self._clock.now_ms()
         if step is None:
             _settle([reply] if reply else [], False)
             return
@@ -251,25 +232,8 @@ class Stepper:
             self._join(live)
         if reply is not None:
             live.replies.append(reply)
-        if isinstance(step, Exception):
-            log.error("execution %s: the step for %s failed", live.execution.arn, event.news, exc_info=step)
-            self._fail(live, event, step)
-            return
-        if event.news in _BOOKKEEPING:
-            _BOOKKEEPING[event.news](self._recorder, live, event, now_ms, self._effects)
-        internal = self._recorder.record(live, step, now_ms, self._effects)
+        internal = take(self._recorder, live, event, step, self._clock.now_ms(), self._effects)
         live.inbox.extendleft((news, None) for news in reversed(internal))
-
-    def _fail(self, live: Live, event: Event, error: Exception) -> None:
-        """A defect of ours: this execution fails alone, and says why."""
-        if live.write is None:
-            self._join(live)
-        cause = f"flowd could not take the step for {event.news.value}: {type(error).__name__}: {error}"
-        details = {"error": "States.Runtime", "cause": cause}
-        now_ms = self._clock.now_ms()
-        closing = HistoryEvent(live.execution.next_event, 0, now_ms, "ExecutionFailed", details, ROOT)
-        decision = CloseExecution(status="FAILED", error="States.Runtime", cause=cause)
-        self._recorder.record(live, Step([closing], [decision], {}), now_ms, self._effects)
 
     # -- commits -----------------------------------------------------------------
 
@@ -332,19 +296,6 @@ class Stepper:
         live.inbox.clear()
 
 
-def _attempt(work: Callable[[], Step | None]) -> Step | Exception | None:
-    """The step, or the exception that it raised."""
-    try:
-        return work()
-    except Exception as error:
-        return error
-
-
-def _is_big(event: Event) -> bool:
-    payload = event.details.get("output")
-    return isinstance(payload, Payload) and len(payload.text) > BIG
-
-
 def _settle(replies: list[Reply], outcome: bool | BaseException | None) -> None:
     for reply in replies:
         if reply.done():
@@ -371,29 +322,3 @@ def _only(effects: Effects, committed: set[int]) -> Effects:
         closed=[i for i in effects.closed if i in committed],
         hooks=effects.hooks,
     )
-
-
-def _task_started(recorder: Recorder, live: Live, event: Event, now_ms: int, effects: Effects) -> None:
-    recorder.task_started(live, event, now_ms, effects)
-
-
-def _task_submitted(recorder: Recorder, live: Live, event: Event, now_ms: int, effects: Effects) -> None:
-    recorder.task_submitted(live, event, now_ms)
-    recorder.keep_output(live, event, now_ms)
-
-
-def _task_answered(recorder: Recorder, live: Live, event: Event, now_ms: int, effects: Effects) -> None:
-    recorder.keep_output(live, event, now_ms)
-
-
-def _timer_fired(recorder: Recorder, live: Live, event: Event, now_ms: int, effects: Effects) -> None:
-    recorder.timer_over(live, event)
-
-
-_BOOKKEEPING: dict[News, Callable[[Recorder, Live, Event, int, Effects], None]] = {
-    News.TASK_STARTED: _task_started,
-    News.TASK_SUBMITTED: _task_submitted,
-    News.TASK_SUCCEEDED: _task_answered,
-    News.TASK_FAILED: _task_answered,
-    News.TIMER_FIRED: _timer_fired,
-}
