@@ -89,8 +89,11 @@ class Waiters:
                     found = await self._claim_offered(poller, end - loop.time())
             finally:
                 self._leave(activity, poller)
-            if found is not None:
+            if found is not None and still_there():
                 return found
+            if found is not None:
+                await self._give_back(activity, found.token)
+                return None
             if loop.time() >= end:
                 return None
         return None
@@ -131,8 +134,25 @@ class Waiters:
             key = f"{row.execution_id}:{row.frame}:{row.attempt}"
             if key in self._claimed:
                 continue
-            if await self._take(key, row.frame, row.attempt, worker):
+            if await self._take_stored(row, key, worker):
                 return PolledTask(row.token or "", await self._input(row))
+
+    async def _take_stored(self, row: schema.Task, key: str, worker: str | None) -> bool:
+        if row.status == "SCHEDULED":
+            return await self._take(key, row.frame, row.attempt, worker)
+        hand_over = partial(executions.hand_over, task_id=row.id or 0, before="RETURNED", after="STARTED")
+        return await self._db.write(hand_over)
+
+    async def _give_back(self, activity: str, token: str) -> None:
+        """The worker vanished while its claim was committed: the same task is offered again under the same token."""
+        row = await self._db.read(partial(executions.task_of, token=token))
+        if row is None or row.id is None:
+            return
+        await self._db.write(partial(executions.hand_over, task_id=row.id, before="STARTED", after="RETURNED"))
+        for poller in self._waiting.get(activity, ()):
+            if not poller.offered.done():
+                poller.offered.set_result(None)  # it looks at what is stored again
+                break
 
     async def _input(self, row: schema.Task) -> Payload:
         texts = await self._db.read(partial(executions.payload_texts, ids=[row.parameters_id]))

@@ -125,18 +125,24 @@ def task_of(session: Session, token: str) -> schema.Task | None:
 
 
 def waiting_activity_task(session: Session, activity: str, after: int = 0) -> schema.Task | None:
-    """The oldest task of an activity that no worker has taken and that is no prompt."""
+    """The oldest task of an activity that no worker has and that is no prompt."""
     return session.exec(
         select(schema.Task)
         .where(
             schema.Task.activity == activity,
-            schema.Task.status == "SCHEDULED",
+            col(schema.Task.status).in_(("SCHEDULED", "RETURNED")),
             col(schema.Task.prompt).is_(None),
             col(schema.Task.id) > after,
         )
         .order_by(col(schema.Task.id))
         .limit(1)
     ).first()
+
+
+def hand_over(session: Session, task_id: int, before: str, after: str) -> bool:
+    """Write: a task changes hands without an event; False if it did not stand at `before`."""
+    changed = raw(session).execute("UPDATE task SET status=? WHERE id=? AND status=?", (after, task_id, before))
+    return changed.rowcount == 1
 
 
 def due(session: Session, now_ms: int, limit: int) -> list[Due]:

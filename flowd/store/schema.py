@@ -161,7 +161,7 @@ class Task(SQLModel, table=True):
     action: str
     pattern: str
     token: str | None = None  # NULL where nobody outside could answer
-    status: str = "SCHEDULED"  # SCHEDULED | STARTED | SUBMITTED
+    status: str = "SCHEDULED"  # SCHEDULED | STARTED | SUBMITTED | RETURNED (its worker vanished as it took it)
     activity: str | None = None  # the activity's name
     prompt: str | None = None  # the Prompt object as JSON text; such a task never reaches a poller
     short: str | None = None  # how people name a prompt

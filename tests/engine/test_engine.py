@@ -171,6 +171,18 @@ async def test_a_poller_whose_connection_is_gone_eats_no_task(world: World) -> N
     assert await gone is None
 
 
+async def test_a_task_whose_worker_vanished_while_it_took_it_is_offered_again(world: World) -> None:
+    arn = await world.start(await world.machine(activity(TimeoutSeconds=600)))
+    looks = iter([True, False])
+    assert await world.core.tasks.poll("desk", "gone", lambda: next(looks, False), 5) is None
+    waiting = asyncio.create_task(world.core.tasks.poll("desk", "alive", lambda: True, 30))
+    polled = await waiting
+    assert polled is not None
+    await world.core.tasks.succeed(polled.token, Payload.of("done"))
+    assert (await world.types(arn)).count("ActivityStarted") == 1
+    assert await world.output(arn) == "done"
+
+
 async def test_a_cancelled_poll_passes_its_task_on(world: World) -> None:
     await world.machine(activity())
     poll = asyncio.create_task(world.core.tasks.poll("desk", None, lambda: True, 30))
