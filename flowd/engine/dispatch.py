@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from flowd.engine.live import OpenTask, Reply
@@ -34,23 +35,44 @@ class Dispatch:
         self._post = post
         self._calls: dict[str, asyncio.Task[None]] = {}
         self._cancels: set[asyncio.Task[None]] = set()
+        self._answered: set[str] = set()  # calls whose outcome is on its way to the store: nothing is left to cancel
+        self._answered: set[str] = set()
 
     def begin(self, task: OpenTask) -> None:
         """Call the integration; returns at once."""
         call = asyncio.create_task(self._run(task), name=f"call {task.call.key}")
         self._calls[task.call.key] = call
-        call.add_done_callback(lambda _: self._calls.pop(task.call.key, None))
+        call.add_done_callback(lambda _: self._end(task.call.key))
+
+    def _end(self, key: str) -> None:
+        self._calls.pop(key, None)
+        self._answered.discard(key)
 
     def cancel(self, task: OpenTask) -> None:
-        """The attempt is over for the engine; does nothing if its own outcome ended it."""
+        """The attempt is over for the engine; does nothing if its own outcome or an answer by token ended it."""
+        if task.call.key in self._answered:
+            return
         call = self._calls.get(task.call.key)
         integration = self._registry.find(task.call.service)
-        if call is None or integration is None or getattr(call, "outcome_posted", False):
+        if call is None or integration is None or task.call.key in self._answered:
             return
         call.cancel()
         stopping = asyncio.create_task(self._stop(integration, task))
         self._cancels.add(stopping)
         stopping.add_done_callback(self._cancels.discard)
+
+    @contextmanager
+    def answering(self, key: str) -> Iterator[None]:
+        """While somebody answers this attempt by its token: the work that handed the token out may go on.
+
+        A function or a child execution that answers for its own Task has not ended by that; its outcome comes too late
+        and is forgotten.
+        """
+        self._answered.add(key)
+        try:
+            yield
+        finally:
+            self._answered.discard(key)
 
     async def _stop(self, integration: Integration, task: OpenTask) -> None:
         try:
@@ -83,9 +105,8 @@ class Dispatch:
                 await self._finish(integration, task, outcome)
                 return
             submitted = outcome.output
-            if not await self._bring(task, _event(task, News.TASK_SUBMITTED, output=submitted, **_log(outcome))):
-                return
-            if task.call.pattern == "waitForTaskToken":
+            news = _event(task, News.TASK_SUBMITTED, output=submitted, **_log(outcome))
+            if not await self._bring(task, news) or task.call.pattern == "waitForTaskToken":
                 await integration.acknowledge(task.call)
                 return
         else:
@@ -101,9 +122,7 @@ class Dispatch:
             return Failed("States.TaskFailed", f"{type(error).__name__}: {error}")
 
     async def _finish(self, integration: Integration, task: OpenTask, outcome: Outcome) -> None:
-        current = asyncio.current_task()
-        if current is not None:
-            current.outcome_posted = True  # type: ignore[attr-defined]
+        self._answered.add(task.call.key)
         await self._bring(task, _news(task, outcome))
         await integration.acknowledge(task.call)
 
