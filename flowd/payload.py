@@ -43,6 +43,10 @@ class Payload:
         """From text that came from outside: parsed at once, so that InvalidJson is raised here and nowhere later."""
         return cls(text=text, value=loads(text))
 
+    def twin(self) -> Payload:
+        """The same document for another execution, which stores it in a row of its own."""
+        return Payload(text=self._text, value=self._value)
+
     def fill(self, text: str) -> None:
         """Give the text to a payload that was read as a mere reference."""
         self._text = text

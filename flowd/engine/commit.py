@@ -32,7 +32,7 @@ from flowd.payload import Payload
 from flowd.store.changes import Change
 from flowd.store.codec import encoder
 from flowd.store.executions import Ids
-from flowd.store.steps import ExecutionWrite
+from flowd.store.steps import ExecutionWrite, Row
 
 INBOX_WORKER = "flowd-inbox"
 
@@ -256,9 +256,10 @@ class Recorder:
         live.new = True
 
     def _payload(self, write: ExecutionWrite, payload: Payload) -> int:
-        return write.keep_payload(payload, self._payload_id)
+        return write.keep_payload(payload, self.payload_id)
 
-    def _payload_id(self) -> int:
+    def payload_id(self) -> int:
+        """The id of a new payload row."""
         self.ids.payload += 1
         return self.ids.payload
 
@@ -270,21 +271,40 @@ class Recorder:
         if write.events:
             first, last = write.events[0].id, write.events[-1].id
             write.chunks.append((self.number(), live.id, first, last, encode(write.events)))
-        facts = live.execution
-        common = (live.output_id, live.error, live.cause, live.state, live.waiting)
         if live.new:
-            write.insert = (
-                *(live.id, facts.arn, facts.name, live.machine_id, facts.machine_name, facts.machine_arn),
-                *(live.definition_id, facts.role_arn, facts.type, live.status, live.version, None),
-                *(live.trigger, live.trace_header, facts.input.ref, *common, facts.started_ms, live.stopped_ms),
-                *(facts.redrive_count, facts.redriven_ms, facts.next_event, 0),
-            )
+            write.insert = inserted(live)
             live.new = False
         else:
-            redrive = (facts.redrive_count, facts.redriven_ms, facts.next_event)
-            write.update = (live.status, *common, live.stopped_ms, *redrive, live.id)
-        effects.changes.append(("execution", str(live.id), facts.arn, live.status, facts.machine_name))
+            write.update = updated(live)
+        effects.changes.append(shown(live))
         return write
+
+
+def inserted(live: Live, archived: bool = False) -> Row:
+    """The row of an execution that is new."""
+    facts = live.execution
+    return (
+        *(live.id, facts.arn, facts.name, live.machine_id, facts.machine_name, facts.machine_arn),
+        *(live.definition_id, facts.role_arn, facts.type, live.status, live.version, live.alias),
+        *(live.trigger, live.trace_header, facts.input.ref, *_standing(live), facts.started_ms, live.stopped_ms),
+        *(facts.redrive_count, facts.redriven_ms, facts.next_event, int(archived)),
+    )
+
+
+def updated(live: Live, archived: bool = False) -> Row:
+    """What changes in the row of an execution."""
+    facts = live.execution
+    redrive = (facts.redrive_count, facts.redriven_ms, facts.next_event)
+    return (live.status, *_standing(live), live.stopped_ms, *redrive, int(archived), live.id)
+
+
+def _standing(live: Live) -> Row:
+    return (live.output_id, live.error, live.cause, live.state, live.waiting)
+
+
+def shown(live: Live) -> tuple[str, str, str, str, str]:
+    """What a console is told of an execution."""
+    return ("execution", str(live.id), live.execution.arn, live.status, live.execution.machine_name)
 
 
 def _advanced(live: Live, events: list[HistoryEvent]) -> Execution:
@@ -309,7 +329,7 @@ def _gathered(live: Live, decision: GatherBranches) -> Event:
 
 def _open_task(live: Live, decision: ScheduleTask, now_ms: int) -> OpenTask:
     call = TaskCall(
-        key=task_key(live.id, decision.frame, decision.attempt),
+        key=task_key(live.id, decision.frame, decision.attempt, live.life),
         execution_arn=live.execution.arn,
         machine_arn=live.execution.machine_arn,
         state=decision.state,

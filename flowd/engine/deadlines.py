@@ -23,7 +23,8 @@ from flowd.store.executions import Due
 log = logging.getLogger(__name__)
 AT_ONCE = 500
 AGAIN_MS = 1000
-_NEWS: dict[str, tuple[News, dict[str, bool]]] = {
+#: What the end of a deadline means, by its purpose.
+NEWS: dict[str, tuple[News, dict[str, bool]]] = {
     "wait": (News.TIMER_FIRED, {}),
     "retry": (News.TIMER_FIRED, {}),
     "timeout": (News.TASK_TIMED_OUT, {"heartbeat": False}),
@@ -99,7 +100,7 @@ class Deadlines:
     async def _post_all(self, due: list[Due]) -> None:
         replies = []
         for deadline in due:
-            news, details = _NEWS[deadline.purpose]
+            news, details = NEWS[deadline.purpose]
             replies.append(self._post(deadline.execution_id, Event(news, deadline.frame, deadline.attempt, details)))
         outcomes = await asyncio.gather(*replies, return_exceptions=True)
         stale = [deadline for deadline, accepted in zip(due, outcomes, strict=True) if accepted is False]

@@ -62,6 +62,8 @@ class Live:
     inbox: deque[tuple[Event, Reply | None]] = field(default_factory=deque)
     status: str = "RUNNING"
     version: int | None = None
+    alias: str | None = None
+    life: str = ""  # of an EXPRESS execution: one that starts over calls its tasks by other keys
     trigger: str = "api"
     trace_header: str | None = None
     output_id: int = 0
@@ -125,6 +127,7 @@ def revive(loaded: Loaded, machine: StateMachine, region: str, event_limit: int)
         type=row.type,
         region=region,
         version_arn=version,
+        alias_arn=f"{row.machine_arn}:{row.alias}" if row.alias is not None else None,
         redrive_count=row.redrive_count,
         redriven_ms=row.redriven_ms,
         next_event=row.next_event,
@@ -140,6 +143,7 @@ def revive(loaded: Loaded, machine: StateMachine, region: str, event_limit: int)
         deadlines=loaded.deadlines,
         status=row.status,
         version=row.version,
+        alias=row.alias,
         trigger=row.trigger,
         trace_header=row.trace_header,
         output_id=row.output_id,
@@ -186,6 +190,6 @@ def open_task(live: Live, row: schema.Task, texts: dict[int, str]) -> OpenTask:
     )
 
 
-def task_key(execution_id: int, frame: str, attempt: int) -> str:
+def task_key(execution_id: int, frame: str, attempt: int, life: str = "") -> str:
     """The name of an attempt for ever, known to the runner too."""
-    return f"{execution_id}:{frame}:{attempt}"
+    return f"{execution_id}:{frame}:{attempt}" + (f":{life}" if life else "")

@@ -7,6 +7,7 @@ reads as one history. Packing copies the chunks' bytes; it decodes nothing.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 
 import msgspec
 import zstandard
@@ -103,12 +104,16 @@ def archive(session: Session, execution_ids: list[int]) -> None:
     ):
         if execution_id in packed:
             packed[execution_id].payloads[ref] = text
-    compress = zstandard.ZstdCompressor(LEVEL).compress
     connection.executemany(
-        "INSERT OR REPLACE INTO archive (execution_id, events, body) VALUES (?,?,?)",
-        [(i, closed[i][1] - 1, compress(_pack(content))) for i, content in packed.items()],
+        "INSERT OR REPLACE INTO archive (execution_id, events, body) VALUES (?,?,?)", archive_rows(packed.items())
     )
     _clear(connection, [(i,) for i in closed], [(i, i, i) for i, facts in closed.items() if facts[0] == "SUCCEEDED"])
+
+
+def archive_rows(packed: Iterable[tuple[int, Packed]]) -> list[tuple[int, int, bytes]]:
+    """Rows of the archive: execution id, the id of the last event, everything compressed."""
+    compress = zstandard.ZstdCompressor(LEVEL).compress
+    return [(i, content.chunks[-1][1] if content.chunks else 0, compress(_pack(content))) for i, content in packed]
 
 
 def _clear(connection: sqlite3.Connection, closed: list[tuple[int]], succeeded: list[tuple[int, int, int]]) -> None:

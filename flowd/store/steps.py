@@ -18,6 +18,7 @@ from flowd.frames import Frame, prefix_range
 from flowd.history import HistoryEvent
 from flowd.payload import Payload
 from flowd.store.database import raw
+from flowd.store.history import Packed, archive_rows
 
 log = logging.getLogger(__name__)
 Row = tuple[Any, ...]
@@ -30,7 +31,7 @@ _EXECUTION = (
 _INSERT_EXECUTION = f"INSERT INTO execution ({_EXECUTION}) VALUES ({','.join('?' * 26)})"
 _UPDATE_EXECUTION = (
     "UPDATE execution SET status=?, output_id=?, error=?, cause=?, state=?, waiting=?, stopped_ms=?, redrive_count=?,"
-    " redriven_ms=?, next_event=?, archived=0 WHERE id=?"
+    " redriven_ms=?, next_event=?, archived=? WHERE id=?"
 )
 _UPSERT_FRAME = (
     "INSERT INTO frame (execution_id, frame, phase, body) VALUES (?,?,?,?)"
@@ -73,6 +74,7 @@ class ExecutionWrite:
         self.outputs: list[Row] = []
         self.hooks: list[Row] = []
         self.client_tokens: list[Row] = []
+        self.archive: Packed | None = None  # the whole history of an EXPRESS execution, written at once
         self.counts: dict[tuple[int, str], int] = {}
 
     def count(self, machine_id: int, status: str, by: int) -> None:
@@ -184,6 +186,8 @@ def _write(connection: sqlite3.Connection, batch: Sequence[ExecutionWrite]) -> N
         "INSERT INTO client_token (execution_id, token, redriven_ms) VALUES (?,?,?)",
         _flat(w.client_tokens for w in batch),
     )
+    whole = [(w.execution_id, w.archive) for w in batch if w.archive is not None]
+    many("INSERT OR REPLACE INTO archive (execution_id, events, body) VALUES (?,?,?)", archive_rows(whole))
     counts: Counter[tuple[int, str]] = Counter()
     for write in batch:
         for key, by in write.counts.items():
