@@ -36,7 +36,7 @@ class Dispatch:
         self._calls: dict[str, asyncio.Task[None]] = {}
         self._cancels: set[asyncio.Task[None]] = set()
         self._answered: set[str] = set()  # calls whose outcome is on its way to the store: nothing is left to cancel
-        self._answered: set[str] = set()
+        self._by_token: set[str] = set()  # attempts that somebody answers by their token just now
 
     def begin(self, task: OpenTask) -> None:
         """Call the integration; returns at once."""
@@ -50,7 +50,7 @@ class Dispatch:
 
     def cancel(self, task: OpenTask) -> None:
         """The attempt is over for the engine; does nothing if its own outcome or an answer by token ended it."""
-        if task.call.key in self._answered:
+        if task.call.key in self._by_token:
             return
         call = self._calls.get(task.call.key)
         integration = self._registry.find(task.call.service)
@@ -68,11 +68,11 @@ class Dispatch:
         A function or a child execution that answers for its own Task has not ended by that; its outcome comes too late
         and is forgotten.
         """
-        self._answered.add(key)
+        self._by_token.add(key)
         try:
             yield
         finally:
-            self._answered.discard(key)
+            self._by_token.discard(key)
 
     async def _stop(self, integration: Integration, task: OpenTask) -> None:
         try:
