@@ -21,6 +21,7 @@ from flowd.api import (
     machines,
     tagging,
     tasks,
+    test_states,
     versions,
 )
 from flowd.api.services import Services
@@ -37,7 +38,7 @@ FLOWD = "Flowd"
 Handler = Callable[[Services, Any, Caller], Coroutine[Any, Any, Body]]
 _STATES: dict[str, Handler] = {
     name: handler
-    for noun in (machines, versions, executions, histories, activities, tasks, tagging)
+    for noun in (machines, versions, executions, histories, activities, tasks, tagging, test_states)
     for name, handler in noun.OPERATIONS.items()
 }
 _FLOWD: dict[str, tuple[type, Handler]] = {

@@ -70,13 +70,14 @@ class Env:
         self.inspection = inspection
         self.result: Payload | None = None
         self.error_output: dict[str, Any] | None = None
-        self._context: dict[str, Any] | None = None if inspection is None else inspection.context
+        self._context: dict[str, Any] | None = None
         self._variables: dict[str, Any] | None = None
 
     def context(self) -> dict[str, Any]:
         """The Context object, in the order of members in which AWS writes it."""
         if self._context is None:
-            self._context = _context_object(self)
+            given = None if self.inspection is None else self.inspection.context
+            self._context = _context_object(self) if given is None else _with_item(given, self)
         return self._context
 
     def note(self, stage: str, payload: Payload) -> Payload:
@@ -117,6 +118,11 @@ def _context_object(env: Env) -> dict[str, Any]:
                 context["Map"] = _map_item(env.frames.frame(held.parent), held.item)
                 break
     return context
+
+
+def _with_item(given: dict[str, Any], env: Env) -> dict[str, Any]:
+    """A Context object that stands in for the real one has no Map: ItemSelector sees the real item."""
+    return given if env.item < 0 else {**given, "Map": _map_item(env.frame, env.item)}
 
 
 def _execution(execution: Execution) -> dict[str, Any]:

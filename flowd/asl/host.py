@@ -1,6 +1,6 @@
 """An in-memory host of one execution: what an engine does around `step`, without a store, a socket or a thread.
 
-For `flowd run`, TestState and tests. Time is whatever the caller says, tasks are answered by the caller. Nothing here
+For `flowd run` and tests. Time is whatever the caller says, tasks are answered by the caller. Nothing here
 survives the process, and nothing here decides anything.
 """
 

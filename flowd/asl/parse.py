@@ -40,8 +40,11 @@ from flowd.payload import InvalidJson, Payload, loads
 Json = Mapping[str, Any]
 
 
-def parse(definition_text: str) -> StateMachine:
-    """The machine that a definition (JSON text) describes. Raises DefinitionError."""
+def parse(definition_text: str, *, testing: bool = False) -> StateMachine:
+    """The machine that a definition (JSON text) describes. Raises DefinitionError.
+
+    `testing`: for TestState, which runs one state with a mock and therefore no Map's iterations, of whatever mode.
+    """
     try:
         definition = loads(definition_text)
     except InvalidJson as error:
@@ -49,7 +52,7 @@ def parse(definition_text: str) -> StateMachine:
     if not isinstance(definition, dict):
         raise DefinitionError("The definition must be a JSON object")
     language: Language = definition.get("QueryLanguage", JSONPATH)
-    parser = _Parser(language)
+    parser = _Parser(language, _TESTED_MODES if testing else _MAP_MODES)
     root = parser.scope(definition, (), "")
     timeout = definition.get("TimeoutSeconds", 0)
     return StateMachine(root=root, language=language, timeout_seconds=timeout, scopes=parser.scopes)
@@ -58,8 +61,9 @@ def parse(definition_text: str) -> StateMachine:
 class _Parser:
     """Collects the scopes of one machine, inner ones included."""
 
-    def __init__(self, language: Language) -> None:
+    def __init__(self, language: Language, map_modes: Mapping[str, _Make]) -> None:
         self.language = language
+        self.map_modes = map_modes
         self.scopes: dict[ScopePath, Scope] = {}
 
     def scope(self, source: Json, path: ScopePath, location: str) -> Scope:
@@ -145,7 +149,7 @@ def _placement(source: Json) -> Placement | None:
     return None if text == "$" else Placement(path=compile_reference(text))
 
 
-def _quantity(source: Json, field: str, language: Language) -> Quantity | None:
+def quantity(source: Json, field: str, language: Language) -> Quantity | None:
     """`field`, or its twin `fieldPath`."""
     if field in source:
         return Quantity(field, compile_template(source[field], language, field))
@@ -199,8 +203,8 @@ def _task(parser: _Parser, source: Json, common: dict[str, Any], path: ScopePath
     return Task(
         **_working(source, common),
         resource=resource,
-        timeout=_quantity(source, "TimeoutSeconds", language),
-        heartbeat=_quantity(source, "HeartbeatSeconds", language),
+        timeout=quantity(source, "TimeoutSeconds", language),
+        heartbeat=quantity(source, "HeartbeatSeconds", language),
         role=_template(source, "Credentials", language),
     )
 
@@ -260,9 +264,9 @@ def _map(parser: _Parser, source: Json, common: dict[str, Any], path: ScopePath,
     if processor is None:
         raise DefinitionError("A Map needs an ItemProcessor")
     mode = processor.get("ProcessorConfig", {}).get("Mode", "INLINE")
-    if mode not in _MAP_MODES:
+    if mode not in parser.map_modes:
         raise DefinitionError(f"{mode!r} is not a mode of Map", f"{location}/ItemProcessor/ProcessorConfig/Mode")
-    return _MAP_MODES[mode](parser, source, common, path, location)
+    return parser.map_modes[mode](parser, source, common, path, location)
 
 
 def _inline_map(parser: _Parser, source: Json, common: dict[str, Any], path: ScopePath, location: str) -> State:
@@ -276,7 +280,7 @@ def _inline_map(parser: _Parser, source: Json, common: dict[str, Any], path: Sco
         items=items,
         items_text=source.get("ItemsPath", "$"),
         item_selector=_template(source, chosen, language),
-        max_concurrency=_quantity(source, "MaxConcurrency", language),
+        max_concurrency=quantity(source, "MaxConcurrency", language),
     )
 
 
@@ -289,6 +293,7 @@ def _distributed_map(parser: _Parser, source: Json, common: dict[str, Any], path
 
 _Make = Callable[[_Parser, Json, dict[str, Any], ScopePath, str], State]
 _MAP_MODES: Final[dict[str, _Make]] = {"INLINE": _inline_map, "DISTRIBUTED": _distributed_map}
+_TESTED_MODES: Final[dict[str, _Make]] = {"INLINE": _inline_map, "DISTRIBUTED": _inline_map}
 _STATES: Final[dict[str, _Make]] = {
     "Task": _task,
     "Pass": _pass,

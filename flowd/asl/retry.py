@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from flowd.asl.faults import DATA_LIMIT, HEARTBEAT_TIMEOUT, RUNTIME, TIMEOUT, Failure
@@ -35,7 +36,7 @@ def next_attempt(
     retriers: tuple[Retrier, ...], uses: tuple[int, ...], failure: Failure, entropy: Entropy
 ) -> Again | None:
     """The next attempt, or None if no retrier answers. The first one that matches decides, used up or not."""
-    index = retrier_for(retriers, failure)
+    index = index_of(retriers, failure)
     if index is None:
         return None
     counts = list(uses) or [0] * len(retriers)
@@ -46,9 +47,9 @@ def next_attempt(
     return Again(delay_ms, tuple(counts))
 
 
-def retrier_for(retriers: tuple[Retrier, ...], failure: Failure) -> int | None:
-    """The index of the first retrier that names the failure."""
-    return next((index for index, each in enumerate(retriers) if matches(each.error_equals, failure)), None)
+def index_of(handlers: Sequence[Retrier | Catcher], failure: Failure) -> int | None:
+    """The index of the first handler that names the failure."""
+    return next((index for index, each in enumerate(handlers) if matches(each.error_equals, failure)), None)
 
 
 def _delay_ms(retrier: Retrier, used: int, entropy: Entropy) -> int:
@@ -63,7 +64,8 @@ def _delay_ms(retrier: Retrier, used: int, entropy: Entropy) -> int:
 
 def catcher_for(catchers: tuple[Catcher, ...], failure: Failure) -> Catcher | None:
     """The first catcher that names the failure."""
-    return next((catcher for catcher in catchers if matches(catcher.error_equals, failure)), None)
+    index = index_of(catchers, failure)
+    return None if index is None else catchers[index]
 
 
 def error_output(failure: Failure) -> dict[str, str | None]:

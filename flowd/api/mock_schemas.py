@@ -1,0 +1,180 @@
+"""Does a mocked result fit the API that a Task calls? Checked against botocore's models, in AWS's words.
+
+It knows which operation answers for a Task, and how Step Functions spells its members; it runs nothing.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Final
+
+from botocore.exceptions import DataNotFoundError
+from botocore.loaders import Loader
+from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
+
+from flowd.asl.resources import Resource
+from flowd.errors import ValidationException
+
+#: Services whose name in a Resource is not that of botocore's model. None: what they answer has no model.
+_SERVICES: Final[dict[str, str | None]] = {
+    "states": "stepfunctions",
+    "elasticmapreduce": "emr",
+    "http": None,
+    "apigateway": None,
+    "eks": None,
+}
+#: The same for `aws-sdk:` Resources, which go by the service's id.
+_SDK_SERVICES: Final[dict[str, str]] = {
+    "cloudwatchevents": "events",
+    "cloudwatchlogs": "logs",
+    "cognitoidentity": "cognito-identity",
+    "cognitoidentityprovider": "cognito-idp",
+    "configservice": "config",
+    "costandusagereport": "cur",
+    "costexplorer": "ce",
+    "databasemigration": "dms",
+    "directory": "ds",
+    "elasticloadbalancing": "elb",
+    "elasticloadbalancingv2": "elbv2",
+    "elasticsearch": "es",
+    "eventbridge": "events",
+    "iotdataplane": "iot-data",
+    "sfn": "stepfunctions",
+}
+#: `.sync`: the operation that a job is asked with decides (developer guide, "Mocking service integrations").
+_POLLS: Final[dict[tuple[str, str], str]] = {
+    ("states", "startExecution"): "DescribeExecution",
+    ("athena", "startQueryExecution"): "GetQueryExecution",
+    ("batch", "submitJob"): "DescribeJobs",
+    ("bedrock", "createModelCustomizationJob"): "GetModelCustomizationJob",
+    ("codebuild", "startBuild"): "BatchGetBuilds",
+    ("codebuild", "startBuildBatch"): "BatchGetBuildBatches",
+    ("databrew", "startJobRun"): "DescribeJobRun",
+    ("ecs", "runTask"): "DescribeTasks",
+    ("elasticmapreduce", "addStep"): "DescribeStep",
+    ("elasticmapreduce", "createCluster"): "DescribeCluster",
+    ("emr-containers", "startJobRun"): "DescribeJobRun",
+    ("emr-serverless", "startJobRun"): "GetJobRun",
+    ("glue", "startJobRun"): "GetJobRun",
+    ("mediaconvert", "createJob"): "GetJob",
+    ("sagemaker", "createLabelingJob"): "DescribeLabelingJob",
+    ("sagemaker", "createHyperParameterTuningJob"): "DescribeHyperParameterTuningJob",
+    ("sagemaker", "createProcessingJob"): "DescribeProcessingJob",
+    ("sagemaker", "createTrainingJob"): "DescribeTrainingJob",
+    ("sagemaker", "createTransformJob"): "DescribeTransformJob",
+}
+#: Members that the integration has parsed already: any JSON.
+_PARSED: Final[dict[tuple[str, str, str], frozenset[str]]] = {
+    ("lambda", "invoke", ""): frozenset({"Payload"}),
+    ("bedrock", "invokeModel", ""): frozenset({"Body"}),
+    ("states", "startExecution", "sync:2"): frozenset({"Input", "Output"}),
+}
+_NUMBERS: Final = frozenset({"integer", "long", "float", "double"})
+_TEXTS: Final = frozenset({"string", "timestamp", "blob"})
+
+
+def check_result(resource: Resource, result: Any, *, strict: bool) -> None:
+    """Raise ValidationException if a member that the API knows has another type; `strict`: or one it needs is missing.
+
+    Members that the API does not know are fine. Reads models from disk: not for the event loop.
+    """
+    if resource.family != "task" or resource.pattern == "waitForTaskToken":
+        return  # a function's or worker's own answer
+    shape = _answer(resource)
+    if shape is None:
+        return
+    if not isinstance(result, dict):
+        raise ValidationException("Mocked result must be a JSON object.")
+    parsed = _PARSED.get((resource.service, resource.action, resource.pattern), frozenset())
+    _structure(shape, {name: value for name, value in result.items() if name not in parsed}, strict)
+
+
+def _answer(resource: Resource) -> StructureShape | None:
+    """What the API answers; None if nothing is known of it."""
+    action = resource.action
+    if resource.service.startswith("aws-sdk:"):
+        name = resource.service.removeprefix("aws-sdk:")
+        service: str | None = _SDK_SERVICES.get(name, name)
+    else:
+        service = _SERVICES.get(resource.service, resource.service)
+        if resource.pattern.startswith("sync"):
+            action = _POLLS.get((resource.service, action), "")
+    model = None if service is None else _model(service)
+    wanted = action.lower()
+    operation = (
+        None if model is None else next((name for name in model.operation_names if name.lower() == wanted), None)
+    )
+    if model is None or operation is None:
+        return None
+    shape = model.operation_model(operation).output_shape
+    return shape if isinstance(shape, StructureShape) else None
+
+
+@lru_cache(maxsize=16)
+def _model(service: str) -> ServiceModel | None:
+    loader = Loader()
+    names = {name.replace("-", ""): name for name in loader.list_available_services("service-2")}
+    try:
+        name = names.get(service.replace("-", ""), service)
+        return ServiceModel(loader.load_service_model(name, "service-2"), name)
+    except DataNotFoundError:
+        return None
+
+
+def _structure(shape: StructureShape, value: dict[str, Any], strict: bool) -> None:
+    members = {_spelled(name): member for name, member in shape.members.items()}
+    if strict:
+        for name in shape.required_members:
+            if _spelled(name) not in value:
+                raise _wrong(f"Required field '{_spelled(name)}' is missing")
+    for name, found in value.items():
+        if name in members:
+            _check(members[name], found, name, strict)
+
+
+def _spelled(member: str) -> str:
+    """Step Functions begins members with a capital."""
+    return member[:1].upper() + member[1:]
+
+
+def _check(shape: Shape, value: Any, field: str, strict: bool) -> None:
+    if isinstance(shape, StructureShape):
+        if getattr(shape, "is_document_type", False):
+            return
+        _require(isinstance(value, dict), field, "an object")
+        _structure(shape, value, strict)
+    elif isinstance(shape, ListShape):
+        _require(isinstance(value, list), field, "an array")
+        for each in value:
+            _check(shape.member, each, field, strict)
+    elif isinstance(shape, MapShape):
+        _require(isinstance(value, dict), field, "an object")
+        for each in value.values():
+            _check(shape.value, each, field, strict)
+    else:
+        _check_simple(shape, value, field)
+
+
+def _check_simple(shape: Shape, value: Any, field: str) -> None:
+    kind, limits = shape.type_name, shape.metadata
+    if kind in _TEXTS:
+        _require(isinstance(value, str), field, "a string")
+        if limits.get("enum") and value not in limits["enum"]:
+            raise _wrong(f"Field '{field}' is not an expected value")
+    elif kind in _NUMBERS:
+        _require(isinstance(value, int | float) and not isinstance(value, bool), field, "a number")
+        if "min" in limits and value < limits["min"]:
+            raise _wrong(f"Field '{field}' is less than the minimum value")
+        if "max" in limits and value > limits["max"]:
+            raise _wrong(f"Field '{field}' is greater than the maximum value")
+    elif kind == "boolean":
+        _require(isinstance(value, bool), field, "a boolean")
+
+
+def _require(right: bool, field: str, kind: str) -> None:
+    if not right:
+        raise _wrong(f"Field '{field}' must be {kind}")
+
+
+def _wrong(what: str) -> ValidationException:
+    return ValidationException(f"Mock result schema validation error: {what}")

@@ -1,0 +1,303 @@
+"""One state alone, as TestState wants it: the interpreter's own code enters the state and stops behind it.
+
+A mock takes the place of the work (a Task's outcome, what a Map's or Parallel's branches come to); everything else is
+what an execution would do. No I/O: a Task or a Wait without mock is handed out, its outcome comes back as an event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from flowd.asl import dataflow, fanout, retry
+from flowd.asl.draft import Draft
+from flowd.asl.faults import Failure, runtime
+from flowd.asl.inspection import Inspection
+from flowd.asl.interpreter import bring, enter
+from flowd.asl.model import Map, Parallel, ScopePath, State, StateMachine, Working
+from flowd.asl.parse import parse, quantity
+from flowd.asl.templates import JSONATA, JSONPATH, Expression
+from flowd.asl.transitions import fail
+from flowd.asl.validate_flow import transitions
+from flowd.decisions import CloseExecution, ScheduleTask, StartTimer
+from flowd.entropy import Entropy
+from flowd.errors import ValidationException
+from flowd.frames import ROOT, Execution, Frame, Phase
+from flowd.history import Event, News
+from flowd.payload import Payload, dumps, loads
+
+#: The name of a state that is given without its machine (recorded: in locations and in the Context object).
+ALONE: Final = "StateName"
+THRESHOLD: Final = Failure(
+    "States.ExceedToleratedFailureThreshold", "The specified tolerated failure threshold was exceeded"
+)
+TOO_MANY_FAILURES: Final = "Map iteration failure count must be less than or equal to the number of Map iterations"
+
+
+class Subject(NamedTuple):
+    """The state under test, in its machine; `source` is how the definition has it."""
+
+    machine: StateMachine
+    scope: ScopePath
+    state: State
+    source: dict[str, Any]
+
+
+class Mock(NamedTuple):
+    """What the work comes to: a result, or (None) a failure."""
+
+    result: Payload | None = None
+    failure: Failure | None = None
+
+
+class Setting(NamedTuple):
+    """What a test gives the state: `retries` used of the retrier that answers, `items` read by an ItemReader."""
+
+    input: Payload
+    variables: Payload | None = None
+    context: dict[str, Any] | None = None
+    mock: Mock | None = None
+    retries: int = 0
+    failed_iterations: int | None = None
+    items: Payload | None = None
+
+
+class Verdict(NamedTuple):
+    """How it went. `details` are AWS's ErrorDetails, `stages` those of InspectionData that AWS shows for the state."""
+
+    status: str
+    stages: dict[str, Any]
+    details: dict[str, int]
+    output: Payload | None = None
+    error: str | None = None
+    cause: str | None = None
+    next: str | None = None
+
+
+# -- finding the state ----------------------------------------------------------
+
+
+def as_machine(text: str) -> str:
+    """A machine around a single state (JSON text of an object): its text is kept, its targets end the machine."""
+    state = loads(text)
+    targets = {target for target, _ in transitions(state, "")} - {ALONE}
+    ends = "".join(f',{dumps(target)}:{{"Type":"Succeed"}}' for target in sorted(targets))
+    return f'{{"StartAt":"{ALONE}","States":{{"{ALONE}":{text}{ends}}}}}'
+
+
+def find(machine_text: str, name: str) -> Subject | None:
+    """The state of that name, at whatever depth, or None. The text counts as checked. Raises DefinitionError."""
+    machine = parse(machine_text, testing=True)
+    for path, scope in machine.scopes.items():
+        if name in scope.states:
+            return Subject(machine, path, scope.states[name], _source(loads(machine_text), path)["States"][name])
+    return None
+
+
+def _source(found: Any, path: ScopePath) -> Any:
+    for step in path:
+        found = found[step]
+    return found
+
+
+def names_inside(subject: Subject) -> Iterator[str]:
+    """The states in the branches of the state under test."""
+    outer = (*subject.scope, "States", subject.state.name)
+    for path, scope in subject.machine.scopes.items():
+        if path[: len(outer)] == outer:
+            yield from scope.states
+
+
+# -- running it -----------------------------------------------------------------
+
+
+class Trial:
+    """One run of one state."""
+
+    def __init__(self, subject: Subject, setting: Setting, execution: Execution, entropy: Entropy) -> None:
+        self._subject = subject
+        self._setting = setting
+        self.execution = execution
+        self._entropy = entropy
+        self._inspection = Inspection(setting.context)
+        self._draft: Draft
+        self._now_ms = 0
+
+    def begin(self, now_ms: int) -> ScheduleTask | StartTimer | None:
+        """Enter the state. What must be done before the verdict: run a Task, wait for a Wait, or (None) nothing."""
+        subject, setting = self._subject, self._setting
+        state = subject.state
+        counts = (setting.retries,) * len(state.retriers) if isinstance(state, Working) else ()
+        frame = Frame(
+            scope=subject.scope,
+            state=state.name,
+            input=setting.input,
+            retries=counts,
+            retry_count=setting.retries,
+            variables=setting.variables,
+        )
+        self._write({ROOT: frame}, now_ms)
+        if setting.variables is not None:
+            self._inspection.note("variables", setting.variables)
+        enter(self._draft, frame, self._mocked if isinstance(state, Map | Parallel) else None)
+        if setting.mock is not None and self._frame.waiting_for == "task":
+            self.deliver(self._news(setting.mock), now_ms)
+        wanted = next((each for each in self._draft.decisions if isinstance(each, ScheduleTask | StartTimer)), None)
+        return wanted if self._frame.waiting_for in ("task", "timer") else None
+
+    def deliver(self, event: Event, now_ms: int) -> None:
+        """What `begin` asked for has happened."""
+        self._write(dict(self._draft.changed), now_ms)
+        if not bring(self._draft, event):
+            raise AssertionError("the state under test does not wait for this")
+
+    def _write(self, frames: dict[str, Frame], now_ms: int) -> None:
+        self._now_ms = now_ms
+        self._draft = Draft(
+            self._subject.machine, self.execution, frames, now_ms, self._entropy, inspection=self._inspection
+        )
+        self._draft.changed.update(frames)
+
+    @property
+    def _frame(self) -> Frame:
+        return self._draft.frame(ROOT)
+
+    def _news(self, mock: Mock) -> Event:
+        """A Task's mock as the outcome of its attempt."""
+        attempt = self._frame.attempt
+        if mock.failure is None:
+            return Event(News.TASK_SUCCEEDED, ROOT, attempt, {"output": mock.result})
+        details = {"error": mock.failure.error, "cause": mock.failure.cause}
+        return Event(News.TASK_FAILED, ROOT, attempt, details)
+
+    # -- Map and Parallel: the branches are not run ---------------------------------
+
+    def _mocked(self, draft: Draft, frame: Frame, state: Any) -> None:
+        """Stands in for entering a Map or Parallel: its fields are worked out, its branches are the mock."""
+        failure = self._mock.failure
+        if isinstance(state, Map):
+            failure = self._map_failure(draft, frame, state) or failure
+        else:
+            dataflow.work_input(state.language, state.flow, draft.env(frame, state))
+        if failure is not None:
+            fail(draft, frame, state, failure)
+            return
+        assert self._mock.result is not None
+        draft.before = None
+        fanout.finish(draft, frame, state, self._mock.result)
+
+    @property
+    def _mock(self) -> Mock:
+        assert self._setting.mock is not None
+        return self._setting.mock
+
+    def _map_failure(self, draft: Draft, frame: Frame, state: Map) -> Failure | None:
+        """Work the Map's fields out; THRESHOLD if more iterations failed than it tolerates. Raises Fault."""
+        selected, items, _ = fanout.plan(draft, frame, state, self._setting.items)
+        parent = frame.with_(items=items, result=selected)
+        if state.item_selector is not None:
+            chosen = [fanout.item_input_of(draft, parent, state, index) for index in range(len(items.value))]
+            texts = ",".join(each.text for each in chosen)
+            self._inspection.note("afterItemSelector", Payload(text=f"[{texts}]"))
+        count = self._tolerated("ToleratedFailureCount", draft, frame, selected)
+        percentage = self._tolerated("ToleratedFailurePercentage", draft, frame, selected)
+        failed = self._setting.failed_iterations
+        if failed is None:
+            return None
+        total = len(items.value)
+        if failed > total:
+            raise ValidationException(TOO_MANY_FAILURES)
+        if self._mock.failure is not None:
+            return None
+        if count is None and percentage is None:
+            count = 0
+        over = (count is not None and failed > count) or (percentage is not None and failed * 100 > percentage * total)
+        return THRESHOLD if over else None
+
+    def _tolerated(self, field: str, draft: Draft, frame: Frame, selected: Payload) -> float | None:
+        """A threshold, None if the definition has none; AWS shows the percentage with a fraction (recorded: 1.0)."""
+        state = self._subject.state
+        threshold = quantity(self._subject.source, field, state.language)
+        if threshold is None:
+            return None
+        env = draft.env(frame, state)
+        found: float
+        if field == "ToleratedFailureCount":
+            found = dataflow.whole_number(threshold, env, selected.value)
+        else:
+            value = threshold.source.evaluate(env, selected.value)
+            if not isinstance(value, int | float) or isinstance(value, bool):
+                if isinstance(threshold.source, Expression):
+                    raise threshold.source.unexpected("number", value)
+                raise runtime(f'The {threshold.field} field refers to value "{dumps(value)}" which is not a number')
+            found = float(value)
+        self._inspection.note(field[0].lower() + field[1:], found)
+        return found
+
+    # -- the verdict ------------------------------------------------------------------
+
+    def verdict(self) -> Verdict:
+        """How it went, once nothing is to be done any more."""
+        failures = self._inspection.failures
+        frame = self._frame
+        details = self._details()
+        error, cause = (failures[-1].error, failures[-1].cause) if failures else (None, None)
+        closed = next((each for each in self._draft.decisions if isinstance(each, CloseExecution)), None)
+        if closed is not None:
+            return Verdict(closed.status, self._stages(), details, closed.output, error, cause)
+        if frame.phase is Phase.WAITING:
+            return Verdict("RETRIABLE", self._stages(), details, None, error, cause)
+        status = "CAUGHT_ERROR" if failures else "SUCCEEDED"
+        return Verdict(status, self._stages(), details, frame.input, error, cause, frame.state)
+
+    def expired(self, error: str) -> Verdict:
+        """It took too long for a test; neither Retry nor Catch sees that."""
+        return Verdict("FAILED", self._stages(), {}, error=error)
+
+    def _details(self) -> dict[str, int]:
+        """Which retrier and which catcher answered; a retrier that is used up is named all the same (recorded)."""
+        state, failures = self._subject.state, self._inspection.failures
+        found: dict[str, int] = {}
+        if not failures or not isinstance(state, Working):
+            return found
+        retrier = retry.index_of(state.retriers, failures[0])
+        if retrier is not None:
+            found["retryIndex"] = retrier
+        timer = next((each for each in self._draft.decisions if isinstance(each, StartTimer)), None)
+        if timer is not None:
+            found["retryBackoffIntervalSeconds"] = round((timer.due_ms - self._now_ms) / 1000)
+            return found
+        catcher = retry.index_of(state.catchers, failures[0])
+        if catcher is not None:
+            found["catchIndex"] = catcher
+        return found
+
+    def _stages(self) -> dict[str, Any]:
+        state = self._subject.state
+        kind = "Pass with Result" if state.type == "Pass" and "Result" in self._subject.source else state.type
+        noted = {"input": self._setting.input, **self._inspection.stages}
+        shown = {*_ALWAYS, *_SHOWN[state.language].get(kind, ())}
+        return {stage: value for stage, value in noted.items() if stage in shown}
+
+
+_ALWAYS: Final = ("input", "variables")
+_MAP_NUMBERS: Final = ("maxConcurrency", "toleratedFailureCount", "toleratedFailurePercentage", "afterItemSelector")
+_AFTER_WORK: Final = ("afterResultSelector", "afterResultPath")
+#: What InspectionData has for each type of state (read off recordings; AWS leaves out what others show).
+_SHOWN: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    JSONPATH: {
+        "Task": ("afterInputPath", "afterParameters", "result", *_AFTER_WORK),
+        "Pass": ("afterInputPath", "afterParameters", *_AFTER_WORK),
+        "Pass with Result": ("result", *_AFTER_WORK),
+        "Parallel": _AFTER_WORK,
+        "Map": ("afterInputPath", "afterItemsPath", *_MAP_NUMBERS, *_AFTER_WORK),
+        "Wait": ("afterInputPath",),
+        "Choice": ("afterInputPath",),
+        "Succeed": ("afterInputPath",),
+        "Fail": ("afterInputPath",),
+    },
+    JSONATA: {
+        "Task": ("afterArguments", "result"),
+        "Map": _MAP_NUMBERS,
+    },
+}
