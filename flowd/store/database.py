@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import QueuePool, StaticPool
 from sqlmodel import Session
 
-from flowd.errors import ServiceUnavailable
+from flowd.errors import FlowdError, ServiceUnavailable
 from flowd.store.changes import ChangeLog
 from flowd.store.migrations import migrate
 
@@ -33,6 +33,10 @@ READERS = 3
 WRITER_CACHE_KIB = 16_384
 READER_CACHE_KIB = 4_096
 _DISK = (sqlite3.OperationalError, OperationalError)  # full, I/O error, read-only: the whole batch is lost
+
+
+class DatabaseUnusable(FlowdError):
+    """The database file cannot be opened or is damaged."""
 
 
 class _Job:
@@ -88,6 +92,14 @@ def _reason(error: BaseException) -> str:
     return str(getattr(first, "orig", None) or first)
 
 
+def _way_out(path: Path, error: BaseException) -> str:
+    """What to do about a database that cannot be opened: a damaged one needs a copy, the others need room or rights."""
+    said = f"the database {path} cannot be used: {_reason(error)}"
+    if isinstance(getattr(error, "orig", error), sqlite3.OperationalError):
+        return f"{said}; look at its owner, its mode and the free space of {path.parent}"
+    return f"{said}. Keep the file, then put a copy back with `flowd restore FILE`, or move it away to begin anew"
+
+
 class Database:
     """One SQLite file. `changes` is the live feed; `database_id` tells one file's cursors from another's."""
 
@@ -105,7 +117,7 @@ class Database:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def start(self) -> None:
-        """Open, migrate and start the writer; raises what SQLite says if the file cannot be used."""
+        """Open, migrate and start the writer; DatabaseUnusable if the file cannot be used."""
         self._loop = asyncio.get_running_loop()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._write_engine = _engine(self.path, writable=True)
@@ -116,9 +128,13 @@ class Database:
         self._thread.start()
 
     def _open(self) -> None:
-        with Session(self._write_engine) as session:
-            self.database_id = migrate(session, self.database_id)
-            session.commit()
+        try:
+            with Session(self._write_engine) as session:
+                self.database_id = migrate(session, self.database_id)
+                session.commit()
+        except (sqlite3.Error, DBAPIError) as error:
+            self._write_engine.dispose()
+            raise DatabaseUnusable(_way_out(self.path, error)) from None
 
     async def stop(self) -> None:
         """Finish what was handed over, then close."""
@@ -196,7 +212,7 @@ class Database:
                 except Exception as error:
                     job.error = error
             session.commit()
-        except _DISK as error:
+        except Exception as error:  # most likely the disk; whatever it is, the writer goes on
             session.rollback()
             reason = _reason(error)
             log.error("commit failed, nothing of this batch was accepted: %s", reason)

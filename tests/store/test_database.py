@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, event
 from sqlmodel import Session, select
 
 from flowd.errors import ServiceUnavailable
 from flowd.store import schema
-from flowd.store.database import Database, raw
+from flowd.store.database import Database, DatabaseUnusable, raw
 from flowd.store.migrations import DatabaseTooNew
 
 
@@ -82,6 +83,18 @@ async def test_a_full_disk_refuses_everything_and_heals_by_itself(db: Database) 
     assert db.writable and "big" in await db.read(keys)
 
 
+async def test_a_commit_that_fails_for_any_reason_is_told_and_the_writer_goes_on(db: Database) -> None:
+    def fail(_: Connection) -> None:
+        raise RuntimeError("the commit went wrong")
+
+    event.listen(db._write_engine, "commit", fail, once=True)
+    with pytest.raises(ServiceUnavailable, match="the commit went wrong"):
+        await asyncio.wait_for(db.write(put("lost")), 5)
+    await asyncio.wait_for(db.write(put("kept")), 5)
+    found = await db.read(keys)
+    assert "kept" in found and "lost" not in found
+
+
 async def test_a_reader_cannot_write(db: Database) -> None:
     with pytest.raises(Exception, match="readonly"):
         await db.read(put("sneaky"))
@@ -105,6 +118,25 @@ async def test_a_database_of_a_later_release_is_refused(tmp_path: Path) -> None:
     await database.write(later)
     await database.stop()
     with pytest.raises(DatabaseTooNew):
+        await Database(tmp_path / "f.db").start()
+
+
+@pytest.mark.parametrize("rest", [b"not a database at all" * 500, bytes(8192), b"half"], ids=["text", "zeros", "half"])
+async def test_a_damaged_file_is_refused_with_its_name_and_a_way_out(tmp_path: Path, rest: bytes) -> None:
+    file = tmp_path / "f.db"
+    database = Database(file)
+    await database.start()
+    await database.stop()
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2] if rest == b"half" else rest)
+    with pytest.raises(DatabaseUnusable, match="flowd restore") as refused:
+        await Database(file).start()
+    assert str(file) in str(refused.value)
+
+
+async def test_a_file_that_cannot_be_opened_is_refused_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "f.db").mkdir()
+    with pytest.raises(DatabaseUnusable, match=r"f\.db cannot be used: .*mode"):
         await Database(tmp_path / "f.db").start()
 
 
