@@ -21,6 +21,7 @@ from flowd.engine.deadlines import Deadlines
 from flowd.engine.definitions import Definitions
 from flowd.engine.dispatch import Dispatch, Registry
 from flowd.engine.executions import Executions, Limits
+from flowd.engine.express import Express
 from flowd.engine.hooks import Hooks
 from flowd.engine.recovery import recover
 from flowd.engine.schedules import Schedules
@@ -67,7 +68,12 @@ class Core:
         self.dispatch = Dispatch(registry, self.stepper.post)
         self.waiters = Waiters(self.db, self.stepper.post)
         self.deadlines = Deadlines(self.db, self.clock, self.alarms, self.stepper.post, self._rang)
-        self.executions = Executions(self.db, self.stepper, self.ids, self.clock, self.definitions.get, limits)
+        self.express = Express(
+            self.db, recorder, stepping, self.clock, self.alarms, registry, self.definitions.get, region
+        )
+        self.executions = Executions(
+            self.db, self.stepper, self.ids, self.clock, self.definitions.get, self.express, limits
+        )
         self.tasks = Tasks(self.db, self.stepper, self.waiters, self.clock)
         self.archivist = Archivist(self.db, self.clock, retention_days)
         self.hooks = Hooks(self.db, self.clock, hook_command, hook_webhook)
@@ -82,8 +88,11 @@ class Core:
             self.stepper.post,
         )
 
+        self.express.ledger.after = self.stepper.after
+
     def _rang(self) -> None:
         self.schedules.look()
+        self.express.ring()
 
     async def open(self) -> None:
         """Open the database and count on from what it holds; nothing runs yet."""
@@ -96,7 +105,8 @@ class Core:
     async def start(self) -> None:
         """Take up what was open, then let time pass: recovery, deadlines, schedules, archive, hooks."""
         calls = await recover(self.db, self.clock, self.stepper.alive, self.dispatch, self.registry, self.stepper.post)
-        log.info("recovered: %d open calls", calls)
+        over = await self.express.resume()
+        log.info("recovered: %d open calls, %d EXPRESS executions start over", calls, over)
         await self.deadlines.start()
         await self.schedules.start()
         await self.archivist.start()
@@ -110,5 +120,6 @@ class Core:
         await self.schedules.stop()
         await self.deadlines.stop()
         await self.dispatch.stop()
+        await self.express.stop()
         await self.stepper.idle()
         await self.db.stop()

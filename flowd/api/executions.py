@@ -13,17 +13,21 @@ from flowd.api.sizes import check_size
 from flowd.api.wire import pages
 from flowd.api.wire.answers import Body, date, present
 from flowd.api.wire.caller import Caller
+from flowd.engine.express import Ended
 from flowd.errors import (
     ExecutionDoesNotExist,
     InvalidExecutionInput,
     InvalidName,
-    NotYetBuilt,
     ResourceNotFound,
     StateMachineTypeNotSupported,
     ValidationException,
 )
 from flowd.payload import InvalidJson, Payload
 from flowd.store import reads, schema
+
+#: What AWS bills of the least execution, which is as much as flowd can know (recorded).
+BILLED_MB = 64
+BILLED_MS = 100
 
 
 async def start_execution(do: Services, request: Any, caller: Caller) -> Body:
@@ -49,11 +53,42 @@ def _input(text: str) -> Payload:
 
 
 async def start_sync_execution(do: Services, request: Any, caller: Caller) -> Body:
+    """Answers when the execution has ended, which is no error of the call however it ended (recorded)."""
     arn = arns.machine(request.stateMachineArn)
+    text = "{}" if request.input is None else request.input
+    check_size(text, "input", do.config.limits.payload_bytes)
     machine = await do.machines.named(arn.name, arn.arn)
+    version = await find_version(do, machine, arn)
     if machine.type != "EXPRESS":
         raise StateMachineTypeNotSupported
-    raise NotYetBuilt("StartSyncExecution of an EXPRESS state machine is not built in flowd yet; use type STANDARD")
+    if request.name is not None and not names.is_valid_name(request.name):
+        raise InvalidName(f"Invalid Name: '{request.name}'")
+    ended = await do.core.executions.run(
+        machine, request.name, _input(text), version=version, trace_header=request.traceHeader
+    )
+    return _ended(ended, with_data=request.includedData != "METADATA_ONLY")
+
+
+def _ended(ended: Ended, with_data: bool) -> Body:
+    live = ended.live
+    facts = live.execution
+    billed_ms = max(-(-(live.stopped_ms - facts.started_ms) // BILLED_MS), 1) * BILLED_MS
+    return present(
+        executionArn=facts.arn,
+        stateMachineArn=facts.machine_arn,
+        name=facts.name,
+        startDate=date(facts.started_ms),
+        stopDate=date(live.stopped_ms),
+        status=live.status,
+        error=live.error,
+        cause=live.cause,
+        input=facts.input.text if with_data else None,
+        inputDetails={"included": with_data},
+        output=ended.output.text if with_data and ended.output is not None else None,
+        outputDetails={"included": with_data},
+        traceHeader=live.trace_header,
+        billingDetails={"billedMemoryUsedInMB": BILLED_MB, "billedDurationInMilliseconds": billed_ms},
+    )
 
 
 async def stop_execution(do: Services, request: Any, caller: Caller) -> Body:

@@ -15,6 +15,7 @@ from functools import partial
 from flowd import names
 from flowd.asl.model import StateMachine as Definition
 from flowd.clock import Clock
+from flowd.engine.express import Ended, Express
 from flowd.engine.live import Live
 from flowd.engine.stepper import Stepper
 from flowd.errors import (
@@ -22,7 +23,6 @@ from flowd.errors import (
     ExecutionDoesNotExist,
     ExecutionNotRedrivable,
     StateMachineDeleting,
-    StateMachineTypeNotSupported,
 )
 from flowd.frames import ROOT, Execution
 from flowd.history import Event, News
@@ -40,6 +40,16 @@ class Started:
 
     arn: str
     started_ms: int
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How an execution came about: by whom, and by which version or alias."""
+
+    trigger: str
+    version: schema.StateMachineVersion | None
+    alias: str | None
+    trace_header: str | None
 
 
 @dataclass(frozen=True)
@@ -61,10 +71,12 @@ class Executions:
         ids: Ids,
         clock: Clock,
         definitions: Callable[[int], Awaitable[Definition]],
+        express: Express,
         limits: Limits | None = None,
     ) -> None:
         self._db = db
         self._stepper = stepper
+        self._express = express
         self._ids = ids
         self._clock = clock
         self._definitions = definitions
@@ -79,19 +91,19 @@ class Executions:
         *,
         trigger: str = "api",
         version: schema.StateMachineVersion | None = None,
+        alias: str | None = None,
         trace_header: str | None = None,
     ) -> Started:
-        """Begin an execution. The same name and input text while it runs answers the first start again."""
-        if machine.status == "DELETING":
-            raise StateMachineDeleting(f"State Machine is being deleted: '{machine.arn}'")
-        if machine.status == "RETIRED":
-            raise StateMachineDeleting(
-                f"State Machine is retired, its file {machine.source} is gone: '{machine.arn}'; put the file back"
-            )
-        if machine.type != "STANDARD":
-            raise StateMachineTypeNotSupported("EXPRESS executions are not built in flowd yet; use type STANDARD")
+        """Begin an execution. The same name and input text while it runs answers the first start again; EXPRESS ones
+        begin each time."""
+        _refuse_gone(machine)
+        origin = Origin(trigger, version, alias, trace_header)
+        if machine.type == "EXPRESS":
+            live = await self._new(machine, name or str(uuid.uuid4()), input, origin)
+            await self._express.start(live)
+            return Started(live.execution.arn, live.execution.started_ms)
         if name is None:
-            return await self._begin(machine, str(uuid.uuid4()), input, trigger, version, trace_header)
+            return await self._begin(machine, str(uuid.uuid4()), input, origin)
         arn = _execution_arn(machine, name)
         lock = self._naming.setdefault(arn, asyncio.Lock())
         try:
@@ -99,7 +111,7 @@ class Executions:
                 known = await self._db.read(partial(executions.by_arn, arn=arn))
                 if known is not None:
                     return await self._same(known, input)
-                return await self._begin(machine, name, input, trigger, version, trace_header)
+                return await self._begin(machine, name, input, origin)
         finally:
             if not lock.locked():
                 self._naming.pop(arn, None)
@@ -111,15 +123,28 @@ class Executions:
                 return Started(known.arn, known.started_ms)
         raise ExecutionAlreadyExists(f"Execution Already Exists: '{known.arn}'")
 
-    async def _begin(
+    async def run(
         self,
         machine: schema.StateMachine,
-        name: str,
+        name: str | None,
         input: Payload,
-        trigger: str,
-        version: schema.StateMachineVersion | None,
-        trace_header: str | None,
-    ) -> Started:
+        *,
+        version: schema.StateMachineVersion | None = None,
+        alias: str | None = None,
+        trace_header: str | None = None,
+    ) -> Ended:
+        """Run an execution of an EXPRESS machine, at most once, and wait for its end."""
+        _refuse_gone(machine)
+        origin = Origin("api", version, alias, trace_header)
+        return await self._express.run(await self._new(machine, name or str(uuid.uuid4()), input, origin))
+
+    async def _begin(self, machine: schema.StateMachine, name: str, input: Payload, origin: Origin) -> Started:
+        live = await self._new(machine, name, input, origin)
+        await self._stepper.start(live)
+        return Started(live.execution.arn, live.execution.started_ms)
+
+    async def _new(self, machine: schema.StateMachine, name: str, input: Payload, origin: Origin) -> Live:
+        version, alias = origin.version, origin.alias
         definition_id = version.definition_id if version else machine.definition_id
         definition = await self._definitions(definition_id)
         now_ms = self._clock.now_ms()
@@ -130,26 +155,26 @@ class Executions:
             machine_arn=machine.arn,
             machine_name=machine.name,
             role_arn=version.role_arn if version else machine.role_arn,
-            input=input,
+            input=input.twin(),
             started_ms=now_ms,
             type=machine.type,
             region=_region(machine.arn),
             event_limit=self._limits.events,
             version_arn=f"{machine.arn}:{version.number}" if version else None,
+            alias_arn=f"{machine.arn}:{alias}" if alias else None,
         )
-        live = Live(
+        return Live(
             id=self._ids.execution,
             execution=execution,
             machine=definition,
             machine_id=machine.id or 0,
             definition_id=definition_id,
             version=version.number if version else None,
+            alias=alias,
             heavy=definition.evaluates,
-            trigger=trigger,
-            trace_header=trace_header,
+            trigger=origin.trigger,
+            trace_header=origin.trace_header,
         )
-        await self._stepper.start(live)
-        return Started(execution.arn, now_ms)
 
     async def stop(self, arn: str, error: str | None, cause: str | None) -> int:
         """Abort a running execution; a closed one answers with the time it closed."""
@@ -157,7 +182,8 @@ class Executions:
         if row.status != "RUNNING":
             return row.stopped_ms
         details = {key: value for key, value in (("error", error), ("cause", cause)) if value is not None}
-        accepted = await self._stepper.post(row.id or 0, Event(News.STOPPED, ROOT, 0, details))
+        stop = self._express.abort if row.type == "EXPRESS" else self._stepper.post
+        accepted = await stop(row.id or 0, Event(News.STOPPED, ROOT, 0, details))
         closed = await self._find(arn)
         return closed.stopped_ms if accepted or closed.status != "RUNNING" else self._clock.now_ms()
 
@@ -201,10 +227,22 @@ class Executions:
         return row
 
 
+def _refuse_gone(machine: schema.StateMachine) -> None:
+    if machine.status == "DELETING":
+        raise StateMachineDeleting(f"State Machine is being deleted: '{machine.arn}'")
+    if machine.status == "RETIRED":
+        raise StateMachineDeleting(
+            f"State Machine is retired, its file {machine.source} is gone: '{machine.arn}'; put the file back"
+        )
+
+
 def _region(arn: str) -> str:
     parts = names.split_arn(arn)
     return parts.region if parts else names.REGION
 
 
 def _execution_arn(machine: schema.StateMachine, name: str) -> str:
+    """`...:execution:NAME:EXEC`; an EXPRESS one's ends in an id of its own, since its name may be used again."""
+    if machine.type == "EXPRESS":
+        return machine.arn.replace(":stateMachine:", ":express:", 1) + f":{name}:{uuid.uuid4()}"
     return machine.arn.replace(":stateMachine:", ":execution:", 1) + f":{name}"

@@ -204,3 +204,9 @@ def open_calls(session: Session) -> list[int]:
 def unfinished_steps(session: Session) -> list[int]:
     """Executions with a frame that a bounded step left ready."""
     return [row[0] for row in raw(session).execute("SELECT DISTINCT execution_id FROM frame WHERE phase = 'ready'")]
+
+
+def running_express(session: Session) -> list[int]:
+    """EXPRESS executions that were running when the daemon ended, oldest first."""
+    rows = raw(session).execute("SELECT id FROM execution WHERE status = 'RUNNING' AND type = 'EXPRESS' ORDER BY id")
+    return [row[0] for row in rows]

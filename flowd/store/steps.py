@@ -22,6 +22,7 @@ from flowd.store.history import Packed, archive_rows
 
 log = logging.getLogger(__name__)
 Row = tuple[Any, ...]
+PURPOSES = ("wait", "retry", "timeout", "heartbeat", "execution")  # of deadlines
 
 _EXECUTION = (
     "id, arn, name, machine_id, machine_name, machine_arn, definition_id, role_arn, type, status, version, alias,"
@@ -88,9 +89,8 @@ class ExecutionWrite:
 
     def end_deadlines(self, frame: str, attempt: int) -> None:
         """Every deadline of this attempt goes."""
-        mine = [key for key in self.deadlines if key[:2] == (frame, attempt)]
-        for key in mine:
-            del self.deadlines[key]
+        for purpose in PURPOSES:
+            self.deadlines.pop((frame, attempt, purpose), None)
         self.ended_deadlines.append((self.execution_id, frame, attempt))
 
     def drop_branches(self, prefix: str, *, keep_frames: bool) -> None:
