@@ -65,6 +65,16 @@ def execution(arn: str, region: str, account: str) -> ExecutionArn:
     return ExecutionArn(arn, names.execution_arn(name, run, region, account))
 
 
+def any_execution(arn: str, region: str, account: str) -> ExecutionArn:
+    """As `execution`, of an EXPRESS machine too: flowd's own operations show both."""
+    parts = names.split_arn(arn)
+    if parts is None or parts.kind != "express":
+        return execution(arn, region, account)
+    machine, _, rest = parts.rest.partition(":")
+    name, _, run = rest.partition(":")
+    return ExecutionArn(arn, names.express_arn(machine, name, run, region, account))
+
+
 def activity(arn: str) -> str:
     """The name of the activity an ARN names."""
     return _split(arn, "activity").rest

@@ -79,7 +79,7 @@ async def count_executions(do: Services, request: Counting, caller: Caller) -> B
 
 
 async def get_execution(do: Services, request: Naming, caller: Caller) -> Body:
-    arn = do.execution_arn(request.executionArn)
+    arn = do.any_execution_arn(request.executionArn)
     found = await do.core.db.read(partial(reads.detail, arn=arn.arn, canonical=arn.canonical))
     if found is None:
         raise _unknown(request.executionArn)
@@ -149,7 +149,7 @@ def _task_body(task: schema.Task, deadlines: list[schema.Deadline]) -> Body:
 
 
 async def get_history(do: Services, request: Paging, caller: Caller) -> Body:
-    arn = do.execution_arn(request.executionArn)
+    arn = do.any_execution_arn(request.executionArn)
     size = limited(request.limit, 1000, 1000)
     after = max(request.after or 0, 0)
     read = partial(reads.events, arn=arn.arn, canonical=arn.canonical, after=after, limit=size, reverse=False)
@@ -193,7 +193,7 @@ async def start_from_input(do: Services, request: Again, caller: Caller) -> Body
 
 
 async def _find(do: Services, text: str) -> schema.Execution:
-    arn = do.execution_arn(text)
+    arn = do.any_execution_arn(text)
     row = await do.core.db.read(partial(reads.find, arn=arn.arn, canonical=arn.canonical))
     if row is None:
         raise _unknown(text)

@@ -86,6 +86,10 @@ class Services:
         """An execution's ARN, checked, with its form in this daemon's region and account."""
         return arns.execution(arn, self.machines.region, self.machines.account)
 
+    def any_execution_arn(self, arn: str) -> arns.ExecutionArn:
+        """As `execution_arn`, of an EXPRESS execution too."""
+        return arns.any_execution(arn, self.machines.region, self.machines.account)
+
     def later(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Do something that the caller does not wait for."""
         task = asyncio.create_task(work, name=name)

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from tests.api.box import PASS, WAIT, Box
+from tests.api.box import WAIT, Box
 
 FAIL = json.dumps({"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "Nope", "Cause": "because"}}})
 NOWHERE = "arn:aws:states:us-east-1:000000000000:stateMachine:nowhere"
@@ -229,14 +229,6 @@ async def test_lists_of_map_runs_and_of_nothing_are_refused(box: Box) -> None:
         "StateMachineTypeNotSupported",
         "This operation is not supported by this type of state machine",
     )
-
-
-async def test_express_machines_cannot_be_started_yet_and_say_so(box: Box) -> None:
-    express = await box.machine(PASS, name="x", type="EXPRESS")
-    assert "not built" in (await box.refused("start_execution", stateMachineArn=express))[1]
-    assert "not built" in (await box.refused("start_sync_execution", stateMachineArn=express))[1]
-    standard = await box.machine()
-    assert (await box.refused("start_sync_execution", stateMachineArn=standard))[0] == "StateMachineTypeNotSupported"
 
 
 async def test_a_deleting_machine_refuses_starts(box: Box) -> None:
