@@ -21,7 +21,6 @@ _SERVICES: Final[dict[str, str | None]] = {
     "elasticmapreduce": "emr",
     "http": None,
     "apigateway": None,
-    "eks": None,
 }
 #: The same for `aws-sdk:` Resources, which go by the service's id.
 _SDK_SERVICES: Final[dict[str, str]] = {
@@ -53,6 +52,9 @@ _POLLS: Final[dict[tuple[str, str], str]] = {
     ("ecs", "runTask"): "DescribeTasks",
     ("elasticmapreduce", "addStep"): "DescribeStep",
     ("elasticmapreduce", "createCluster"): "DescribeCluster",
+    ("eks", "createCluster"): "DescribeCluster",
+    ("eks", "createFargateProfile"): "DescribeFargateProfile",
+    ("eks", "createNodegroup"): "DescribeNodegroup",
     ("emr-containers", "startJobRun"): "DescribeJobRun",
     ("emr-serverless", "startJobRun"): "GetJobRun",
     ("glue", "startJobRun"): "GetJobRun",

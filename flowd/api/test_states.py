@@ -26,7 +26,7 @@ from flowd.decisions import ScheduleTask, StartTimer
 from flowd.engine.checking import LARGE
 from flowd.entropy import Entropy
 from flowd.errors import InvalidArn, InvalidDefinition, ValidationException
-from flowd.frames import ROOT, Execution
+from flowd.frames import Execution
 from flowd.history import Event, News
 from flowd.integrations.ports import Failed, Outcome, Succeeded, TaskCall
 from flowd.payload import InvalidJson, Payload, loads
@@ -93,12 +93,13 @@ async def _setting(do: Services, subject: Subject, request: Any) -> Setting:
     for member in ("input", "variables", "context"):
         check_size(getattr(request, member) or "", member, most)
     mocking.check_origin(subject, configuration.errorCausedByState if configuration else None)
+    context = mocking.read_context(subject, request.context) if request.context is not None else None
     return Setting(
         input=mocking.read_input(request.input),
         variables=mocking.read_object(request.variables, "variables") if request.variables is not None else None,
-        context=mocking.read_context(subject, request.context) if request.context is not None else None,
+        context=context,
         mock=mock,
-        retries=(configuration.retrierRetryCount or 0) if configuration else 0,
+        retries=mocking.retries(configuration.retrierRetryCount if configuration else None, context),
         failed_iterations=configuration.mapIterationFailureCount if configuration else None,
         items=mocking.read_items(subject, configuration.mapItemReaderData if configuration else None),
     )
@@ -170,7 +171,7 @@ async def _pause(do: Services, timer: StartTimer) -> Event | None:
     """A Wait, for as long as a test may take."""
     left_s = (timer.due_ms - do.clock.now_ms()) / 1000
     await asyncio.sleep(max(0.0, min(left_s, LIMIT_S)))
-    return Event(News.TIMER_FIRED, ROOT, timer.attempt) if left_s <= LIMIT_S else None
+    return Event(News.TIMER_FIRED, timer.frame, timer.attempt) if left_s <= LIMIT_S else None
 
 
 async def _call(do: Services, trial: Trial, task: ScheduleTask) -> Event | None:
@@ -185,7 +186,7 @@ async def _call(do: Services, trial: Trial, task: ScheduleTask) -> Event | None:
     except TimeoutError:
         await integration.cancel(call)
         own = 0 < task.timeout_ms <= LIMIT_S * 1000
-        return Event(News.TASK_TIMED_OUT, ROOT, task.attempt) if own else None
+        return Event(News.TASK_TIMED_OUT, task.frame, task.attempt) if own else None
     except asyncio.CancelledError:
         await integration.cancel(call)
         raise
@@ -217,9 +218,9 @@ def _described(execution: Execution, task: ScheduleTask, now_ms: int) -> TaskCal
 
 def _event(task: ScheduleTask, outcome: Outcome) -> Event:
     if isinstance(outcome, Succeeded):
-        return Event(News.TASK_SUCCEEDED, ROOT, task.attempt, {"output": outcome.output})
+        return Event(News.TASK_SUCCEEDED, task.frame, task.attempt, {"output": outcome.output})
     details = present(error=outcome.error, cause=outcome.cause)
-    return Event(_FAILURES[outcome.stage], ROOT, task.attempt, details)
+    return Event(_FAILURES[outcome.stage], task.frame, task.attempt, details)
 
 
 # -- the answer ---------------------------------------------------------------------

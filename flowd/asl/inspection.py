@@ -14,7 +14,7 @@ from flowd.asl.faults import Failure
 class Inspection:
     """`stages` by the names of AWS's InspectionData (`afterInputPath`, ...): Payloads and numbers.
 
-    `failures` are those the state had, first to last: one, or two when a catcher failed itself.
+    `failures` with the state that had them, first to last: two when a catcher failed itself, more when they climbed.
     """
 
     __slots__ = ("context", "failures", "stages")
@@ -22,7 +22,7 @@ class Inspection:
     def __init__(self, context: dict[str, Any] | None = None) -> None:
         self.context = context
         self.stages: dict[str, Any] = {}
-        self.failures: list[Failure] = []
+        self.failures: list[tuple[str, Failure]] = []
 
     def note(self, stage: str, value: Any) -> None:
         self.stages[stage] = value

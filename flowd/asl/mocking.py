@@ -143,6 +143,13 @@ def read_context(subject: Subject, text: str) -> dict[str, Any]:
     return context
 
 
+def retries(used: int | None, context: dict[str, Any] | None) -> int:
+    """How often the state was tried again: what the request says, else its Context object's RetryCount."""
+    if used is not None:
+        return used
+    return max(0, int((context or {}).get("State", {}).get("RetryCount", 0)))
+
+
 def _has_token(subject: Subject) -> bool:
     return isinstance(subject.state, Task) and subject.state.resource.has_token
 

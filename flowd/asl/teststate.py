@@ -19,7 +19,7 @@ from flowd.asl.parse import parse, quantity
 from flowd.asl.templates import JSONATA, JSONPATH, Expression
 from flowd.asl.transitions import fail
 from flowd.asl.validate_flow import transitions
-from flowd.decisions import CloseExecution, ScheduleTask, StartTimer
+from flowd.decisions import CloseExecution, GatherBranches, ScheduleTask, StartTimer
 from flowd.entropy import Entropy
 from flowd.errors import ValidationException
 from flowd.frames import ROOT, Execution, Frame, Phase
@@ -115,41 +115,71 @@ class Trial:
     """One run of one state."""
 
     def __init__(self, subject: Subject, setting: Setting, execution: Execution, entropy: Entropy) -> None:
+        self.execution = execution
         self._subject = subject
         self._setting = setting
-        self.execution = execution
         self._entropy = entropy
         self._inspection = Inspection(setting.context)
+        self._frame_id = ROOT
         self._draft: Draft
         self._now_ms = 0
 
     def begin(self, now_ms: int) -> ScheduleTask | StartTimer | None:
         """Enter the state. What must be done before the verdict: run a Task, wait for a Wait, or (None) nothing."""
-        subject, setting = self._subject, self._setting
-        state = subject.state
-        counts = (setting.retries,) * len(state.retriers) if isinstance(state, Working) else ()
-        frame = Frame(
-            scope=subject.scope,
-            state=state.name,
-            input=setting.input,
-            retries=counts,
-            retry_count=setting.retries,
-            variables=setting.variables,
-        )
-        self._write({ROOT: frame}, now_ms)
+        setting, state = self._setting, self._subject.state
+        self._write(self._lineage(), now_ms)
         if setting.variables is not None:
             self._inspection.note("variables", setting.variables)
-        enter(self._draft, frame, self._mocked if isinstance(state, Map | Parallel) else None)
+        enter(self._draft, self._frame, self._mocked if isinstance(state, Map | Parallel) else None)
         if setting.mock is not None and self._frame.waiting_for == "task":
-            self.deliver(self._news(setting.mock), now_ms)
-        wanted = next((each for each in self._draft.decisions if isinstance(each, ScheduleTask | StartTimer)), None)
-        return wanted if self._frame.waiting_for in ("task", "timer") else None
+            self._bring(self._news(setting.mock))
+        self._climb()
+        if self._frame.phase is not Phase.WAITING or self._frame.waiting_for not in ("task", "timer"):
+            return None
+        return next(each for each in self._draft.decisions if isinstance(each, ScheduleTask | StartTimer))
 
     def deliver(self, event: Event, now_ms: int) -> None:
         """What `begin` asked for has happened."""
         self._write(dict(self._draft.changed), now_ms)
-        if not bring(self._draft, event):
-            raise AssertionError("the state under test does not wait for this")
+        self._bring(event)
+        self._climb()
+
+    def _lineage(self) -> dict[str, Frame]:
+        """The frame of the state, and around it those of the Maps and Parallels that it stands in.
+
+        A state of a Map is tested as its first iteration, whose item is the input (developer guide, "Automatic Context
+        population"); its failures climb as in an execution.
+        """
+        frames: dict[str, Frame] = {}
+        scope: ScopePath = ()
+        item = -1
+        rest = self._subject.scope
+        while rest:
+            index = int(rest[3]) if rest[2] == "Branches" else 0
+            around = self._subject.machine.state(scope, str(rest[1]))
+            frame = self._new_frame(scope, around, item).with_(phase=Phase.JOINING, attempt=1, started=1, open=1)
+            if isinstance(around, Map):
+                frame = frame.with_(items=Payload.of([self._setting.input.value]))
+            frames[frame.id] = frame
+            self._frame_id = f"{frame.branches}{index}"
+            item = 0 if isinstance(around, Map) else -1
+            length = len(scope) + (4 if rest[2] == "Branches" else 3)
+            scope, rest = self._subject.scope[:length], self._subject.scope[length:]
+        frames[self._frame_id] = self._new_frame(scope, self._subject.state, item)
+        return frames
+
+    def _new_frame(self, scope: ScopePath, state: State, item: int) -> Frame:
+        used = self._setting.retries
+        return Frame(
+            id=self._frame_id,
+            scope=scope,
+            state=state.name,
+            input=self._setting.input,
+            retries=(used,) * len(state.retriers) if isinstance(state, Working) else (),
+            retry_count=used,
+            variables=self._setting.variables,
+            item=item,
+        )
 
     def _write(self, frames: dict[str, Frame], now_ms: int) -> None:
         self._now_ms = now_ms
@@ -158,17 +188,27 @@ class Trial:
         )
         self._draft.changed.update(frames)
 
+    def _bring(self, event: Event) -> None:
+        if not bring(self._draft, event):
+            raise AssertionError("the state under test does not wait for this")
+
+    def _climb(self) -> None:
+        """A failure that nobody answered goes to the Map or Parallel around; nothing else of it is going."""
+        for decision in self._draft.decisions:  # it grows meanwhile
+            if isinstance(decision, GatherBranches):
+                self._bring(Event(News.BRANCHES_FAILED, decision.frame, decision.attempt, {"open": []}))
+
     @property
     def _frame(self) -> Frame:
-        return self._draft.frame(ROOT)
+        return self._draft.frame(self._frame_id)
 
     def _news(self, mock: Mock) -> Event:
         """A Task's mock as the outcome of its attempt."""
         attempt = self._frame.attempt
         if mock.failure is None:
-            return Event(News.TASK_SUCCEEDED, ROOT, attempt, {"output": mock.result})
+            return Event(News.TASK_SUCCEEDED, self._frame_id, attempt, {"output": mock.result})
         details = {"error": mock.failure.error, "cause": mock.failure.cause}
-        return Event(News.TASK_FAILED, ROOT, attempt, details)
+        return Event(News.TASK_FAILED, self._frame_id, attempt, details)
 
     # -- Map and Parallel: the branches are not run ---------------------------------
 
@@ -239,16 +279,19 @@ class Trial:
     def verdict(self) -> Verdict:
         """How it went, once nothing is to be done any more."""
         failures = self._inspection.failures
-        frame = self._frame
-        details = self._details()
-        error, cause = (failures[-1].error, failures[-1].cause) if failures else (None, None)
+        stages, details = self._stages(), self._details()
+        error, cause = (failures[-1][1].error, failures[-1][1].cause) if failures else (None, None)
         closed = next((each for each in self._draft.decisions if isinstance(each, CloseExecution)), None)
         if closed is not None:
-            return Verdict(closed.status, self._stages(), details, closed.output, error, cause)
-        if frame.phase is Phase.WAITING:
-            return Verdict("RETRIABLE", self._stages(), details, None, error, cause)
-        status = "CAUGHT_ERROR" if failures else "SUCCEEDED"
-        return Verdict(status, self._stages(), details, frame.input, error, cause, frame.state)
+            return Verdict(closed.status, stages, details, closed.output, error, cause)
+        if self._draft.ended:
+            return Verdict("SUCCEEDED", stages, details, self._frame.output)
+        if not self._draft.ready:
+            return Verdict("RETRIABLE", stages, details, None, error, cause)
+        left = self._draft.frame(self._draft.ready[0])
+        return Verdict(
+            "CAUGHT_ERROR" if failures else "SUCCEEDED", stages, details, left.input, error, cause, left.state
+        )
 
     def expired(self, error: str) -> Verdict:
         """It took too long for a test; neither Retry nor Catch sees that."""
@@ -256,18 +299,22 @@ class Trial:
 
     def _details(self) -> dict[str, int]:
         """Which retrier and which catcher answered; a retrier that is used up is named all the same (recorded)."""
-        state, failures = self._subject.state, self._inspection.failures
         found: dict[str, int] = {}
-        if not failures or not isinstance(state, Working):
+        if not self._inspection.failures:
             return found
-        retrier = retry.index_of(state.retriers, failures[0])
+        name = self._inspection.failures[-1][0]
+        failure = next(each for state, each in self._inspection.failures if state == name)
+        state = next(each for each in self._subject.machine.states() if each.name == name)
+        if not isinstance(state, Working):
+            return found
+        retrier = retry.index_of(state.retriers, failure)
         if retrier is not None:
             found["retryIndex"] = retrier
         timer = next((each for each in self._draft.decisions if isinstance(each, StartTimer)), None)
         if timer is not None:
             found["retryBackoffIntervalSeconds"] = round((timer.due_ms - self._now_ms) / 1000)
             return found
-        catcher = retry.index_of(state.catchers, failures[0])
+        catcher = retry.index_of(state.catchers, failure)
         if catcher is not None:
             found["catchIndex"] = catcher
         return found

@@ -89,7 +89,7 @@ def failure_of(draft: Draft, frame: Frame, state: State, fault: Fault) -> Failur
 def fail(draft: Draft, frame: Frame, state: State, failure: Failure) -> None:
     """Try again, else catch, else let the failure climb. Open branches have been dealt with before."""
     draft.before = None
-    _show(draft, failure)
+    _show(draft, state, failure)
     if failure.error == RUNTIME:
         crash(draft, frame, failure)
         return
@@ -107,7 +107,7 @@ def fail(draft: Draft, frame: Frame, state: State, failure: Failure) -> None:
                 _catch(draft, frame, state, catcher, failure)
             except Fault as fault:
                 failure = failure_of(draft, frame, state, fault)
-                _show(draft, failure)
+                _show(draft, state, failure)
                 frame = draft.frame(frame.id)
             else:
                 return
@@ -117,9 +117,9 @@ def fail(draft: Draft, frame: Frame, state: State, failure: Failure) -> None:
         _give_up(draft, frame, failure)
 
 
-def _show(draft: Draft, failure: Failure) -> None:
+def _show(draft: Draft, state: State, failure: Failure) -> None:
     if draft.inspection is not None:
-        draft.inspection.failures.append(failure)
+        draft.inspection.failures.append((state.name, failure))
 
 
 def crash(draft: Draft, frame: Frame, failure: Failure) -> None:

@@ -58,8 +58,8 @@ def test_a_given_context_object_takes_the_place_of_the_real_one() -> None:
 
 def test_failures_are_noted_with_a_cause_that_names_no_event() -> None:
     found = look({"Type": "Pass", "InputPath": "$.gone", "End": True}, {})
-    assert [failure.error for failure in found.failures] == ["States.Runtime"]
-    assert str(found.failures[0].cause).startswith("Invalid path '$.gone'")
+    assert [(name, failure.error) for name, failure in found.failures] == [("S", "States.Runtime")]
+    assert str(found.failures[0][1].cause).startswith("Invalid path '$.gone'")
 
 
 def test_a_map_shows_its_items_and_its_limit() -> None:

@@ -392,3 +392,55 @@ def test_input_and_variables_are_json() -> None:
     for text in ("[]", "{"):
         with pytest.raises(ValidationException, match="variables"):
             mocking.read_object(text, "variables")
+
+
+# -- a state within others -----------------------------------------------------------
+
+
+def nested(inner: dict[str, Any], kind: str = "Map", **outer: Any) -> Subject:
+    scope = {"StartAt": "S", "States": {"S": {"End": True, **inner}}}
+    holder = {"ItemProcessor": scope} if kind == "Map" else {"Branches": [PASS, scope]}
+    machine = {"StartAt": "O", "States": {"O": {"Type": kind, "End": True, **holder, **outer}}}
+    found = teststate.find(json.dumps(machine), "S")
+    assert found is not None
+    return found
+
+
+def run_nested(found: Subject, given: Any, **setting: Any) -> Verdict:
+    payload = Payload.parse(json.dumps(given))
+    made = Trial(found, Setting(payload, **setting), new_execution(payload.text, 1_000), Entropy(b"seed"))
+    assert made.begin(1_000) is None
+    return made.verdict()
+
+
+def test_a_state_of_a_map_is_its_first_iteration() -> None:
+    found = nested({"Type": "Pass", "Parameters": {"m.$": "$$.Map.Item"}})
+    verdict = run_nested(found, {"a": 1})
+    assert (verdict.status, verdict.next) == ("SUCCEEDED", None)
+    assert value(verdict.output) == {"m": {"Index": 0, "Value": {"a": 1}, "Source": "STATE_DATA"}}
+
+
+@pytest.mark.parametrize("kind", ["Map", "Parallel"])
+def test_a_failure_climbs_to_the_state_around(kind: str) -> None:
+    catch = [{"ErrorEquals": ["Else"], "Next": "O"}, {"ErrorEquals": ["Boom"], "Next": "O"}]
+    verdict = run_nested(nested(TASK, kind, Catch=catch), {}, mock=Mock(failure=BOOM))
+    assert (verdict.status, verdict.next, verdict.error) == ("CAUGHT_ERROR", "O", "Boom")
+    assert verdict.details == {"catchIndex": 1}
+
+
+def test_a_retrier_around_is_asked_when_the_state_has_none_left() -> None:
+    found = nested({**TASK, "Retry": [{"ErrorEquals": ["Boom"], "MaxAttempts": 1}]}, Retry=RETRY)
+    verdict = run_nested(found, {}, mock=Mock(failure=BOOM), retries=2)
+    assert (verdict.status, verdict.details) == ("RETRIABLE", {"retryIndex": 0, "retryBackoffIntervalSeconds": 4})
+
+
+def test_a_failure_that_nobody_answers_fails_the_test() -> None:
+    verdict = run_nested(nested(TASK), {}, mock=Mock(failure=BOOM))
+    assert (verdict.status, verdict.error, verdict.cause) == ("FAILED", "Boom", "it burst")
+    verdict = run_nested(nested({"Type": "Pass", "InputPath": "$.gone"}), {})
+    assert (verdict.status, verdict.error) == ("FAILED", "States.Runtime")
+
+
+def test_the_retries_used_are_those_of_the_request_or_of_the_context_object() -> None:
+    context = {"State": {"RetryCount": 3}}
+    assert [mocking.retries(1, context), mocking.retries(None, context), mocking.retries(None, None)] == [1, 3, 0]
