@@ -15,6 +15,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -202,15 +203,18 @@ class Database:
                 self._loop.call_soon_threadsafe(self._settle, batch)
 
     def _commit(self, session: Session, batch: list[_Job]) -> None:
+        alone = len(batch) == 1  # the transaction is its savepoint
         try:
             for job in batch:
                 try:
-                    with session.begin_nested():
+                    with nullcontext() if alone else session.begin_nested():
                         job.result = job.fn(session)
                 except _DISK:
                     raise
                 except Exception as error:
                     job.error = error
+            if alone and batch[0].error is not None:
+                session.rollback()
             session.commit()
         except Exception as error:  # most likely the disk; whatever it is, the writer goes on
             session.rollback()
