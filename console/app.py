@@ -6,13 +6,16 @@ It holds no truth. It may be killed at any time, it never shows a traceback, and
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import App, ScreenError, SystemCommand
+from textual.css.query import NoMatches
 from textual.screen import Screen
 from textual.theme import Theme
 
@@ -34,6 +37,7 @@ from console.screens.machines import MachinesScreen
 from console.screens.schedules import SchedulesScreen
 from console.screens.shell import Shell
 from console.text import clean
+from console.typeahead import Taken, TypeAhead
 
 THEME = Theme(
     name="flowd",
@@ -87,7 +91,9 @@ class FlowdApp(App[int]):
         self.drafts: dict[str, dict[form_fields.Path, Any]] = {}
         self.prompts: list[Item] = []
         self.faults: list[BaseException] = []
-        self._listener: asyncio.Task[None] | None = None
+        self.moving = False  # between two modes; keys wait
+        self._typed = TypeAhead(self, super().on_event)
+        self._tasks: list[asyncio.Task[None]] = []
         self.register_theme(THEME)
         self.theme = "flowd"
 
@@ -97,14 +103,33 @@ class FlowdApp(App[int]):
     # -- life
 
     def on_mount(self) -> None:
-        self._listener = asyncio.create_task(self._listen(), name="link")
+        self._tasks = [
+            asyncio.create_task(self._listen(), name="link"),
+            asyncio.create_task(self._take_keys(), name="keys"),
+        ]
         self.set_interval(1.0, self._tick)
         terminal.guard(self)
 
     async def on_unmount(self) -> None:
-        if self._listener is not None:
-            self._listener.cancel()
+        for task in self._tasks:
+            task.cancel()
         await self.daemon.close()
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded:
+            self._typed.add(event)
+        else:
+            await super().on_event(event)
+
+    def on_taken(self, event: Taken) -> None:
+        event.seen.set()
+
+    async def _take_keys(self) -> None:
+        while True:
+            try:
+                await self._typed.run()
+            except Exception as error:  # a binding that failed: the next key is taken all the same
+                self.fault(error)
 
     async def _listen(self) -> None:
         while True:
@@ -120,9 +145,10 @@ class FlowdApp(App[int]):
     def _tick(self) -> None:
         shell = self._shell()
         if shell is not None and shell.ready:
-            if not self.link.up:
-                shell.refresh_bars()
-            shell.tick()
+            with contextlib.suppress(NoMatches):  # a screen that is being taken down loses its widgets before it goes
+                if not self.link.up:
+                    shell.refresh_bars()
+                shell.tick()
 
     def _shell(self) -> Shell | None:
         """The topmost screen that is no dialog."""
@@ -197,6 +223,7 @@ class FlowdApp(App[int]):
             if shell is not None:
                 self.push_screen(HelpScreen(shell.NAME, shell.situation(), self.size.width))
         elif name in self.MODES:
+            self.moving = True
             self.run_worker(self._to_mode(name), exit_on_error=False)
 
     def show_execution(self, arn: str, name: str) -> None:
@@ -208,10 +235,13 @@ class FlowdApp(App[int]):
         self.push_screen(AnswerScreen(prompt))
 
     async def _to_mode(self, name: str) -> None:
-        if self.current_mode != name:
-            await self.switch_mode(name)
-        while len(self.screen_stack) > 1:
-            await self.pop_screen()
+        try:
+            if self.current_mode != name:
+                await self.switch_mode(name)
+            while len(self.screen_stack) > 1:
+                await self.pop_screen()
+        finally:
+            self.moving = False
 
     def _on_command(self, word: str | None) -> None:
         if not word:
