@@ -7,7 +7,7 @@ from typing import Any
 
 from flowd import names
 from flowd.api import arns
-from flowd.api.machines import find_version
+from flowd.api.aliases import find_target
 from flowd.api.services import Services
 from flowd.api.sizes import check_size
 from flowd.api.wire import pages
@@ -36,11 +36,16 @@ async def start_execution(do: Services, request: Any, caller: Caller) -> Body:
     text = "{}" if request.input is None else request.input
     check_size(text, "input", do.config.limits.payload_bytes)
     machine = await do.machines.named(arn.name, arn.arn)
-    version = await find_version(do, machine, arn)
+    target = await find_target(do, machine, arn)
     if request.name is not None and not names.is_valid_name(request.name):
         raise InvalidName(f"Invalid Name: '{request.name}'")
     started = await do.core.executions.start(
-        machine, request.name, _input(text), version=version, trace_header=request.traceHeader
+        machine,
+        request.name,
+        _input(text),
+        version=target.version,
+        alias=target.alias,
+        trace_header=request.traceHeader,
     )
     return {"executionArn": started.arn, "startDate": date(started.started_ms)}
 
@@ -58,13 +63,18 @@ async def start_sync_execution(do: Services, request: Any, caller: Caller) -> Bo
     text = "{}" if request.input is None else request.input
     check_size(text, "input", do.config.limits.payload_bytes)
     machine = await do.machines.named(arn.name, arn.arn)
-    version = await find_version(do, machine, arn)
+    target = await find_target(do, machine, arn)
     if machine.type != "EXPRESS":
         raise StateMachineTypeNotSupported
     if request.name is not None and not names.is_valid_name(request.name):
         raise InvalidName(f"Invalid Name: '{request.name}'")
     ended = await do.core.executions.run(
-        machine, request.name, _input(text), version=version, trace_header=request.traceHeader
+        machine,
+        request.name,
+        _input(text),
+        version=target.version,
+        alias=target.alias,
+        trace_header=request.traceHeader,
     )
     return _ended(ended, with_data=request.includedData != "METADATA_ONLY")
 
@@ -147,6 +157,7 @@ def _summary(row: schema.Execution) -> Body:
         startDate=date(row.started_ms),
         stopDate=date(row.stopped_ms) if row.stopped_ms else None,
         stateMachineVersionArn=f"{row.machine_arn}:{row.version}" if row.version is not None else None,
+        stateMachineAliasArn=f"{row.machine_arn}:{row.alias}" if row.alias is not None else None,
         redriveCount=row.redrive_count,
         redriveDate=date(row.redriven_ms) if row.redriven_ms else None,
     )
@@ -164,7 +175,7 @@ async def list_executions(do: Services, request: Any, caller: Caller) -> Body:
         raise ValidationException("redriveFilter and the status PENDING_REDRIVE can only be used with mapRunArn")
     arn = arns.machine(request.stateMachineArn)
     machine = await do.machines.named(arn.name, arn.arn)
-    version = await find_version(do, machine, arn)
+    target = await find_target(do, machine, arn)
     if machine.type == "EXPRESS":
         raise StateMachineTypeNotSupported
     key = f"ListExecutions {arn.name}:{arn.qualifier} {request.statusFilter}"
@@ -172,7 +183,8 @@ async def list_executions(do: Services, request: Any, caller: Caller) -> Body:
     size = pages.size(request.maxResults)
     wanted = reads.Filter(
         machine_id=machine.id,
-        version=version.number if version else None,
+        version=target.version.number if target.version and target.alias is None else None,
+        alias=target.alias,
         statuses=(request.statusFilter,) if request.statusFilter else (),
     )
     bound = before if isinstance(before, int) else None

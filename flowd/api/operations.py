@@ -10,6 +10,7 @@ import msgspec
 
 from flowd.api import (
     activities,
+    aliases,
     arns,
     executions,
     flowd_daemon,
@@ -38,7 +39,7 @@ FLOWD = "Flowd"
 Handler = Callable[[Services, Any, Caller], Coroutine[Any, Any, Body]]
 _STATES: dict[str, Handler] = {
     name: handler
-    for noun in (machines, versions, executions, histories, activities, tasks, tagging, test_states)
+    for noun in (machines, versions, aliases, executions, histories, activities, tasks, tagging, test_states)
     for name, handler in noun.OPERATIONS.items()
 }
 _FLOWD: dict[str, tuple[type, Handler]] = {

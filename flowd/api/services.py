@@ -13,6 +13,7 @@ from flowd.api.wire.pages import Pages
 from flowd.clock import Clock
 from flowd.config import Config
 from flowd.core import Core
+from flowd.engine.aliases import Aliases
 from flowd.engine.machines import Machines
 from flowd.errors import FlowdError
 from flowd.functions import FunctionSpec
@@ -73,6 +74,10 @@ class Services:
     @cached_property
     def pages(self) -> Pages:
         return Pages(self.core.db.database_id, self.clock)
+
+    @cached_property
+    def aliases(self) -> Aliases:
+        return Aliases(self.core.db, self.machines, self.clock)
 
     @cached_property
     def audit(self) -> Audit:

@@ -45,12 +45,13 @@ async def list_state_machine_versions(do: Services, request: Any, caller: Caller
 
 
 async def delete_state_machine_version(do: Services, request: Any, caller: Caller) -> Body:
-    """A version that is not there is fine; executions that are pinned to it go on."""
+    """A version that is not there is fine; executions that are pinned to it go on. One that an alias names stays."""
     arn = arns.machine(request.stateMachineVersionArn)
     if arn.version is None:
         raise ValidationException(f"'{arn.arn}' names no version: its last part must be a number")
     machine = await do.machines.find(arn.name)
     if machine is not None:
+        await do.aliases.refuse_routed(machine, arn.version)
         await do.machines.delete_version(machine, arn.version)
         await do.audit.note(caller.who, "DeleteStateMachineVersion", arn.arn)
     return {}

@@ -152,7 +152,8 @@ def publish(
 
 
 def remove(session: Session, machine_id: int) -> None:
-    """Write: the machine and its versions are gone. Its executions stay until their retention ends."""
+    """Write: machine, versions and aliases are gone. Its executions stay until their retention ends."""
+    session.exec(delete(schema.StateMachineAlias).where(col(schema.StateMachineAlias.machine_id) == machine_id))
     session.exec(delete(schema.StateMachineVersion).where(col(schema.StateMachineVersion.machine_id) == machine_id))
     session.exec(delete(schema.StateMachine).where(col(schema.StateMachine.id) == machine_id))
 

@@ -35,6 +35,7 @@ class Filter:
     statuses: tuple[str, ...] = ()
     machine_id: int | None = None
     version: int | None = None
+    alias: str | None = None
     machines: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     contains: tuple[str, ...] = ()
@@ -190,7 +191,11 @@ def _conditions(wanted: Filter) -> list[Any]:
     for column, values in ((row.status, wanted.statuses), (row.waiting, wanted.waiting), (row.type, wanted.types)):
         if values:
             found.append(col(column).in_(values))
-    for exact, value in ((row.machine_id, wanted.machine_id), (row.version, wanted.version)):
+    for exact, value in (
+        (row.machine_id, wanted.machine_id),
+        (row.version, wanted.version),
+        (row.alias, wanted.alias),
+    ):
         if value is not None:
             found.append(exact == value)
     for text, patterns in ((row.machine_name, wanted.machines), (row.name, wanted.names), (row.error, wanted.errors)):

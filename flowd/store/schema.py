@@ -64,6 +64,21 @@ class StateMachineVersion(SQLModel, table=True):
     created_ms: int = 0
 
 
+class StateMachineAlias(SQLModel, table=True):
+    """A name for one or two versions of a machine, between which starts are divided by weight."""
+
+    __tablename__ = "state_machine_alias"
+    id: int | None = Field(default=None, primary_key=True)
+    machine_id: int
+    name: str
+    description: str = ""
+    routing: str  # JSON: [[version, weight], ...]
+    created_ms: int = 0
+    updated_ms: int = 0
+
+    __table_args__ = (Index("state_machine_alias_name", "machine_id", "name", unique=True),)
+
+
 class Activity(SQLModel, table=True):
     """A queue that workers poll, or that people answer."""
 
