@@ -177,6 +177,7 @@ async def test_bad_routes_are_refused(box: Box) -> None:
     one, two = await versions(box, 2)
     [other] = await versions(box, 1, "other")
     machine = one.rpartition(":")[0]
+    many = ((one, 50), (two, 25), (other, 25))
 
     async def refused(*shares: tuple[str, int]) -> str:
         said = await box.refused("create_state_machine_alias", name="a", routingConfiguration=routes(*shares))
@@ -198,7 +199,11 @@ async def test_bad_routes_are_refused(box: Box) -> None:
             f"Routing configuration must contain state machine version ARNs. Received: [{wrong}]"
         )
     assert "of one state machine" in await refused((one, 50), (other, 50))
-    assert "less than or equal to 2" in await refused((one, 50), (two, 25), (other, 25))
+    items = (f"RoutingConfigurationListItem(stateMachineVersionArn={arn}, weight={n})" for arn, n in many)
+    assert await refused(*many) == (
+        f"1 validation error detected: Value '[{', '.join(items)}]' at 'routingConfiguration' failed to satisfy "
+        "constraint: Member must have length less than or equal to 2"
+    )
     assert "less than or equal to 100" in await refused((one, 101))
     moved = await box.refused(
         "update_state_machine_alias", stateMachineAliasArn=f"{machine}:known", routingConfiguration=routes((other, 100))

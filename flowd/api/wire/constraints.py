@@ -109,8 +109,18 @@ def _text(shape: Shape, value: str, place: str) -> Iterable[str]:
 
 def _at(shape: Shape, value: Any, place: str) -> str:
     """A sensitive value is not echoed."""
-    shown = "" if shape.metadata.get("sensitive") else f" '{str(value)[:SHOWN]}'"
+    shown = "" if shape.metadata.get("sensitive") else f" '{_as_java(shape, value)[:SHOWN]}'"
     return f"Value{shown} at '{place}' failed to satisfy constraint"
+
+
+def _as_java(shape: Shape, value: Any) -> str:
+    """How the service writes a value: `[Item(arn=..., weight=50)]` (recorded for routing configurations)."""
+    if isinstance(shape, StructureShape) and isinstance(value, dict):
+        members = (f"{name}={_as_java(inner, value.get(name))}" for name, inner in shape.members.items())
+        return f"{shape.name}({', '.join(members)})"
+    if isinstance(shape, ListShape) and isinstance(value, list):
+        return f"[{', '.join(_as_java(shape.member, member) for member in value)}]"
+    return "null" if value is None else str(value)
 
 
 def python_pattern(pattern: str) -> str:
