@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from flowd.asl import dataflow, fanout, retry
+from flowd.asl.batches import batches
 from flowd.asl.draft import Draft
 from flowd.asl.faults import Failure, runtime
 from flowd.asl.inspection import Inspection
 from flowd.asl.interpreter import bring, enter
 from flowd.asl.model import Map, Parallel, ScopePath, State, StateMachine, Working
 from flowd.asl.parse import parse, quantity
-from flowd.asl.templates import JSONATA, JSONPATH, Expression
+from flowd.asl.templates import JSONATA, JSONPATH, Expression, compile_template, payload_of
 from flowd.asl.transitions import fail
 from flowd.asl.validate_flow import transitions
 from flowd.decisions import CloseExecution, GatherBranches, ScheduleTask, StartTimer
@@ -235,10 +236,11 @@ class Trial:
         """Work the Map's fields out; THRESHOLD if more iterations failed than it tolerates. Raises Fault."""
         selected, items, _ = fanout.plan(draft, frame, state, self._setting.items)
         parent = frame.with_(items=items, result=selected)
+        inputs = [fanout.item_input_of(draft, parent, state, index) for index in range(len(items.value))]
         if state.item_selector is not None:
-            chosen = [fanout.item_input_of(draft, parent, state, index) for index in range(len(items.value))]
-            texts = ",".join(each.text for each in chosen)
-            self._inspection.note("afterItemSelector", Payload(text=f"[{texts}]"))
+            self._inspection.note("afterItemSelector", _array(inputs))
+        if "ItemBatcher" in self._subject.source:
+            self._inspection.note("afterItemBatcher", _array(self._batches(draft, frame, selected, inputs)))
         count = self._tolerated("ToleratedFailureCount", draft, frame, selected)
         percentage = self._tolerated("ToleratedFailurePercentage", draft, frame, selected)
         failed = self._setting.failed_iterations
@@ -253,6 +255,19 @@ class Trial:
             count = 0
         over = (count is not None and failed > count) or (percentage is not None and failed * 100 > percentage * total)
         return THRESHOLD if over else None
+
+    def _batches(self, draft: Draft, frame: Frame, selected: Payload, inputs: list[Payload]) -> list[Payload]:
+        state, batcher = self._subject.state, self._subject.source["ItemBatcher"]
+        env = draft.env(frame, state)
+        limits = []
+        for field in ("MaxItemsPerBatch", "MaxInputBytesPerBatch"):
+            most = quantity(batcher, field, state.language)
+            limits.append(0 if most is None else dataflow.whole_number(most, env, selected.value))
+        given = None
+        if "BatchInput" in batcher:
+            template = compile_template(batcher["BatchInput"], state.language, "ItemBatcher/BatchInput")
+            given = payload_of(template, env, selected.value)
+        return list(batches(inputs, limits[0], limits[1], given))
 
     def _tolerated(self, field: str, draft: Draft, frame: Frame, selected: Payload) -> float | None:
         """A threshold, None if the definition has none; AWS shows the percentage with a fraction (recorded: 1.0)."""
@@ -327,8 +342,18 @@ class Trial:
         return {stage: value for stage, value in noted.items() if stage in shown}
 
 
+def _array(payloads: list[Payload]) -> Payload:
+    return Payload(text=f"[{','.join(each.text for each in payloads)}]")
+
+
 _ALWAYS: Final = ("input", "variables")
-_MAP_NUMBERS: Final = ("maxConcurrency", "toleratedFailureCount", "toleratedFailurePercentage", "afterItemSelector")
+_MAP: Final = (
+    "afterItemSelector",
+    "afterItemBatcher",
+    "maxConcurrency",
+    "toleratedFailureCount",
+    "toleratedFailurePercentage",
+)
 _AFTER_WORK: Final = ("afterResultSelector", "afterResultPath")
 #: What InspectionData has for each type of state (read off recordings; AWS leaves out what others show).
 _SHOWN: Final[dict[str, dict[str, tuple[str, ...]]]] = {
@@ -337,7 +362,7 @@ _SHOWN: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "Pass": ("afterInputPath", "afterParameters", *_AFTER_WORK),
         "Pass with Result": ("result", *_AFTER_WORK),
         "Parallel": _AFTER_WORK,
-        "Map": ("afterInputPath", "afterItemsPath", *_MAP_NUMBERS, *_AFTER_WORK),
+        "Map": ("afterInputPath", "afterItemsPath", *_MAP, *_AFTER_WORK),
         "Wait": ("afterInputPath",),
         "Choice": ("afterInputPath",),
         "Succeed": ("afterInputPath",),
@@ -345,6 +370,6 @@ _SHOWN: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     },
     JSONATA: {
         "Task": ("afterArguments", "result"),
-        "Map": _MAP_NUMBERS,
+        "Map": _MAP,
     },
 }

@@ -128,6 +128,12 @@ MACHINE = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": Tr
     ("members", "code", "said"),
     [
         ({"definition": "{"}, "InvalidDefinition", "INVALID_JSON_DESCRIPTION"),
+        (
+            {"definition": '{"Type":"Pass","Type":"Fail"}'},
+            "InvalidDefinition",
+            "more than once at [line: 1, column: 16]",
+        ),
+        ({"definition": '{"Type":"Choice"}'}, "InvalidDefinition", "[Choices] at /States/StateName'"),
         ({"definition": "[]"}, "InvalidDefinition", "Definition must be a valid JSON object"),
         ({"definition": MACHINE}, "InvalidDefinition", "These fields are required: [Type] at /States/StateName"),
         ({"definition": MACHINE, "stateName": "B"}, "ValidationException", "State not found in definition"),
@@ -164,3 +170,8 @@ async def test_a_mock_without_checks_takes_anything(box: Box) -> None:
     definition = text(Type="Task", Resource="arn:aws:states:::states:startExecution")
     answer = await box.call("test_state", definition=definition, mock={"result": "5", "fieldValidationMode": "NONE"})
     assert answer["output"] == "5"
+
+
+async def test_a_state_may_lead_to_itself(box: Box) -> None:
+    answer = await box.call("test_state", definition=text(Type="Pass", Next="StateName"))
+    assert (answer["status"], answer["nextState"]) == ("SUCCEEDED", "StateName")

@@ -238,6 +238,17 @@ def test_a_map_shows_what_its_own_fields_come_to() -> None:
     assert repr(found["toleratedFailurePercentage"]) == "50.0"
 
 
+def test_a_map_shows_the_batches_its_children_would_get() -> None:
+    batcher = {"MaxItemsPerBatchPath": "$.most", "BatchInput": {"b.$": "$.most"}}
+    state = map_state(ItemsPath="$.in", ItemBatcher=batcher)
+    found = shown(run(state, {"in": [7, 8, 9], "most": 2}, mock=result([1])))
+    assert found["afterItemBatcher"] == [
+        {"Items": [7, 8], "BatchInput": {"b": 2}},
+        {"Items": [9], "BatchInput": {"b": 2}},
+    ]
+    assert "afterItemSelector" not in found
+
+
 def test_item_selector_sees_the_item_beside_a_given_context_object() -> None:
     state = map_state("INLINE", ItemSelector={"v.$": "$$.Map.Item.Value", "n.$": "$$.State.Name"})
     found = shown(run(state, [1], mock=result([1]), context={"State": {"Name": "N"}}))
