@@ -32,6 +32,8 @@ NOTHING_TO_UPDATE = (
 )
 _LOGGING = {"level": "OFF", "includeExecutionData": False}
 _TRACING = {"enabled": False}
+#: Recorded in every description since November 2024, in none up to June 2024: AWS shows it since it has keys (July 2024).
+OWNED_KEY = {"type": "AWS_OWNED_KEY"}
 
 
 async def create_state_machine(do: Services, request: Any, caller: Caller) -> Body:
@@ -258,7 +260,7 @@ def _shown_settings(machine: schema.StateMachine) -> Body:
     return present(
         loggingConfiguration={**_LOGGING, **json.loads(machine.logging)},
         tracingConfiguration={**_TRACING, **json.loads(machine.tracing)},
-        encryptionConfiguration=encryption or None,
+        encryptionConfiguration=encryption or OWNED_KEY,
     )
 
 

@@ -26,6 +26,7 @@ async def test_a_machine_is_described_as_aws_does(box: Box) -> None:
         "type": "STANDARD",
         "loggingConfiguration": {"level": "OFF", "includeExecutionData": False},
         "tracingConfiguration": {"enabled": False},
+        "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
     }
     hidden = await box.call("describe_state_machine", stateMachineArn=arn, includedData="METADATA_ONLY")
     assert hidden["definition"] == "{}"
