@@ -197,6 +197,8 @@ class FlowdApp(App[int]):
             spans += [Span("read-only", "dim"), Span("  ")]
         if self.link.up:
             return [*spans, Span("● live", "ok")]
+        if self.link.silent:
+            return [*spans, Span(f"✗ no answer for {self.link.silent:.0f}s", "bad")]
         if not self.link.reason:
             return [*spans, Span("◷ connecting", "dim")]
         return [*spans, Span(f"✗ no daemon, again in {self.link.retry_in}s", "bad")]

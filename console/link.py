@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from console.client import Daemon, Item, RemoteError, Unreachable
 
@@ -16,6 +16,17 @@ FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 5.0
 #: News are collected for this long, so that a busy daemon cannot make the screen flicker.
 SETTLE_S = 0.1
+
+
+class Patience(NamedTuple):
+    """Seconds: how often a quiet daemon is asked how it is, what it may take to answer, how often that is looked at."""
+
+    beat: float = 5.0
+    silence: float = 3.0
+    glance: float = 1.0
+
+
+PATIENCE = Patience()
 
 OnNews = Callable[[list[Item], bool], None]
 
@@ -29,11 +40,19 @@ class Link:
     """The state of the line. `on_state` is called when it changes, `on_news` with changes and whether all is stale."""
 
     def __init__(
-        self, daemon: Daemon, now: Callable[[], float], on_state: Callable[[], None], on_news: OnNews, settle: float
+        self,
+        daemon: Daemon,
+        now: Callable[[], float],
+        on_state: Callable[[], None],
+        on_news: OnNews,
+        settle: float,
+        patience: Patience = PATIENCE,
     ) -> None:
         self._daemon, self._now, self._on_state, self._on_news, self._settle = daemon, now, on_state, on_news, settle
+        self._patience = patience
         self.up = False
         self.ever = False
+        self.silent = 0.0  # seconds since the daemon was asked how it is, once that is too long
         self.reason = ""
         self.retry_at = 0.0
         self.health: Item = {}
@@ -61,17 +80,49 @@ class Link:
                 await self.wait(str(error))
 
     async def _greet(self) -> None:
-        self.health = await self._daemon.health()
+        self.health = await self._ask()
         stale = self._database != self.health["databaseId"] or self._cursor is None
         if stale:
             self._database, self._cursor = self.health["databaseId"], self.health["cursor"]
+        self._rise()
+
+    def _rise(self) -> None:
+        """The line is up (again): nothing that is known counts until it is read anew."""
         self.ever = True
         self.up, self.reason, self._attempt = True, "", 0
         self._on_state()
         self._on_news([], True)
 
+    async def _ask(self) -> Item:
+        """How is the daemon? While it says nothing for too long (stopped, stuck, its disk hangs) the line is down."""
+        asked = asyncio.ensure_future(self._daemon.health())
+        loop = asyncio.get_running_loop()
+        since = loop.time()
+        try:
+            while not (await asyncio.wait({asked}, timeout=self._patience.glance))[0]:
+                waited = loop.time() - since
+                if waited >= self._patience.silence:
+                    self.silent, self.up, self.reason = waited, False, "the daemon does not answer"
+                    self._on_state()
+            return asked.result()
+        finally:
+            _drop(asked)
+            self.silent = 0.0
+
+    async def _watch(self) -> Item:
+        """The next news. A long poll that is quiet and one that hangs look alike, so meanwhile the daemon is asked."""
+        watch = asyncio.ensure_future(self._daemon.watch(self._cursor))
+        try:
+            while not (await asyncio.wait({watch}, timeout=self._patience.beat))[0]:
+                self.health = await self._ask()
+                if not self.up:
+                    self._rise()
+            return watch.result()
+        finally:
+            _drop(watch)
+
     async def _listen(self) -> None:
-        reply = await self._daemon.watch(self._cursor)
+        reply = await self._watch()
         stale = bool(reply.get("resync")) or reply.get("databaseId", self._database) != self._database
         self._cursor, self._database = reply["cursor"], reply.get("databaseId", self._database)
         if stale or reply.get("changes"):
@@ -89,3 +140,14 @@ class Link:
             await asyncio.wait_for(self._kick.wait(), delay)
         except TimeoutError:
             return
+
+
+def _drop(call: asyncio.Future[Item]) -> None:
+    """Nobody waits for this call any longer; what it raises in the same moment must not be written on the terminal."""
+    call.cancel()
+    call.add_done_callback(_look)
+
+
+def _look(call: asyncio.Future[Item]) -> None:
+    if not call.cancelled():
+        call.exception()

@@ -92,6 +92,8 @@ class FakeDaemon:
         self.refuse: RemoteError | None = None
         self.problems: list[str] = []
         self._news = asyncio.Event()
+        self.awake = asyncio.Event()  # cleared: it hangs, and says nothing to whoever asks how it is
+        self.awake.set()
 
     # -- the line
 
@@ -129,6 +131,7 @@ class FakeDaemon:
         return {"databaseId": self.database, "cursor": self.cursor, "resync": False, "changes": changes}
 
     async def health(self) -> Item:
+        await self.awake.wait()
         self._check()
         return {
             "version": "0.1.0", "pid": 812, "startedAt": NOW - 274_200, "now": NOW, "databaseId": self.database,

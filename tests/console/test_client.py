@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from console.client import RemoteError, SocketDaemon, Unreachable
-from console.link import Link, backoff
+from console.link import Link, Patience, backoff
 from tests.console.fake import FakeDaemon
 
 
@@ -83,7 +83,7 @@ class Heard:
         self.states: list[bool] = []
         self.news: list[tuple[list[str], bool]] = []
         self.more = asyncio.Event()
-        self.link = Link(daemon, lambda: 0.0, self._state, self._news, 0)
+        self.link = Link(daemon, lambda: 0.0, self._state, self._news, 0, Patience(0.005, 0.01, 0.005))
 
     def _state(self) -> None:
         self.states.append(self.link.up)
@@ -114,4 +114,20 @@ async def test_the_link_greets_listens_and_after_a_restart_believes_nothing_it_k
     heard.link.retry()
     await heard.until(lambda: heard.news[2:] == [([], True)])
     assert heard.states == [True, False, True]
+    task.cancel()
+
+
+async def test_a_daemon_that_hangs_is_a_line_that_is_down_until_it_answers() -> None:
+    daemon = FakeDaemon()
+    heard = Heard(daemon)
+    task = asyncio.create_task(heard.link.run())
+    await heard.until(lambda: heard.link.up)
+    daemon.awake.clear()
+    await heard.until(lambda: heard.states[-1:] == [False] and heard.link.silent)
+    assert heard.link.reason == "the daemon does not answer"
+    daemon.awake.set()
+    await heard.until(lambda: heard.link.up and heard.news[-1] == ([], True))
+    assert not heard.link.silent
+    daemon.tell({"kind": "prompt", "id": "a"})
+    await heard.until(lambda: heard.news[-1] == (["a"], False))
     task.cancel()
