@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from flowd import names
@@ -16,6 +16,7 @@ from flowd.clock import Clock, SystemClock
 from flowd.engine.aftermath import Aftermath
 from flowd.engine.alarms import Alarms, ApschedulerAlarms
 from flowd.engine.archivist import Archivist
+from flowd.engine.closings import Closings
 from flowd.engine.commit import Recorder
 from flowd.engine.deadlines import Deadlines
 from flowd.engine.definitions import Definitions
@@ -29,6 +30,7 @@ from flowd.engine.stepper import Stepper
 from flowd.engine.stepping import Stepping
 from flowd.engine.tasks import Tasks
 from flowd.engine.waiters import Waiters
+from flowd.integrations.ports import TaskCall
 from flowd.store import executions
 from flowd.store.database import Database
 
@@ -54,6 +56,7 @@ class Core:
         hooks: Sequence[str] = (),
         hook_command: Sequence[str] = (),
         hook_webhook: str | None = None,
+        mocked: Callable[[TaskCall], bool] | None = None,
     ) -> None:
         self.clock = clock or SystemClock()
         self.alarms = alarms or ApschedulerAlarms(self.clock)
@@ -61,8 +64,8 @@ class Core:
         self.db = Database(path, str(uuid.uuid4()))
         self.ids = executions.Ids()
         self.definitions = Definitions(self.db)
-        recorder = Recorder(self.ids, self.db.changes.next_cursor, frozenset(hooks))
-        stepping = Stepping()
+        recorder = Recorder(self.ids, self.db.changes.next_cursor, frozenset(hooks), mocked)
+        stepping = self.stepping = Stepping()
         events = (limits or Limits()).events
         self.stepper = Stepper(self.db, recorder, self.clock, self.definitions.get, region, events, stepping)
         self.dispatch = Dispatch(registry, self.stepper.post)
@@ -74,9 +77,10 @@ class Core:
         self.executions = Executions(
             self.db, self.stepper, self.ids, self.clock, self.definitions.get, self.express, limits
         )
-        self.tasks = Tasks(self.db, self.stepper, self.waiters, self.clock)
+        self.tasks = Tasks(self.db, self.stepper, self.waiters, self.clock, self.dispatch)
         self.archivist = Archivist(self.db, self.clock, retention_days)
         self.hooks = Hooks(self.db, self.clock, hook_command, hook_webhook)
+        self.closings = Closings(self.db)
         self.schedules = Schedules(self.db, self.clock, self.alarms, self.executions)
         self.stepper.after = Aftermath(
             self.dispatch,
@@ -85,6 +89,7 @@ class Core:
             self.archivist,
             self.hooks,
             self.schedules,
+            self.closings,
             self.stepper.post,
         )
 

@@ -14,6 +14,7 @@ from functools import partial
 
 import uvloop
 
+from flowd.api.local import LocalOperations
 from flowd.api.operations import Services, operations
 from flowd.api.server import Addresses, Server
 from flowd.api.wire.credentials import Credentials, load_or_create
@@ -44,7 +45,8 @@ class Daemon:
         self.clock = SystemClock()
         socket = config.runner_socket or config.socket.with_name("runner.sock")
         self.runner = RunnerClient(socket)
-        self.registry = Registry.of(Ports(clock=self.clock, functions=self.runner))
+        self.local = LocalOperations()
+        self.registry = Registry.of(Ports(clock=self.clock, functions=self.runner, operations=self.local))
         self.core = Core(
             config.database,
             self.registry,
@@ -59,6 +61,7 @@ class Daemon:
         self.machines = Machines(
             self.core.db, self.clock, self.registry.refuse, region=config.region, account=config.account
         )
+        self.core.stepping.missing = self.machines.activities.missing
         self.credentials = load_or_create(config.data)
         self.registrar = Registrar(self.core.db, self.machines, self.core.schedules, self.runner, {})
         scanner = Scanner(
@@ -77,8 +80,10 @@ class Daemon:
             runner=self.runner,
             dropfolder=self.dropfolder,
         )
+        table = operations(self.services)
+        self.local.bind(table, self.core.closings.wait)
         self.server = Server(
-            operations(self.services),
+            table,
             Addresses(unix=config.socket, tcp=config.listen),
             self.clock,
             self.credentials if config.auth else None,
@@ -88,6 +93,7 @@ class Daemon:
     async def start(self) -> None:
         self.config.workflows.mkdir(parents=True, exist_ok=True)
         await self.core.open()
+        await self.machines.activities.load()
         try:
             await self.runner.connect(spawn=self.config.runner_socket is None)
         except RunnerUnreachable as error:

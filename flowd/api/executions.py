@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from flowd import names
-from flowd.api import arns
+from flowd.api import arns, test_cases
 from flowd.api.aliases import find_target
 from flowd.api.services import Services
 from flowd.api.sizes import check_size
@@ -32,7 +32,8 @@ BILLED_MS = 100
 
 async def start_execution(do: Services, request: Any, caller: Caller) -> Body:
     """Checks in AWS's order: ARN, limits, machine, name, input, reuse of the name (the engine's)."""
-    arn = arns.machine(request.stateMachineArn)
+    machine_arn, trigger = test_cases.chosen(do, request.stateMachineArn, caller.trigger)
+    arn = arns.machine(machine_arn)
     text = "{}" if request.input is None else request.input
     check_size(text, "input", do.config.limits.payload_bytes)
     machine = await do.machines.named(arn.name, arn.arn)
@@ -43,6 +44,7 @@ async def start_execution(do: Services, request: Any, caller: Caller) -> Body:
         machine,
         request.name,
         _input(text),
+        trigger=trigger,
         version=target.version,
         alias=target.alias,
         trace_header=request.traceHeader,
@@ -59,7 +61,8 @@ def _input(text: str) -> Payload:
 
 async def start_sync_execution(do: Services, request: Any, caller: Caller) -> Body:
     """Answers when the execution has ended, which is no error of the call however it ended (recorded)."""
-    arn = arns.machine(request.stateMachineArn)
+    machine_arn, trigger = test_cases.chosen(do, request.stateMachineArn, "api")
+    arn = arns.machine(machine_arn)
     text = "{}" if request.input is None else request.input
     check_size(text, "input", do.config.limits.payload_bytes)
     machine = await do.machines.named(arn.name, arn.arn)
@@ -75,6 +78,7 @@ async def start_sync_execution(do: Services, request: Any, caller: Caller) -> Bo
         version=target.version,
         alias=target.alias,
         trace_header=request.traceHeader,
+        trigger=trigger,
     )
     return _ended(ended, with_data=request.includedData != "METADATA_ONLY")
 

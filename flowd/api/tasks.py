@@ -13,7 +13,9 @@ from flowd.payload import InvalidJson, Payload
 
 
 async def send_task_success(do: Services, request: Any, caller: Caller) -> Body:
+    """The token is looked at before the output (recorded: a bad token with an output that is no JSON)."""
     check_size(request.output, "output", do.config.limits.payload_bytes)
+    await do.core.tasks.find(request.taskToken)
     try:
         output = Payload.parse(request.output)
     except InvalidJson as error:

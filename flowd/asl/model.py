@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from flowd.asl.context import Env
 from flowd.asl.paths import ReferencePath
@@ -169,7 +170,7 @@ class Map(Working):
     max_concurrency: Quantity | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class StateMachine:
     """A parsed definition. `scopes` finds a frame's scope by its path."""
 
@@ -186,6 +187,11 @@ class StateMachine:
     def evaluates(self) -> bool:
         """True if a state of it is in JSONata, whose expressions may take long."""
         return any(state.language != self.language or state.language == "JSONata" for state in self.states())
+
+    @cached_property
+    def activities(self) -> tuple[str, ...]:
+        """ARNs of the activities it names."""
+        return tuple(sorted({task.resource.arn for task in self.tasks() if task.resource.family == "activity"}))
 
     def states(self) -> Iterator[State]:
         """All states, those of branches and processors included."""

@@ -1,4 +1,8 @@
-"""Activities: who may create and delete them, and which exist. The queues themselves are tasks in the store."""
+"""Activities: who may create and delete them, and which exist. The queues themselves are tasks in the store.
+
+A file that is loaded makes the activities it names. One that was deleted through the API is gone all the same until the
+next load of a file that names it: a machine made or changed through the API does not bring it back.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from flowd import names
+from flowd.asl.model import StateMachine
 from flowd.clock import Clock
 from flowd.engine import tags
 from flowd.errors import ActivityDoesNotExist, InvalidName
@@ -22,6 +27,19 @@ class Activities:
         self._region = region
         self._account = account
         self._known: dict[str, schema.Activity] = {}
+        self._names: set[str] | None = None  # all that exist; None before `load`
+        self._deleted: set[str] = set()
+
+    async def load(self) -> None:
+        """Learn which activities exist; from now on `missing` can tell."""
+        self._names = set(await self._db.read(activities.names))
+
+    def missing(self, machine: StateMachine) -> tuple[str, ...]:
+        """ARNs of activities that a definition names and that do not exist; reads nothing."""
+        present = self._names
+        if present is None:
+            return ()
+        return tuple(arn for arn in machine.activities if _name(arn) not in present)
 
     async def create(self, name: str, with_tags: Iterable[tuple[str, str]] = ()) -> schema.Activity:
         """A new activity; the same name again answers the first one, tags are ignored then."""
@@ -35,14 +53,22 @@ class Activities:
         )
         made = await self._db.write(partial(activities.create, activity=wanted))
         self._known[name] = made
+        self._there([name])
         return made
 
-    async def ensure(self, arns: Iterable[str]) -> None:
-        """The activities that a loaded definition names exist from now on."""
-        wanted = [arn.rpartition(":")[2] for arn in arns]
+    async def ensure(self, arns: Iterable[str], *, loaded: bool) -> None:
+        """The activities that a definition names exist from now on; one that was deleted only if a file was loaded."""
+        wanted = [name for name in map(_name, arns) if loaded or name not in self._deleted]
         if missing := [name for name in wanted if await self.find(name) is None]:
             rows = [(name, names.activity_arn(name, self._region, self._account)) for name in missing]
             await self._db.write(partial(activities.ensure, wanted=rows, now_ms=self._clock.now_ms()))
+        self._there(wanted)
+
+    def _there(self, names_: Iterable[str]) -> None:
+        for name in names_:
+            self._deleted.discard(name)
+            if self._names is not None:
+                self._names.add(name)
 
     async def find(self, name: str) -> schema.Activity | None:
         """The activity of this name."""
@@ -61,11 +87,18 @@ class Activities:
         return found
 
     async def delete(self, name: str) -> None:
-        """The activity is gone; doing it again is fine."""
+        """The activity is gone; doing it again is fine. A Task that comes to it from now on fails its execution."""
         await self._db.write(partial(activities.delete, name=name))
         self._known.pop(name, None)
+        self._deleted.add(name)
+        if self._names is not None:
+            self._names.discard(name)
 
     async def set_tags(self, name: str, wanted: dict[str, str]) -> None:
         """Exactly these tags."""
         await self._db.write(partial(activities.set_tags, name=name, tags=tags.write(wanted)))
         self._known.pop(name, None)
+
+
+def _name(arn: str) -> str:
+    return arn.rpartition(":")[2]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from flowd.engine.alarms import Alarms
 from flowd.engine.archivist import Archivist
+from flowd.engine.closings import Closings
 from flowd.engine.commit import Effects
 from flowd.engine.dispatch import Dispatch
 from flowd.engine.hooks import Hooks
@@ -26,6 +27,7 @@ class Aftermath:
     archivist: Archivist
     hooks: Hooks
     schedules: Schedules
+    closings: Closings
     post: Callable[[int, Event], Reply]
 
     def committed(self, effects: Effects) -> None:
@@ -40,6 +42,7 @@ class Aftermath:
         for execution_id, event in effects.later:
             self.post(execution_id, event)
         if effects.closed:
+            self.closings.tell(effects.closed)
             self.archivist.notice()
             self.schedules.look()
         if effects.hooks:

@@ -34,9 +34,7 @@ class Checked:
     @property
     def activities(self) -> list[str]:
         """ARNs of the activities it names."""
-        if self.machine is None:
-            return []
-        return sorted({task.resource.arn for task in self.machine.tasks() if task.resource.family == "activity"})
+        return list(self.machine.activities) if self.machine is not None else []
 
     def or_raise(self) -> Checked:
         """This one, or InvalidDefinition in AWS's words."""

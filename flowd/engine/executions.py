@@ -32,6 +32,9 @@ from flowd.store.database import Database
 from flowd.store.executions import Ids
 
 DAY_MS = 86_400_000
+#: `task:KEY` and `sync:KEY`: started by this attempt of a Task, which starts one execution of a name only; `sync`: as a
+#: part of it.
+TASK_TRIGGERS = ("task:", "sync:")
 
 
 @dataclass(frozen=True)
@@ -110,13 +113,16 @@ class Executions:
             async with lock:
                 known = await self._db.read(partial(executions.by_arn, arn=arn))
                 if known is not None:
-                    return await self._same(known, input)
+                    return await self._same(known, input, trigger)
                 return await self._begin(machine, name, input, origin)
         finally:
             if not lock.locked():
                 self._naming.pop(arn, None)
 
-    async def _same(self, known: schema.Execution, input: Payload) -> Started:
+    async def _same(self, known: schema.Execution, input: Payload, trigger: str) -> Started:
+        """The known execution if this start is that one again: by AWS's rule, or by the task attempt it came from."""
+        if known.trigger == trigger and trigger.startswith(TASK_TRIGGERS):
+            return Started(known.arn, known.started_ms)
         if known.status == "RUNNING":
             texts = await self._db.read(partial(executions.payload_texts, ids=[known.input_id]))
             if texts.get(known.input_id) == input.text:
@@ -132,10 +138,11 @@ class Executions:
         version: schema.StateMachineVersion | None = None,
         alias: str | None = None,
         trace_header: str | None = None,
+        trigger: str = "api",
     ) -> Ended:
         """Run an execution of an EXPRESS machine, at most once, and wait for its end."""
         _refuse_gone(machine)
-        origin = Origin("api", version, alias, trace_header)
+        origin = Origin(trigger, version, alias, trace_header)
         return await self._express.run(await self._new(machine, name or str(uuid.uuid4()), input, origin))
 
     async def _begin(self, machine: schema.StateMachine, name: str, input: Payload, origin: Origin) -> Started:

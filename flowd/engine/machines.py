@@ -134,7 +134,7 @@ class Machines:
             else:  # the file that had this name is gone
                 machine = await self._change(known, columns, checked.text)
             self._remember(machine)
-            await self.activities.ensure(checked.activities)
+            await self.activities.ensure(checked.activities, loaded=False)
             version = await self._publish(machine, wanted.description) if wanted.publish else None
             return self._known[machine.name], version
 
@@ -190,7 +190,7 @@ class Machines:
             changed = {name: value for name, value in values.items() if getattr(machine, name) != value}
             if checked is not None and not await self._has(machine, checked):
                 changed["definition"] = checked.text
-                await self.activities.ensure(checked.activities)
+                await self.activities.ensure(checked.activities, loaded=False)
             if changed:
                 changed["revision_id"] = str(uuid.uuid4())
             changed["updated_ms"] = self._clock.now_ms()
@@ -284,7 +284,7 @@ class Machines:
             if known is not None and known.status != "RETIRED" and (known.owner == "api" or known.status == "DELETING"):
                 message = f"a state machine '{name}' was created through the API; delete it there or rename the file"
                 return [*said, Diagnostic("ERROR", NAME_TAKEN, message)]
-            await self.activities.ensure(checked.activities)
+            await self.activities.ensure(checked.activities, loaded=True)
             await self._put_in_force(name, known, checked, {"type": type, "owner": owner, "source": source})
         return said
 

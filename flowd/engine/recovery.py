@@ -44,6 +44,8 @@ async def recover(
         for frame in list(live.frames.values()) if live else []:
             if frame.phase == "ready":
                 post(execution_id, Event(News.CONTINUED, frame.id, frame.attempt))
+    for execution_id in await db.read(executions.orphans):
+        post(execution_id, Event(News.STOPPED))  # the daemon ended between the end of its parent and its own
     return calls
 
 

@@ -97,6 +97,7 @@ class Stepper:
             or self._forming
             or self._in_flight
             or self._absent
+            or self._reader is not None  # news whose execution is being read is in no list
             or self._scheduled
             or any(live.stepping for live in self._lives.values())
         ):

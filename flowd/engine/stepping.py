@@ -13,8 +13,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+import msgspec
+
 from flowd.asl import interpreter
 from flowd.asl.interpreter import Step
+from flowd.asl.model import StateMachine
 from flowd.decisions import CloseExecution
 from flowd.engine.commit import Effects, Recorder
 from flowd.engine.live import Live
@@ -36,10 +39,16 @@ class Stepping:
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(HEAVY, "step")
         self._seeds = Entropy(os.urandom(32))  # the system's generator costs 30 us a call, a stream from it 1
+        #: ARNs of activities that a definition names and that do not exist; whoever keeps activities hands it in.
+        self.missing: Callable[[StateMachine], tuple[str, ...]] = _none_missing
 
     def work(self, live: Live, event: Event, now_ms: int) -> Work:
         """The step that is to be made of a piece of news; called, it gives the step or the exception it ended in."""
         entropy = Entropy(self._seeds.take(16))
+        if live.machine.activities:
+            missing = self.missing(live.machine)
+            if missing != live.execution.missing_activities:
+                live.execution = msgspec.structs.replace(live.execution, missing_activities=missing)
         return partial(
             _attempt, partial(interpreter.step, live.machine, live.execution, live.frames, event, now_ms, entropy)
         )
@@ -74,6 +83,10 @@ def take(
     if event.news in _BOOKKEEPING:
         _BOOKKEEPING[event.news](recorder, live, event, now_ms, effects)
     return recorder.record(live, step, now_ms, effects)
+
+
+def _none_missing(machine: StateMachine) -> tuple[str, ...]:
+    return ()
 
 
 def _attempt(work: Callable[[], Step | None]) -> Worked:

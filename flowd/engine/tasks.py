@@ -11,6 +11,8 @@ from functools import partial
 from typing import Any
 
 from flowd.clock import Clock
+from flowd.engine.dispatch import Dispatch
+from flowd.engine.live import task_key
 from flowd.engine.stepper import Stepper
 from flowd.engine.waiters import PolledTask, Waiters
 from flowd.errors import InvalidToken, TaskTimedOut
@@ -25,11 +27,12 @@ _OURS = re.compile("[0-9a-f]{48}")
 class Tasks:
     """What the holder of a token may do."""
 
-    def __init__(self, db: Database, stepper: Stepper, waiters: Waiters, clock: Clock) -> None:
+    def __init__(self, db: Database, stepper: Stepper, waiters: Waiters, clock: Clock, dispatch: Dispatch) -> None:
         self._db = db
         self._stepper = stepper
         self._waiters = waiters
         self._clock = clock
+        self._dispatch = dispatch
 
     async def poll(
         self, activity: str, worker: str | None, still_there: Callable[[], bool], timeout_s: float
@@ -70,5 +73,7 @@ class Tasks:
 
     async def _answer(self, token: str, news: News, details: dict[str, Any]) -> None:
         task = await self.find(token)
-        if not await self._stepper.post(task.execution_id, Event(news, task.frame, task.attempt, details)):
+        with self._dispatch.answering(task_key(task.execution_id, task.frame, task.attempt)):
+            accepted = await self._stepper.post(task.execution_id, Event(news, task.frame, task.attempt, details))
+        if not accepted:
             raise TaskTimedOut

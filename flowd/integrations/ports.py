@@ -6,7 +6,8 @@ Protocol) that `daemon` hands to its constructor.
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -29,6 +30,8 @@ class TaskCall(msgspec.Struct, frozen=True, kw_only=True):
     token: str
     timeout_ms: int = 0  # what is left of TimeoutSeconds; 0 = none
     scheduled_ms: int = 0  # when the task was committed; lets `reattach` tell a lost call from one never made
+    test_case: str = ""  # of an execution that was started with mocks
+    retry_count: int = 0  # $$.State.RetryCount
     recovered: bool = False  # True when a restarted daemon asks again: only re-attach, never run twice
 
 
@@ -81,4 +84,26 @@ class Integration(Protocol):
 
     async def acknowledge(self, task: TaskCall) -> None:
         """The outcome is on disk: the other side may forget it."""
+        ...
+
+
+class Operations(Protocol):
+    """This daemon's own Step Functions operations, for Tasks that call them."""
+
+    def offers(self, operation: str) -> bool:
+        """True if the daemon has this operation (`StartExecution`)."""
+        ...
+
+    async def invoke(
+        self, operation: str, members: Mapping[str, Any], task: str, *, follows: bool = False
+    ) -> dict[str, Any]:
+        """The answer to a request of an attempt, both in the wire's form; raises ApiError.
+
+        `task` is the key of the attempt: what it starts under one name, it starts once. `follows`: the execution that
+        it starts is a part of it and is stopped with it.
+        """
+        ...
+
+    async def closed(self, execution_arn: str) -> None:
+        """Wait until an execution is over; returns at once if it is, or if there is none."""
         ...

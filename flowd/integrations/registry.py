@@ -13,7 +13,9 @@ from flowd.clock import Clock
 from flowd.decisions import Pattern
 from flowd.integrations.lambda_ import FunctionHost, Lambda
 from flowd.integrations.noop import Noop
-from flowd.integrations.ports import Integration
+from flowd.integrations.ports import Integration, Operations
+from flowd.integrations.sdk_sfn import SdkSfn
+from flowd.integrations.states import States
 
 
 @dataclass(frozen=True)
@@ -22,12 +24,15 @@ class Ports:
 
     clock: Clock
     functions: FunctionHost | None = None
+    operations: Operations | None = None
 
 
 #: service -> how its integration is made; None where a port it needs is not configured.
 ROWS: Final[dict[str, Callable[[Ports], Integration | None]]] = {
+    "aws-sdk:sfn": lambda ports: SdkSfn(ports.operations) if ports.operations else None,
     "flowd": lambda ports: Noop(),
     "lambda": lambda ports: Lambda(ports.functions, ports.clock) if ports.functions else None,
+    "states": lambda ports: States(ports.operations, ports.clock) if ports.operations else None,
 }
 #: What the engine runs itself: activities are pulled by workers or answered by people.
 _ENGINE: Final = frozenset({"activity"})

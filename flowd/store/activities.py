@@ -26,6 +26,11 @@ def by_name(session: Session, name: str) -> schema.Activity | None:
     return session.exec(select(schema.Activity).where(schema.Activity.name == name)).first()
 
 
+def names(session: Session) -> list[str]:
+    """Names of all activities."""
+    return list(session.exec(select(schema.Activity.name)).all())
+
+
 def page(session: Session, after: str, limit: int) -> list[schema.Activity]:
     """Activities with a name behind `after`, by name."""
     query = select(schema.Activity).where(schema.Activity.name > after).order_by(schema.Activity.name).limit(limit)

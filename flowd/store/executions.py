@@ -201,6 +201,19 @@ def open_calls(session: Session) -> list[int]:
     return [row[0] for row in rows]
 
 
+def orphans(session: Session) -> list[int]:
+    """Running executions that were a part of a Task (`sync:KEY`) of an execution that was stopped or timed out.
+
+    Other ends do not count: a Task that was answered by its token is over, and what it had started may go on.
+    """
+    rows = raw(session).execute(
+        'SELECT child.id FROM execution child JOIN execution parent ON parent.id = CAST(substr(child."trigger", 6) AS'
+        " INTEGER) WHERE child.status = 'RUNNING' AND child.\"trigger\" LIKE 'sync:%'"
+        " AND parent.status IN ('ABORTED', 'TIMED_OUT')"
+    )
+    return [row[0] for row in rows]
+
+
 def unfinished_steps(session: Session) -> list[int]:
     """Executions with a frame that a bounded step left ready."""
     return [row[0] for row in raw(session).execute("SELECT DISTINCT execution_id FROM frame WHERE phase = 'ready'")]

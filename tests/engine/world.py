@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from sqlmodel import Session
 
@@ -67,12 +67,12 @@ class Scripted:
 class OneForAll:
     """A registry with the scripted integration behind every service but flowd's own."""
 
-    def __init__(self, scripted: Scripted) -> None:
+    def __init__(self, scripted: Scripted, rows: dict[str, Integration]) -> None:
         self.scripted = scripted
-        self.noop = Noop()
+        self.rows: dict[str, Integration] = {"flowd": Noop(), **rows}
 
     def find(self, service: str) -> Integration | None:
-        return self.noop if service == "flowd" else self.scripted
+        return self.rows.get(service, self.scripted)
 
 
 class World:
@@ -83,10 +83,11 @@ class World:
         self.clock = ManualClock()
         self.alarms = ManualAlarms()
         self.functions = Scripted()
+        self.rows: dict[str, Integration] = {}  # real integrations, by service
         self.settings = {"limits": Limits(events=event_limit), **settings}
         self.core: Core
 
-    async def __aenter__(self) -> World:
+    async def __aenter__(self) -> Self:
         await self.boot()
         return self
 
@@ -96,10 +97,16 @@ class World:
     async def boot(self) -> None:
         """Start a daemon's engine on what is on disk."""
         self.alarms = ManualAlarms()
-        self.core = Core(self.path, OneForAll(self.functions), clock=self.clock, alarms=self.alarms, **self.settings)
+        self.core = Core(
+            self.path, OneForAll(self.functions, self.rows), clock=self.clock, alarms=self.alarms, **self.settings
+        )
         await self.core.open()
+        await self.wire()
         await self.core.start()
         await self.settle()
+
+    async def wire(self) -> None:
+        """What else a daemon puts around its engine before that starts."""
 
     async def reboot(self) -> None:
         await self.core.stop()
@@ -109,15 +116,15 @@ class World:
         """Until nothing more happens without somebody outside or the clock."""
         core = self.core
         for _ in range(3):
-            while (
-                core.deadlines.busy or core.schedules.busy or core.db.busy or core.dispatch.open - self._hanging() > 0
-            ):
+            while core.deadlines.busy or core.schedules.busy or core.db.busy or self._calling():
                 await asyncio.sleep(0.001)
             await core.stepper.idle()
             await asyncio.sleep(0.001)
 
-    def _hanging(self) -> int:
-        return sum(1 for call in self.functions.calls if call.resource.endswith(":hang"))
+    def _calling(self) -> bool:
+        """True while a call may still end by itself: not one that hangs, or that waits for another execution."""
+        hanging = sum(1 for call in self.functions.calls if call.resource.endswith(":hang"))
+        return self.core.dispatch.open - hanging - self.core.closings.waiting > 0
 
     async def pass_time(self, seconds: float) -> None:
         """Move the clock on, stopping at every deadline on the way."""

@@ -6,13 +6,14 @@ import inspect
 
 import pytest
 
+from flowd.api.local import LocalOperations
 from flowd.clock import ManualClock
 from flowd.integrations.noop import Noop
 from flowd.integrations.ports import Integration
 from flowd.integrations.registry import ROWS, Ports, Registry
 from tests.integrations.test_lambda import Host
 
-PORTS = Ports(ManualClock(), functions=Host())
+PORTS = Ports(ManualClock(), functions=Host(), operations=LocalOperations())
 
 
 @pytest.mark.parametrize("service", sorted(ROWS))
@@ -29,7 +30,7 @@ def test_a_service_without_a_row_is_refused_and_what_is_built_is_named() -> None
     registry = Registry.of(PORTS)
     assert registry.find("glue") is None
     assert registry.refuse("glue", "startJobRun", "") == (
-        "the integration glue is not built in flowd (built: activity, flowd, lambda)"
+        "the integration glue is not built in flowd (built: activity, aws-sdk:sfn, flowd, lambda, states)"
     )
 
 
@@ -37,6 +38,7 @@ def test_a_row_without_its_port_is_not_configured() -> None:
     registry = Registry.of(Ports(ManualClock()))
     assert registry.find("lambda") is None
     assert registry.refuse("lambda", "invoke", "") == "the integration lambda is not configured in this daemon"
+    assert registry.refuse("states", "startExecution", "") == "the integration states is not configured in this daemon"
 
 
 def test_the_engine_runs_activities_itself() -> None:

@@ -23,6 +23,7 @@ class Caller(NamedTuple):
     who: str
     connected: Callable[[], bool]
     draining: asyncio.Event
+    trigger: str = "api"  # what an execution that this call starts was started by
 
 
 @lru_cache(maxsize=1000)
