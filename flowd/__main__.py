@@ -30,6 +30,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "history": ("inspection", "print an execution's events"),
     "logs": ("inspection", "print what an execution's functions wrote"),
     "stop": ("executions", "stop an execution"),
+    "skip": ("testing", "on a daemon for tests: skip to the next deadline"),
     "redrive": ("executions", "restart a failed execution at what failed"),
     "inbox": ("inbox", "list what waits for a person"),
     "answer": ("inbox", "answer what waits for a person"),

@@ -25,6 +25,25 @@ class SystemClock:
         return time.time_ns() // 1_000_000
 
 
+class ScaledClock:
+    """A clock for users' tests: it goes `factor` times as fast as another one and can be moved forward, never back."""
+
+    def __init__(self, real: Clock, factor: float = 1.0, start_ms: int = 0) -> None:
+        self.factor = factor
+        self._real = real
+        self._real_ms = real.now_ms()
+        self._began_ms = max(start_ms, self._real_ms)
+
+    def now_ms(self) -> int:
+        return self._began_ms + int((self._real.now_ms() - self._real_ms) * self.factor)
+
+    def skip_to(self, ms: int) -> int:
+        """Be at `ms` at once, and go on from there; returns by how many milliseconds the clock was moved."""
+        now_ms = self.now_ms()
+        self._real_ms, self._began_ms = self._real.now_ms(), max(ms, now_ms)
+        return self._began_ms - now_ms
+
+
 class ManualClock:
     """A clock that moves only when told to; for tests and simulated years."""
 

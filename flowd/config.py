@@ -20,6 +20,9 @@ LISTEN: Final = "127.0.0.1:8083"
 SYSTEM_SOCKET: Final = Path("/run/flowd/flowd.sock")
 FOREVER: Final = 0
 EVENTS: Final = ("prompt", "failure", "close")
+#: A clock that goes faster than this reaches the end of the calendar within days.
+FASTEST: Final = 100_000
+MOCKS_VARIABLE: Final = "SFN_MOCK_CONFIG"
 _SOCKET_PATH_BYTES = 107  # sun_path of AF_UNIX holds 108 with its end mark
 
 
@@ -43,6 +46,16 @@ class LimitSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TestingSettings:
+    """A daemon for users' tests: how many times as fast its clock goes, and the file of mocks."""
+
+    __test__ = False  # not for pytest
+
+    time_factor: float = 1.0
+    mocks: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All settings of a daemon, and what its clients need to find it."""
 
@@ -58,6 +71,7 @@ class Config:
     hooks: HookSettings = field(default_factory=HookSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     substitutions: Mapping[str, str] = field(default_factory=dict)  # `${Name}` in definitions
+    testing: TestingSettings | None = None  # None: a daemon for real work
     file: Path | None = None  # the settings file, if there is one
 
     @property
@@ -92,6 +106,7 @@ class Config:
             hooks=_hooks(settings),
             limits=_limits(settings),
             substitutions=settings.texts("substitutions"),
+            testing=_testing(args, given, settings),
             file=settings.file if settings.found else None,
         )
 
@@ -137,6 +152,7 @@ class _Settings:
             "runner_socket",
         ),
         "hooks": ("on", "command", "webhook"),
+        "testing": ("enabled", "time_factor", "mocks"),
         "limits": ("redrive_days", "execution_days", "events", "payload_bytes"),
     }
 
@@ -223,12 +239,12 @@ class _Given:
         value = getattr(self._args, name, None) or self._environ.get(variable)
         return str(value) if value else self._settings.text("daemon", name)
 
-    def path(self, name: str, variable: str) -> Path | None:
+    def path(self, name: str, variable: str, section: str = "daemon") -> Path | None:
         """Relative paths of the file count from its folder, others from the working directory."""
         value = getattr(self._args, name, None) or self._environ.get(variable)
         if value:
             return Path(value).expanduser().absolute()
-        text = self._settings.text("daemon", name)
+        text = self._settings.text(section, name)
         return (self._settings.file.parent / Path(text).expanduser()).absolute() if text else None
 
 
@@ -295,3 +311,30 @@ def _limits(settings: _Settings) -> LimitSettings:
         events=settings.number("limits", "events", default.events),
         payload_bytes=settings.number("limits", "payload_bytes", default.payload_bytes),
     )
+
+
+def _testing(args: object, given: _Given, settings: _Settings) -> TestingSettings | None:
+    """Only on request: `--testing` or an option that means it, or a section [testing] that is not switched off.
+
+    The variable that names the mocks is the one of Step Functions Local; it makes no daemon a test daemon.
+    """
+    factor, mocks = getattr(args, "time_factor", None), getattr(args, "mocks", None)
+    asked = bool(getattr(args, "testing", False)) or factor is not None or bool(mocks)
+    if not asked and not settings.flag("testing", "enabled", "testing" in settings.values):
+        return None
+    where = "--time-factor"
+    if factor is None:
+        factor, where = settings.get("testing", "time_factor"), f"{settings.file}: [testing] time_factor"
+    return TestingSettings(
+        1.0 if factor is None else _factor(factor, where), given.path("mocks", MOCKS_VARIABLE, "testing")
+    )
+
+
+def _factor(value: object, where: str) -> float:
+    try:
+        factor = float(str(value))
+    except ValueError:
+        factor = 0.0
+    if not 1 <= factor <= FASTEST:
+        raise ConfigError(f"{where} must be a number from 1 to {FASTEST:,}, not {value}")
+    return factor

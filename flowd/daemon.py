@@ -18,16 +18,21 @@ from flowd.api.local import LocalOperations
 from flowd.api.operations import Services, operations
 from flowd.api.server import Addresses, Server
 from flowd.api.wire.credentials import Credentials, load_or_create
-from flowd.clock import SystemClock
+from flowd.asl.validate_resources import is_known_call
+from flowd.clock import Clock, ScaledClock, SystemClock, iso8601
 from flowd.config import Config
 from flowd.core import Core
+from flowd.decisions import Pattern
+from flowd.engine.alarms import ApschedulerAlarms
 from flowd.engine.dropfolder.scan import Scanner
 from flowd.engine.dropfolder.watch import DropFolder
 from flowd.engine.executions import Limits
 from flowd.engine.machines import Machines
 from flowd.engine.notify import Notifier
 from flowd.engine.registrar import Registrar
+from flowd.engine.timeinhand import TimeInHand, remembered
 from flowd.errors import FlowdError
+from flowd.integrations.mocks import MockedRegistry, Mocks
 from flowd.integrations.registry import Ports, Registry
 from flowd.runner.client import RunnerClient, RunnerUnreachable
 from flowd.store import backup
@@ -42,25 +47,27 @@ class Daemon:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.clock = SystemClock()
+        self.clock = _clock(config)
         socket = config.runner_socket or config.socket.with_name("runner.sock")
         self.runner = RunnerClient(socket)
         self.local = LocalOperations()
         self.registry = Registry.of(Ports(clock=self.clock, functions=self.runner, operations=self.local))
+        mocked = config.testing.mocks if config.testing else None
+        self.mocks = None if mocked is None else Mocks.load(mocked)
         self.core = Core(
             config.database,
-            self.registry,
+            self.registry if self.mocks is None else MockedRegistry(self.registry, self.mocks),
             clock=self.clock,
+            alarms=ApschedulerAlarms(self.clock, config.testing.time_factor if config.testing else 1.0),
             region=config.region,
             limits=Limits(config.limits.redrive_days, config.limits.execution_days, config.limits.events),
             retention_days=config.retention_days,
             hooks=config.hooks.on if config.hooks.command or config.hooks.webhook else (),
             hook_command=config.hooks.command,
             hook_webhook=config.hooks.webhook,
+            mocked=None if self.mocks is None else self.mocks.covers,
         )
-        self.machines = Machines(
-            self.core.db, self.clock, self.registry.refuse, region=config.region, account=config.account
-        )
+        self.machines = Machines(self.core.db, self.clock, self._refuse, region=config.region, account=config.account)
         self.core.stepping.missing = self.machines.activities.missing
         self.credentials = load_or_create(config.data)
         self.registrar = Registrar(self.core.db, self.machines, self.core.schedules, self.runner, {})
@@ -71,6 +78,7 @@ class Daemon:
             substitutions=config.substitutions,
         )
         self.dropfolder = DropFolder(scanner, self.registrar, self.clock)
+        self.time = _time(self.clock, config, self.core)
         self.services = Services(
             config=config,
             clock=self.clock,
@@ -79,16 +87,23 @@ class Daemon:
             registrar=self.registrar,
             runner=self.runner,
             dropfolder=self.dropfolder,
+            time=self.time,
+            mocks=self.mocks,
         )
         table = operations(self.services)
         self.local.bind(table, self.core.closings.wait)
         self.server = Server(
             table,
             Addresses(unix=config.socket, tcp=config.listen),
-            self.clock,
+            SystemClock(),  # signatures are dated by the clients' clocks, whatever time it is in here
             self.credentials if config.auth else None,
             on_drain=self.core.waiters.stop,
         )
+
+    def _refuse(self, service: str, action: str, pattern: Pattern) -> str | None:
+        """Where a test case may answer, all that AWS knows can be loaded; not mocked, it fails when it is reached."""
+        reason = self.registry.refuse(service, action, pattern)
+        return None if self.mocks is not None and is_known_call(service, action, pattern) else reason
 
     async def start(self) -> None:
         self.config.workflows.mkdir(parents=True, exist_ok=True)
@@ -107,7 +122,37 @@ class Daemon:
         await self.server.stop()
         await self.dropfolder.stop()
         await self.core.stop()
+        if self.time is not None:
+            await self.time.remember()
         await self.runner.close()
+
+
+def _clock(config: Config) -> Clock:
+    """The machine's time, or for tests a faster one that goes on where the last test daemon on these data was."""
+    machine = SystemClock()
+    before_ms = remembered(config.data)
+    if config.testing is not None:
+        return ScaledClock(machine, config.testing.time_factor, before_ms)
+    if before_ms > machine.now_ms():
+        log.warning("a test daemon used %s, its time was %s: what waits there waits until then",
+                    config.data, iso8601(before_ms))  # fmt: skip
+    return machine
+
+
+def _time(clock: Clock, config: Config, core: Core) -> TimeInHand | None:
+    if not isinstance(clock, ScaledClock):
+        return None
+    return TimeInHand(
+        clock,
+        config.data,
+        core.db,
+        core.alarms,
+        core.stepper,
+        core.deadlines,
+        core.schedules,
+        core.express,
+        core.dispatch,
+    )
 
 
 def _environment(config: Config, credentials: Credentials) -> dict[str, str]:
@@ -139,6 +184,9 @@ async def _run(config: Config, notifier: Notifier) -> None:
         _say(f"flowd serves on {where}; workflows from {config.workflows}, data in {config.data}")
         if not config.auth:
             _say("WARNING: --no-auth: anybody on this machine may do anything, any credentials are accepted")
+        if config.testing is not None:
+            mocks = config.testing.mocks or "no file"
+            _say(f"for tests only: the clock goes {config.testing.time_factor:g} times as fast, mocks from {mocks}")
         await stopping.wait()
         notifier.stopping("draining")
         log.info("stopping")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flowd.config import EVENTS, FOREVER, Config, HookSettings, client_socket
+from flowd.config import EVENTS, FOREVER, Config, HookSettings, TestingSettings, client_socket
 from flowd.errors import ConfigError
 
 NONE = Namespace()
@@ -143,3 +143,24 @@ def test_a_client_takes_the_system_s_daemon_if_its_own_socket_is_not_there(
     assert client_socket(config) == system
     config.socket.touch()
     assert client_socket(config) == config.socket
+
+
+def test_a_daemon_is_for_real_work_unless_testing_is_asked_for(tmp_path: Path) -> None:
+    assert Config.load(NONE, environ(tmp_path, SFN_MOCK_CONFIG="/m.json")).testing is None
+    off = settings(tmp_path, "[testing]\nenabled = false\ntime_factor = 60\n")
+    assert Config.load(NONE, off).testing is None
+    assert Config.load(Namespace(testing=True), environ(tmp_path)).testing == TestingSettings()
+
+
+def test_testing_comes_from_arguments_the_file_and_the_variable_of_step_functions_local(tmp_path: Path) -> None:
+    given = settings(tmp_path, '[testing]\ntime_factor = 60\nmocks = "mocks.json"\n')
+    assert Config.load(NONE, given).testing == TestingSettings(60.0, tmp_path / "mocks.json")
+    assert Config.load(Namespace(time_factor="3.5"), given).testing == TestingSettings(3.5, tmp_path / "mocks.json")
+    named = Config.load(Namespace(testing=True), environ(tmp_path, SFN_MOCK_CONFIG="/m.json"))
+    assert named.testing == TestingSettings(1.0, Path("/m.json"))
+
+
+@pytest.mark.parametrize("factor", ["0", "-1", "fast", "nan", "inf", "1e9", True])
+def test_a_time_factor_that_makes_no_sense_is_refused(tmp_path: Path, factor: object) -> None:
+    with pytest.raises(ConfigError, match=r"--time-factor must be a number from 1 to 100,000"):
+        Config.load(Namespace(time_factor=factor), environ(tmp_path))

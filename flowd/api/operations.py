@@ -18,6 +18,7 @@ from flowd.api import (
     flowd_machines,
     flowd_prompts,
     flowd_schedules,
+    flowd_testing,
     histories,
     machines,
     tagging,
@@ -44,7 +45,7 @@ _STATES: dict[str, Handler] = {
 }
 _FLOWD: dict[str, tuple[type, Handler]] = {
     name: row
-    for noun in (flowd_daemon, flowd_executions, flowd_prompts, flowd_machines, flowd_schedules)
+    for noun in (flowd_daemon, flowd_executions, flowd_prompts, flowd_machines, flowd_schedules, flowd_testing)
     for name, row in noun.OPERATIONS.items()
 }
 _REQUESTS = requests("stepfunctions")
@@ -54,7 +55,7 @@ def _arn_first(members: dict[str, Any]) -> None:
     """StartExecution looks at the ARN before it looks at anything else (observed on AWS)."""
     arn = members.get("stateMachineArn")
     if isinstance(arn, str) and arn:
-        arns.machine(arn)
+        arns.machine(arn.partition("#")[0])  # what follows is the name of a test case
 
 
 _REQUESTS["StartExecution"].before = _arn_first

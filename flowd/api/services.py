@@ -15,8 +15,10 @@ from flowd.config import Config
 from flowd.core import Core
 from flowd.engine.aliases import Aliases
 from flowd.engine.machines import Machines
+from flowd.engine.timeinhand import TimeInHand
 from flowd.errors import FlowdError
 from flowd.functions import FunctionSpec
+from flowd.integrations.mocks import Mocks
 from flowd.operators.audit import Audit
 from flowd.operators.health import Runner
 from flowd.operators.prompts import Prompts
@@ -43,6 +45,8 @@ class Services:
     registrar: Functions
     runner: Runner
     dropfolder: object = None
+    time: TimeInHand | None = None  # of a daemon for tests
+    mocks: Mocks | None = None  # the test cases of such a daemon
     started_ms: int = 0
     background: set[asyncio.Task[Any]] = field(default_factory=set)
 

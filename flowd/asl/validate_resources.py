@@ -83,11 +83,14 @@ OPTIMISED: Final[dict[str, dict[str, frozenset[str]]]] = {
 
 def is_known(resource: Resource) -> bool:
     """True if AWS has this integration and pattern; SDK calls are taken on trust, as their list has 10,000 entries."""
-    if resource.family != "task":
-        return True
-    if resource.service.startswith("aws-sdk:"):
-        return resource.pattern in _CALLBACK
-    return resource.pattern in OPTIMISED.get(resource.service, {}).get(resource.action, ())
+    return resource.family != "task" or is_known_call(resource.service, resource.action, resource.pattern)
+
+
+def is_known_call(service: str, action: str, pattern: str) -> bool:
+    """As `is_known`, of a service integration."""
+    if service.startswith("aws-sdk:"):
+        return pattern in _CALLBACK
+    return pattern in OPTIMISED.get(service, {}).get(action, ())
 
 
 def check_resource(report: Report, text: str, location: str, *, express: bool, check: ResourceCheck | None) -> None:

@@ -13,7 +13,7 @@ from typing import Protocol
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.date import DateTrigger
 
-from flowd.clock import Clock
+from flowd.clock import Clock, SystemClock
 
 LONGEST_MS = 30_000
 
@@ -27,14 +27,21 @@ class Alarms(Protocol):
         """Wake at `due_ms` at the latest; an earlier alarm that is already set stays."""
         ...
 
+    def moved(self) -> None:
+        """The clock was moved: look now, and count anew to what is armed."""
+        ...
+
     def stop(self) -> None: ...
 
 
 class ApschedulerAlarms:
-    """The real alarm clock."""
+    """The real alarm clock. `clock` may go `pace` times as fast as the machine's, which is the scheduler's."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, pace: float = 1.0, machine: Clock | None = None) -> None:
         self._clock = clock
+        self._pace = pace
+        self._longest_ms = max(int(LONGEST_MS * pace), 1)
+        self._machine = machine or SystemClock()
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._armed_ms = 0
         self._wake: Callable[[], None] = lambda: None
@@ -42,21 +49,25 @@ class ApschedulerAlarms:
     def start(self, wake: Callable[[], None]) -> None:
         self._wake = wake
         self._scheduler.start()
-        self.arm(self._clock.now_ms() + LONGEST_MS)
+        self.arm(self._clock.now_ms() + self._longest_ms)
 
     def arm(self, due_ms: int) -> None:
         now_ms = self._clock.now_ms()
-        due_ms = min(max(due_ms, now_ms), now_ms + LONGEST_MS)
+        due_ms = min(max(due_ms, now_ms), now_ms + self._longest_ms)
         if self._armed_ms and self._armed_ms <= due_ms:
             return
         self._armed_ms = due_ms
-        trigger = DateTrigger(datetime.fromtimestamp(due_ms / 1000, UTC))
+        rings_ms = self._machine.now_ms() + (due_ms - now_ms) / self._pace
+        trigger = DateTrigger(datetime.fromtimestamp(rings_ms / 1000, UTC))
         self._scheduler.add_job(self._ring, trigger, id="wake", replace_existing=True, misfire_grace_time=None)
 
     async def _ring(self) -> None:
+        self.moved()
+
+    def moved(self) -> None:
         self._armed_ms = 0
         self._wake()
-        self.arm(self._clock.now_ms() + LONGEST_MS)
+        self.arm(self._clock.now_ms() + self._longest_ms)
 
     def stop(self) -> None:
         if self._scheduler.running:
@@ -80,6 +91,9 @@ class ManualAlarms:
     def ring(self) -> None:
         self.armed_ms = 0
         self._wake()
+
+    def moved(self) -> None:
+        self.ring()
 
     def stop(self) -> None:
         self.armed_ms = 0

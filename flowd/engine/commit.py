@@ -35,6 +35,7 @@ from flowd.store.executions import Ids
 from flowd.store.steps import ExecutionWrite, Row
 
 INBOX_WORKER = "flowd-inbox"
+MOCK_WORKER = "flowd-mock"
 
 
 @dataclass(slots=True)
@@ -59,6 +60,7 @@ class Recorder:
     ids: Ids
     number: Callable[[], int]  # the next commit number, which is also a chunk's id
     hooks: frozenset[str] = frozenset()
+    mocked: Callable[[TaskCall], bool] | None = None  # on a daemon for tests: whether a test case answers a task
 
     def open(self, live: Live) -> ExecutionWrite:
         """The rows of this execution in the batch that is being formed."""
@@ -107,6 +109,8 @@ class Recorder:
         self, live: Live, write: ExecutionWrite, decision: ScheduleTask, now_ms: int, effects: Effects
     ) -> list[Event]:
         task = _open_task(live, decision, now_ms)
+        if self.mocked is not None and self.mocked(task.call):
+            task.mocked, task.prompt = True, None
         self.ids.task += 1
         if task.prompt is not None or task.family == "activity" or decision.pattern == "waitForTaskToken":
             task.short = f"{self.ids.task:x}"
@@ -120,6 +124,9 @@ class Recorder:
             *(task.activity, task.prompt, task.short, None, parameters, 0),
             *(decision.timeout_ms, decision.heartbeat_ms, now_ms, started_ms),
         ]
+        if decision.family == "activity" and task.mocked:
+            effects.begin[task.call.key] = task
+            return [Event(News.TASK_STARTED, decision.frame, decision.attempt, {"workerName": MOCK_WORKER})]
         if decision.family == "activity":
             if task.prompt is not None:
                 effects.changes.append(("prompt", task.short or "", live.execution.arn, "OPEN", decision.state))
@@ -341,6 +348,8 @@ def _open_task(live: Live, decision: ScheduleTask, now_ms: int) -> OpenTask:
         token=decision.token,
         timeout_ms=decision.timeout_ms,
         scheduled_ms=now_ms,
+        test_case=live.test_case,
+        retry_count=live.frames[decision.frame].retry_count,
     )
     task = OpenTask(call, decision.family, decision.frame, decision.attempt, heartbeat_ms=decision.heartbeat_ms)
     if decision.family == "activity":

@@ -69,6 +69,11 @@ class Deadlines:
         """Look now (after a clock step, or in tests)."""
         self._rung.set()
 
+    @property
+    def idle(self) -> bool:
+        """True when it has nothing in hand and no alarm has rung."""
+        return not (self.busy or self._rung.is_set())
+
     async def _work(self) -> None:
         while True:
             await self._rung.wait()

@@ -36,6 +36,7 @@ class Dispatch:
         self._calls: dict[str, asyncio.Task[None]] = {}
         self._cancels: set[asyncio.Task[None]] = set()
         self._answered: set[str] = set()  # calls whose outcome is on its way to the store: nothing is left to cancel
+        self.working = 0  # calls that do something; one that waits for a job or a child does not
         self._by_token: set[str] = set()  # attempts that somebody answers by their token just now
 
     def begin(self, task: OpenTask) -> None:
@@ -100,13 +101,18 @@ class Dispatch:
             await self._bring(task, _news(task, error))
             return
         if task.submitted is None:
-            outcome = await self._outcome(integration.call(task.call))
+            self.working += 1
+            try:
+                outcome = await self._outcome(integration.call(task.call))
+            finally:
+                self.working -= 1
             if isinstance(outcome, Failed) or not task.call.pattern:
                 await self._finish(integration, task, outcome)
                 return
             submitted = outcome.output
             news = _event(task, News.TASK_SUBMITTED, output=submitted, **_log(outcome))
-            if not await self._bring(task, news) or task.call.pattern == "waitForTaskToken":
+            somebody_answers = task.call.pattern == "waitForTaskToken" and not task.mocked
+            if not await self._bring(task, news) or somebody_answers:
                 await integration.acknowledge(task.call)
                 return
         else:

@@ -129,6 +129,16 @@ class Express:
         if self._due:
             self._alarms.arm(self._due[0][0])
 
+    def next_deadline(self) -> tuple[int, str, Live] | None:
+        """When something is due next, what, and of which execution."""
+        due = [
+            (due_ms, key[2], live)
+            for live in self._runs.values()
+            if live.write is not None
+            for key, due_ms in live.write.deadlines.items()
+        ]
+        return min(due, key=lambda each: (each[0], each[2].id), default=None)
+
     async def resume(self) -> int:
         """Start over what an earlier daemon left running; returns how many."""
         ids = await self._db.read(executions.running_express)

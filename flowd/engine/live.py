@@ -20,6 +20,8 @@ from flowd.store import schema
 from flowd.store.executions import Loaded
 from flowd.store.steps import ExecutionWrite
 
+#: `test:CASE`: started by StartExecution with `machine-arn#CASE`.
+TEST_TRIGGER = "test:"
 Reply = asyncio.Future[bool]  # True after the commit, False if the news was stale; or the error of the commit
 
 
@@ -37,6 +39,7 @@ class OpenTask:
     short: str | None = None
     submitted: Payload | None = None
     heartbeat_ms: int = 0
+    mocked: bool = False  # answered by a test case, also where a worker, a person or a callback would be waited for
     new: bool = True  # not committed yet
 
     @property
@@ -78,6 +81,11 @@ class Live:
     heavy: bool = False  # its steps may take long: they leave the loop
     queued: bool = False
     new: bool = False
+
+    @property
+    def test_case(self) -> str:
+        """The test case whose mocks answer its tasks; "" for none."""
+        return self.trigger[len(TEST_TRIGGER) :] if self.trigger.startswith(TEST_TRIGGER) else ""
 
     @property
     def parked(self) -> bool:
@@ -172,6 +180,8 @@ def open_task(live: Live, row: schema.Task, texts: dict[int, str]) -> OpenTask:
         token=row.token or "",
         timeout_ms=row.timeout_ms,
         scheduled_ms=row.scheduled_ms,
+        test_case=live.test_case,
+        retry_count=live.frames[row.frame].retry_count if row.frame in live.frames else 0,
         recovered=True,
     )
     submitted = Payload(text=texts[row.submitted_id], ref=row.submitted_id, owner=live.id) if row.submitted_id else None

@@ -53,6 +53,11 @@ class Schedules:
         """Something may be due: an alarm rang, or an execution closed for which a run may wait."""
         self._look.set()
 
+    @property
+    def idle(self) -> bool:
+        """True when it starts nothing and has nothing to look at."""
+        return not (self.busy or self._look.is_set())
+
     async def set_schedules(
         self, wanted: Sequence[SamSchedule], keeps: Callable[[str], bool] = lambda _: False
     ) -> None:
