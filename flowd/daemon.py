@@ -176,7 +176,7 @@ async def _run(config: Config, notifier: Notifier) -> None:
         loop.add_signal_handler(number, stopping.set)
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
     daemon = Daemon(config)
-    watchdog = asyncio.create_task(notifier.watch())
+    watchdog = asyncio.create_task(notifier.watch(lambda: daemon.core.db.alive))
     try:
         await daemon.start()
         where = ", ".join(daemon.server.where)
@@ -203,7 +203,8 @@ def _say(text: str) -> None:
 def serve(config: Config) -> int:
     """Run a daemon in the foreground until SIGTERM or SIGINT; 0 after an orderly stop, 1 if it could not start."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    for chatty in ("apscheduler", "watchfiles"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     try:

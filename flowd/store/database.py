@@ -172,6 +172,11 @@ class Database:
         return future
 
     @property
+    def alive(self) -> bool:
+        """True while the writer can take jobs, or before there is one; a watchdog restarts a daemon without."""
+        return self._thread is None or self._thread.is_alive()
+
+    @property
     def busy(self) -> bool:
         """True while jobs wait for the writer."""
         return bool(self._jobs)
