@@ -32,7 +32,7 @@ NOTHING_TO_UPDATE = (
 )
 _LOGGING = {"level": "OFF", "includeExecutionData": False}
 _TRACING = {"enabled": False}
-#: Recorded in every description since November 2024, in none up to June 2024: AWS shows it since it has keys (July 2024).
+#: Recorded in every description since November 2024, in none up to June 2024: AWS has keys since July 2024.
 OWNED_KEY = {"type": "AWS_OWNED_KEY"}
 
 
