@@ -31,6 +31,16 @@ def schema_of(prompt: Item) -> Any:
     return {"type": "object", "properties": {"decision": decision, "comment": comment}, "required": ["decision"]}
 
 
+def context_of(prompt: Item) -> str | None:
+    """The task's input as JSON text, without the question itself (`Prompt`): the form shows that already."""
+    text = prompt.get("input")
+    value = parse(text)[0] if isinstance(text, str) else None
+    if prompt["kind"] == "token" or not isinstance(value, dict) or "Prompt" not in value:
+        return text
+    rest = {name: member for name, member in value.items() if name != "Prompt"}
+    return json.dumps(rest, ensure_ascii=False) if rest else None
+
+
 def choices_of(prompt: Item) -> list[Any]:
     """The choices as plain values; an object counts with its `value`, else with its `label`."""
     found = []

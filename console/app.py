@@ -265,7 +265,8 @@ class FlowdApp(App[int]):
                 )
         for name in self.MODES:
             yield SystemCommand(f"go to {name}", f"the {name} screen", lambda name=name: self.go(name))
-        yield from super().get_system_commands(screen)
+        yield SystemCommand("quit", "leave the console; the daemon goes on", lambda: self.go("quit"))
+        yield SystemCommand("theme", "choose other colours", self.action_change_theme)
 
     def _palette_verb(self, shell: Shell, name: str) -> Callable[[], Any]:
         return lambda: shell.action_do(name)

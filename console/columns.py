@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from console.looks import Span
-from console.text import pad
+from console.text import clip_middle, pad
 
 
 class Column(NamedTuple):
@@ -22,6 +22,7 @@ class Column(NamedTuple):
     drop: int = 0
     right: bool = False
     words: bool = False  # what is too long loses whole words, without a sign: `22 Nov 18:13` becomes `22 Nov`
+    middle: bool = False  # what is too long loses its middle, not its end
 
 
 class Fitted(NamedTuple):
@@ -32,6 +33,7 @@ class Fitted(NamedTuple):
     title: str
     right: bool
     words: bool
+    middle: bool
 
 
 def gap(width: int) -> int:
@@ -58,7 +60,7 @@ def fit(columns: Sequence[Column], width: int) -> list[Fitted]:
             spare -= more
             if widths[i] >= columns[i].most:
                 hungry.remove(i)
-    return [Fitted(i, widths[i], columns[i].title, columns[i].right, columns[i].words) for i in kept]
+    return [Fitted(i, widths[i], columns[i].title, columns[i].right, columns[i].words, columns[i].middle) for i in kept]
 
 
 def _needed(columns: Sequence[Column], kept: Sequence[int], between: int) -> int:
@@ -81,6 +83,7 @@ def _line(pairs: Sequence[tuple[Fitted, Span]], between: int) -> list[Span]:
         if spans:
             spans.append(Span(" " * between))
         text = _whole_words(cell.text, column.width) if column.words else cell.text
+        text = clip_middle(text, column.width) if column.middle else text
         spans.append(Span(pad(text, column.width, column.right), cell.tone))
     return spans
 

@@ -49,7 +49,7 @@ def _told(item: Item) -> str:
         if member in details:
             word = {"length": "items ", "index": "item ", "workerName": "by "}.get(member, "")
             return word + clean(details[member], 200).rpartition("arn:aws:")[2]
-    return clean(details.get("output") or details.get("input") or "", 200)
+    return " ".join(clean(details.get("output") or details.get("input") or "", 200).split())
 
 
 EVENTS = Sheet(

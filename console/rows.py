@@ -40,7 +40,6 @@ def execution_cells(item: Item, now: Now) -> list[Span]:
         Span(look.glyph, look.tone),
         Span(clean(item["name"]), gone or "bold"),
         Span(clean(item["stateMachineName"]), gone),
-        Span(f"v{item['version']}" if item.get("version") else "–", "dim"),
         Span(look.word, gone or ("dim" if look.tone == "ok" else look.tone)),
         Span(moment(item["startDate"], now.at, now.zone), gone),
         Span("" if item.get("gone") else took(stop - item["startDate"]), gone),
@@ -63,9 +62,8 @@ def _where(item: Item) -> tuple[str, Span]:
 EXECUTIONS = Sheet(
     (
         Column("", 1),
-        Column("name", 14, 38),
-        Column("machine", 16, 26, drop=1),
-        Column("ver", 4, drop=5),
+        Column("name", 18, 40, middle=True),
+        Column("machine", 12, 26, drop=1),
         Column("status", 9),
         Column("started", 8, 12, drop=3, words=True),
         Column("took", 6, drop=2, right=True),
@@ -101,7 +99,7 @@ INBOX = Sheet(
         Column("", 1),
         Column("due", 8),
         Column("asks", 18, 48),
-        Column("execution", 12, 30),
+        Column("execution", 12, 30, middle=True),
         Column("queue", 8, 18, drop=2),
         Column("who", 6, 20, drop=3),
         Column("asked", 9, drop=1),

@@ -50,6 +50,16 @@ def clip(text: str, width: int) -> str:
     return set_cell_size(text, width - 1).rstrip() + "…" if width > 1 else "…"
 
 
+def clip_middle(text: str, width: int, tail: int = 8) -> str:
+    """At most `width` cells, cut in the middle: names made by a schedule or a program differ at their end."""
+    if cell_len(text) <= width or width < 3 * tail // 2:
+        return clip(text, width)
+    end = text[-tail:]
+    while cell_len(end) > tail:
+        end = end[1:]
+    return set_cell_size(text, width - cell_len(end) - 1).rstrip() + "…" + end
+
+
 def pad(text: str, width: int, right: bool = False) -> str:
     """Exactly `width` cells, clipped or filled with blanks; `right` aligns to the right."""
     text = clip(text, width)
@@ -89,7 +99,7 @@ def took(seconds: float) -> str:
 
 def ago(at: float, now: float) -> str:
     """`29m ago`, the largest unit only."""
-    return "now" if now - at < 1 else f"{coarse(now - at)} ago"
+    return "just now" if now - at < 1 else f"{coarse(now - at)} ago"
 
 
 def until(at: float, now: float) -> str:

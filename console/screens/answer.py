@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from textual.widget import Widget
 
 from console.actions import bindings
-from console.answers import comment_of, complaints, output_of, schema_of
+from console.answers import comment_of, complaints, context_of, output_of, schema_of
 from console.client import Item, RemoteError
 from console.fields import nearest
 from console.looks import Span
@@ -49,7 +49,7 @@ class AnswerScreen(Shell):
                     yield JsonView(id="given")
                 else:
                     yield SchemaForm(schema_of(self.prompt), self.host.drafts.get(self.key), id="form")
-            yield JsonView(id="context", empty="the task has no input")
+            yield JsonView(id="context", empty="the task has no input beside the question")
 
     def crumbs(self) -> Sequence[str]:
         return ("flowd", "inbox", clean(self.prompt.get("title") or self.prompt["state"]))
@@ -61,7 +61,7 @@ class AnswerScreen(Shell):
         prompt, now = self.prompt, self.host.now()
         context = self.query_one("#context", JsonView)
         context.add_class("side")
-        context.show_text(prompt.get("input"))
+        context.show_text(context_of(prompt))
         context.display = self.size.width >= 120
         lines = [[Span(line)] for line in block(prompt.get("message") or "")]
         self.query_one(Panel).show_lines(lines if prompt.get("message") else [])
@@ -71,7 +71,7 @@ class AnswerScreen(Shell):
             told.append(Span(f"  due {until(prompt['dueAt'], now.at)}", "late" if prompt["dueAt"] < now.at else "dim"))
         if prompt.get("queue"):
             told.append(Span(f"  queue {clean(prompt['queue'])}", "dim"))
-        self.query_one("#line", Facts).say(*told, Span("  ctrl+t input", "faint"))
+        self.query_one("#line", Facts).say(*told)
         if prompt.get("answer"):
             self._show_given(prompt["answer"])
         else:

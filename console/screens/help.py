@@ -13,6 +13,7 @@ from console.actions import Action, Situation
 from console.looks import Span
 from console.screens.dialogs import Dialog, Lines
 from console.text import clip, pad
+from console.widgets.panel import folded
 
 MOVING = (
     ("j k ↑ ↓", "move; page keys by screens, g G to the ends"),
@@ -27,21 +28,20 @@ def help_lines(screen: str, now: Situation, width: int) -> list[list[Span]]:
     own = actions.TABLE.get(screen, ())
     lines: list[list[Span]] = []
     if own:
-        lines += [[Span(screen, "bold")], *(_line(action, now, width) for action in own), []]
-    lines += [[Span("everywhere", "bold")], *(_line(action, now, width) for action in actions.EVERYWHERE)]
-    lines += [[Span(pad(keys, 12), "key"), Span(clip(told, width - 12), "dim")] for keys, told in MOVING]
+        lines += [[Span(screen, "bold")], *(line for action in own for line in _lines(action, now, width)), []]
+    lines += [[Span("everywhere", "bold")]]
+    lines += [line for action in actions.EVERYWHERE for line in _lines(action, now, width)]
+    lines += [[Span(pad(keys, 13), "key"), Span(clip(told, width - 13), "dim")] for keys, told in MOVING]
     return lines
 
 
-def _line(action: Action, now: Situation, width: int) -> list[Span]:
+def _lines(action: Action, now: Situation, width: int) -> list[list[Span]]:
     keys = " ".join(actions.key_name(key) for key in action.keys.split(","))
     why = action.why(now)
-    told = f"not now: {why}" if why else action.help
-    return [
-        Span(pad(keys, 12), "faint" if why else "key"),
-        Span(pad(action.label, 15), "dim" if why else ""),
-        Span(clip(told, width - 27), "late" if why else "dim"),
-    ]
+    told = Span(f"not now: {why}", "late") if why else Span(action.help, "dim")
+    first, *more = folded([told], max(16, width - 25))
+    title = [Span(pad(keys, 10), "faint" if why else "key"), Span(pad(action.label, 15), "dim" if why else "")]
+    return [[*title, *first], *([Span(" " * 25), *line] for line in more)]
 
 
 class HelpScreen(Dialog[None]):

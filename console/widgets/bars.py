@@ -12,7 +12,8 @@ from console.widgets.paint import OneLine
 
 
 def header_line(crumbs: Sequence[str], facts: Sequence[Span], right: Sequence[Span], width: int) -> list[Span]:
-    """`flowd › executions   facts        right`. The right part always stays; the last crumb is cut before it."""
+    """`flowd › executions   facts        right`. The right part and the first fact stay: the crumb is cut."""
+    first = cell_len(facts[0].text) + 3 if facts else 0
     end = sum(cell_len(span.text) for span in right) + 1
     if width < 110 and len(crumbs) > 2:
         crumbs = crumbs[1:]
@@ -20,7 +21,7 @@ def header_line(crumbs: Sequence[str], facts: Sequence[Span], right: Sequence[Sp
     for place, crumb in enumerate(crumbs):
         used = sum(cell_len(span.text) for span in spans)
         last = place == len(crumbs) - 1
-        text = clip(crumb, max(4, width - used - end - 2))
+        text = clip(crumb, max(12 if last else 4, width - used - end - 2 - (first if last else 0)))
         spans += [Span(text, "bold" if last else "dim"), Span("" if last else " › ", "faint")]
     used = sum(cell_len(span.text) for span in spans)
     spans.append(Span("   "))

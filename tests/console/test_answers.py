@@ -51,3 +51,11 @@ def test_the_comment_of_the_default_form_goes_into_the_audit() -> None:
 def test_the_daemons_errors_find_their_fields() -> None:
     errors = [{"path": "$.approver.email", "message": "not an\x07 e-mail"}, {"message": "too late"}]
     assert answers.complaints(errors) == {("approver", "email"): "not an e-mail", (): "too late"}
+
+
+def test_the_context_of_a_prompt_is_the_input_without_the_question_itself() -> None:
+    asked: dict[str, Any] = {"kind": "prompt", "input": '{"Prompt": {"Title": "?"}, "total": "12 €"}'}
+    assert answers.context_of(asked) == '{"total": "12 €"}'
+    assert answers.context_of({**asked, "input": '{"Prompt": {"Title": "?"}}'}) is None
+    assert answers.context_of({**asked, "kind": "token"}) == asked["input"]
+    assert answers.context_of({"kind": "prompt"}) is None

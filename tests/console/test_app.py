@@ -7,6 +7,7 @@ import pytest
 
 from console.app import FlowdApp
 from console.screens.executions import ExecutionsScreen
+from console.screens.inbox import InboxScreen
 from tests.console.conftest import Console
 from tests.console.driver import goes_to, notices, screen_text, sees, sees_no, until
 from tests.console.fake import FakeDaemon
@@ -93,6 +94,10 @@ async def test_a_daemon_that_is_not_there_at_first_is_waited_for(console: Consol
 async def test_a_terminal_that_is_too_small_gets_a_sentence(console: Console) -> None:
     async with console(50, 12) as pilot:
         await sees(pilot, "flowd needs 60 columns and 16 rows")
+        await goes_to(pilot, "inbox")  # its panel shows and hides itself
+        await until(pilot, lambda: isinstance(pilot.app.screen, InboxScreen) and pilot.app.screen.item() is not None)
+        assert "Customer" not in await sees(pilot, "flowd needs 60 columns and 16 rows")
+        await goes_to(pilot, "exec")
         await pilot.resize_terminal(80, 24)
         await sees(pilot, "order-1000")
 
@@ -147,3 +152,11 @@ async def test_the_link_survives_an_answer_of_the_wrong_form(console: Console, d
         daemon.tell({"kind": "execution", "id": 1})
         await until(pilot, lambda: isinstance(pilot.app, FlowdApp) and pilot.app.faults)
         await sees(pilot, "order-1000")
+
+
+async def test_the_palette_has_what_the_console_can_do_and_nothing_of_the_toolkit(console: Console) -> None:
+    async with console(80, 40) as pilot:
+        await sees(pilot, "order-1000")
+        names = {command.title for command in pilot.app.get_system_commands(pilot.app.screen)}
+        assert {"open", "copy id", "go to inbox", "theme", "quit"} <= names
+        assert not names & {"Maximize", "Screenshot", "Keys"}

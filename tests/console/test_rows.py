@@ -4,8 +4,9 @@ from datetime import UTC
 
 from console import columns, rows
 from console.columns import Column
-from console.looks import joined
+from console.looks import Span, joined
 from console.rows import Now, Sheet
+from console.widgets.bars import header_line
 from tests.console.fake import FakeDaemon, execution
 from tests.console.stories import NOW
 
@@ -27,17 +28,17 @@ def test_columns_leave_by_their_rank_and_grow_up_to_what_is_useful() -> None:
 def test_executions_at_79_cells() -> None:
     lines = [shown(rows.EXECUTIONS, execution(number), 79) for number in (1000, 997, 996, 988, 3)]
     assert lines == [
-        "▶ order-1000     order-fulfilment RUNNING   19:13:56  13.0s Encode   ƒ task",
-        "✗ 2e0cee55-0997  order-fulfilment FAILED    19:04:23  6m38s Charge   Card.Busy",
-        "▶ 8fd574a4-0996  order-fulfilment RUNNING   19:01:13 12m55s Approve  ▣ prompt",
-        "◷ 9e19a71c-0988  order-fulfilment TIMED OUT 18:35:47  6m29s Charge   States.Ti…",
-        "✓ daa66d13-0003  disk-runbook     SUCCEEDED 21 Nov     4.7s",
+        "▶ order-1000         order-fulfi… RUNNING   19:13:56  13.0s Encode   ƒ task",
+        "✗ 2e0cee55-0997      order-fulfi… FAILED    19:04:23  6m38s Charge   Card.Busy",
+        "▶ 8fd574a4-0996      order-fulfi… RUNNING   19:01:13 12m55s Approve  ▣ prompt",
+        "◷ 9e19a71c-0988      order-fulfi… TIMED OUT 18:35:47  6m29s Charge   States.Ti…",
+        "✓ daa66d13-0003      disk-runbook SUCCEEDED 21 Nov     4.7s",
     ]
 
 
 def test_an_execution_that_left_the_filter_stays_in_its_place_without_a_time() -> None:
     line = shown(rows.EXECUTIONS, execution(998) | {"gone": True}, 79)
-    assert line == "✓ cc446806-0998  order-fulfilment SUCCEEDED 19:07:34"
+    assert line == "✓ cc446806-0998      order-fulfi… SUCCEEDED 19:07:34"
 
 
 async def test_prompts_machines_files_schedules_and_queues_have_rows() -> None:
@@ -72,3 +73,9 @@ async def test_the_health_page_names_what_is_wrong() -> None:
     assert page["writable"] == "✗ no"
     assert page["workflows"] == "/srv/workflows  ✗ 1 rejected"
     assert page["up"] == "3d04h  since 20 Nov 15:04"
+
+
+def test_the_first_fact_of_a_header_stays_and_a_long_name_is_cut_for_it() -> None:
+    name, right = "106fda77-eebe-4f33-b023-0646bbb025a1", [Span("▣ inbox 5  ✗ no answer for 17s")]
+    line = header_line(("flowd", "executions", name), [Span("▶ RUNNING"), Span("  2m17s")], right, 80)
+    assert joined(line) == " executions › 106fda77-eebe-4f33-b…   ▶ RUNNING  ▣ inbox 5  ✗ no answer for 17s"

@@ -81,3 +81,10 @@ def test_every_glyph_is_one_cell_wide_and_has_a_word_beside_it() -> None:
     for glyph in (*STATE_TYPE.values(), *(look.glyph for look in VISIT.values())):
         assert cell_len(glyph) == 1
         assert glyph in "ƒ◆‖▤◷·✓✗▶■↺↯→▼●▣"
+
+
+def test_a_name_too_long_loses_its_middle_because_names_differ_at_the_end() -> None:
+    assert text.clip_middle("sync-often-20261124T000900", 18) == "sync-ofte…4T000900"
+    assert text.clip_middle("日本語の注文番号一二三四", 16) == "日本語…一二三四"
+    assert text.clip_middle("short", 18) == "short"
+    assert text.clip_middle("a-name-without-room", 6) == "a-nam…"
