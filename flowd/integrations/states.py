@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
+from flowd import names
 from flowd.clock import Clock
 from flowd.decisions import Pattern
 from flowd.errors import ApiError
@@ -21,6 +22,7 @@ from flowd.payload import Payload, dumps
 _PARAMETERS: Final = frozenset({"StateMachineArn", "Name", "Input"})
 _SYNC: Final = ("sync", "sync:2")
 _DATES: Final = frozenset({"startDate", "stopDate", "redriveDate"})
+_EXPRESS: Final = "is EXPRESS and runs, but cannot be waited for: use aws-sdk:sfn:startSyncExecution, or type STANDARD"
 _DETAILS: Final = frozenset({"inputDetails", "outputDetails"})
 
 
@@ -60,6 +62,9 @@ class States:
     async def wait(self, task: TaskCall, submitted: Payload) -> Outcome:
         """The child's description once it has closed; States.TaskFailed unless it succeeded."""
         arn = submitted.value["ExecutionArn"]
+        parts = names.split_arn(arn)
+        if parts is not None and parts.kind == "express":
+            return Failed("States.TaskFailed", f"{arn} {_EXPRESS}")
         self._children[task.key] = known = asyncio.get_running_loop().create_future()
         known.set_result({"executionArn": arn})
         try:

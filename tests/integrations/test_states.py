@@ -248,3 +248,12 @@ async def test_a_function_that_answers_its_own_callback_is_not_cancelled(nest: N
     assert await nest.output(arn) == "early"
     assert nest.functions.cancelled == []
     assert len(nest.functions.acknowledged) == 1
+
+
+async def test_an_express_child_cannot_be_waited_for_and_the_way_out_is_told(nest: Nest) -> None:
+    members = {"name": "child", "definition": json.dumps(PASS), "roleArn": "arn:aws:iam::000000000000:role/r"}
+    await nest.local.invoke("CreateStateMachine", {**members, "type": "EXPRESS"}, "0:0:0")
+    arn = await nest.start(await nest.machine(nested(".sync"), "parent"))
+    row = await nest.execution(arn)
+    assert (row.status, row.error) == ("FAILED", "States.TaskFailed")
+    assert "use aws-sdk:sfn:startSyncExecution" in (row.cause or "")
