@@ -16,6 +16,7 @@ from flowd.clock import Clock, SystemClock
 from flowd.engine.aftermath import Aftermath
 from flowd.engine.alarms import Alarms, ApschedulerAlarms
 from flowd.engine.archivist import Archivist
+from flowd.engine.children import Children
 from flowd.engine.closings import Closings
 from flowd.engine.commit import Recorder
 from flowd.engine.deadlines import Deadlines
@@ -24,6 +25,7 @@ from flowd.engine.dispatch import Dispatch, Registry
 from flowd.engine.executions import Executions, Limits
 from flowd.engine.express import Express
 from flowd.engine.hooks import Hooks
+from flowd.engine.mapruns import MapRuns
 from flowd.engine.recovery import recover
 from flowd.engine.schedules import Schedules
 from flowd.engine.stepper import Stepper
@@ -31,6 +33,7 @@ from flowd.engine.stepping import Stepping
 from flowd.engine.tasks import Tasks
 from flowd.engine.waiters import Waiters
 from flowd.integrations.ports import TaskCall
+from flowd.services.s3 import Buckets, FolderBuckets
 from flowd.store import executions
 from flowd.store.database import Database
 
@@ -57,7 +60,9 @@ class Core:
         hook_command: Sequence[str] = (),
         hook_webhook: str | None = None,
         mocked: Callable[[TaskCall], bool] | None = None,
+        buckets: Buckets | None = None,
     ) -> None:
+        """`buckets`: by default folders below `s3` beside the database."""
         self.clock = clock or SystemClock()
         self.alarms = alarms or ApschedulerAlarms(self.clock)
         self.registry = registry
@@ -82,6 +87,17 @@ class Core:
         self.hooks = Hooks(self.db, self.clock, hook_command, hook_webhook)
         self.closings = Closings(self.db)
         self.schedules = Schedules(self.db, self.clock, self.alarms, self.executions)
+        children = Children(self.stepper, self.express, self.ids, self.clock, self.definitions.get, events)
+        self.buckets = buckets or FolderBuckets(path.parent / "s3")
+        self.map_runs = MapRuns(
+            self.db,
+            self.clock,
+            self.buckets,
+            path.parent / "mapruns",
+            self.stepper.alive,
+            self.stepper.post,
+            children,
+        )
         self.stepper.after = Aftermath(
             self.dispatch,
             self.waiters,
@@ -90,6 +106,7 @@ class Core:
             self.hooks,
             self.schedules,
             self.closings,
+            self.map_runs,
             self.stepper.post,
         )
 
@@ -104,14 +121,16 @@ class Core:
         await self.db.start()
         last = await self.db.read(executions.last_ids)
         self.ids.execution, self.ids.payload = last.execution, last.payload
-        self.ids.task = last.task
+        self.ids.task, self.ids.map_run = last.task, last.map_run
         self.db.changes.begin(last.chunk + CURSOR_GAP)
 
     async def start(self) -> None:
         """Take up what was open, then let time pass: recovery, deadlines, schedules, archive, hooks."""
+        await self.map_runs.load()
         calls = await recover(self.db, self.clock, self.stepper.alive, self.dispatch, self.registry, self.stepper.post)
         over = await self.express.resume()
         log.info("recovered: %d open calls, %d EXPRESS executions start over", calls, over)
+        await self.map_runs.start()
         await self.deadlines.start()
         await self.schedules.start()
         await self.archivist.start()
@@ -124,6 +143,7 @@ class Core:
         await self.archivist.stop()
         await self.schedules.stop()
         await self.deadlines.stop()
+        await self.map_runs.stop()
         await self.dispatch.stop()
         await self.express.stop()
         await self.stepper.idle()

@@ -6,7 +6,7 @@ with (one `match`, exhaustive), and only then does anything happen.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -80,4 +80,73 @@ class CloseExecution(msgspec.Struct, frozen=True, kw_only=True):
     cause: str | None = None
 
 
-Decision = ScheduleTask | StartTimer | CancelTask | GatherBranches | DropBranches | ContinueLater | CloseExecution
+class Reading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a Distributed Map's items come from, if not from its input: an ItemReader's fields, worked out."""
+
+    action: str  # getObject | listObjectsV2
+    bucket: str
+    key: str = ""
+    prefix: str = ""
+    config: dict[str, Any] = {}  # ReaderConfig without MaxItems
+    max_items: int = 0  # 0 = all
+
+
+class Batching(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An ItemBatcher's fields, worked out; 0 = no limit of this kind."""
+
+    max_items: int = 0
+    max_bytes: int = 0
+    batch_input: Any = None
+    has_input: bool = False
+
+
+class Writing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A ResultWriter's fields, worked out. Without a bucket it only shapes the state's result."""
+
+    bucket: str = ""
+    prefix: str = ""
+    output_type: str = "JSON"  # JSON | JSONL
+    transformation: str = ""  # NONE | COMPACT | FLATTEN; "" = the default of the kind
+
+
+class MapRunPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a Map Run is to do, apart from its items. A threshold that is None does not count."""
+
+    concurrency: int = 0  # MaxConcurrency as asked for; 0 = as many as flowd allows
+    tolerated_count: int | None = None
+    tolerated_percentage: float | None = None
+    reading: Reading | None = None
+    batching: Batching | None = None
+    writing: Writing | None = None
+
+
+class StartMapRun(msgspec.Struct, frozen=True, kw_only=True):
+    """Run the items of a Distributed Map as executions of their own; MAP_RUN_ENDED comes back to the frame."""
+
+    frame: str
+    attempt: int
+    arn: str  # of the Map Run
+    machine_arn: str  # of its children: `...:stateMachine:NAME/LABEL`
+    child_type: Literal["STANDARD", "EXPRESS"]
+    plan: MapRunPlan
+
+
+class EndMapRun(msgspec.Struct, frozen=True, kw_only=True):
+    """The frame's Map Run has ended and the frame knows it."""
+
+    frame: str
+    attempt: int
+    status: Literal["SUCCEEDED", "FAILED"]
+
+
+Decision = (
+    ScheduleTask
+    | StartTimer
+    | CancelTask
+    | GatherBranches
+    | DropBranches
+    | ContinueLater
+    | StartMapRun
+    | EndMapRun
+    | CloseExecution
+)

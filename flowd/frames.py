@@ -43,7 +43,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     entered_ms: int = 0
     retries: tuple[int, ...] = ()  # uses of each retrier in this visit
     retry_count: int = 0  # $$.State.RetryCount
-    waiting_for: str = ""  # "task" | "timer" | "retry" | "joined" | "failed" | "" : what a WAITING frame accepts
+    waiting_for: str = ""  # what a WAITING frame accepts: "task", "timer", "retry", "joined", "failed", "map run"
     stage: str = ""  # its task: "scheduled" (activity not taken), "submitting" (.sync, callback), "running"
     token: str = ""  # of the task in flight
     result: Payload | None = None  # something the state computed before it began to wait (its effective input)

@@ -44,6 +44,7 @@ class News(StrEnum):
     TIMER_FIRED = "TimerFired"  # a Wait is over or a retry's back-off has passed
     BRANCHES_JOINED = "BranchesJoined"  # details: outputs: list[Payload] in branch order
     BRANCHES_FAILED = "BranchesFailed"  # details: open: list[Frame], the descendants that were still going
+    MAP_RUN_ENDED = "MapRunEnded"  # details: output: Payload, or error and cause
     CONTINUED = "Continued"  # a bounded step stopped with work left in this frame
     STOPPED = "Stopped"  # StopExecution                                  details: error?, cause?
     TIMED_OUT = "TimedOut"  # the execution's own TimeoutSeconds passed

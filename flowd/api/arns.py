@@ -75,6 +75,12 @@ def any_execution(arn: str, region: str, account: str) -> ExecutionArn:
     return ExecutionArn(arn, names.express_arn(machine, name, run, region, account))
 
 
+def map_run(arn: str, region: str, account: str) -> ExecutionArn:
+    """The Map Run an ARN names."""
+    parts = _split(arn, "mapRun")
+    return ExecutionArn(arn, f"arn:aws:states:{region}:{account}:mapRun:{parts.rest}")
+
+
 def activity(arn: str) -> str:
     """The name of the activity an ARN names."""
     return _split(arn, "activity").rest

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from flowd import names
-from flowd.api import arns, test_cases
+from flowd.api import arns, map_runs, test_cases
 from flowd.api.aliases import find_target
 from flowd.api.services import Services
 from flowd.api.sizes import check_size
@@ -18,7 +18,6 @@ from flowd.errors import (
     ExecutionDoesNotExist,
     InvalidExecutionInput,
     InvalidName,
-    ResourceNotFound,
     StateMachineTypeNotSupported,
     ValidationException,
 )
@@ -144,11 +143,18 @@ async def describe_execution(do: Services, request: Any, caller: Caller) -> Body
         output=output if with_data else None,
         outputDetails={"included": with_data} if output is not None else None,
         traceHeader=row.trace_header,
+        mapRunArn=await map_runs.arn_of(do, row),
         error=None if timed_out else row.error,
         cause=None if timed_out else row.cause,
-        redriveStatus="REDRIVABLE" if reason is None else "NOT_REDRIVABLE",
+        redriveStatus=_redrive_status(row, reason),
         redriveStatusReason=reason,
     )
+
+
+def _redrive_status(row: schema.Execution, reason: str | None) -> str:
+    if reason is not None:
+        return "NOT_REDRIVABLE"
+    return "REDRIVABLE_BY_MAP_RUN" if row.map_run_id else "REDRIVABLE"
 
 
 def _summary(row: schema.Execution) -> Body:
@@ -172,7 +178,9 @@ async def list_executions(do: Services, request: Any, caller: Caller) -> Body:
     if request.mapRunArn is not None and request.stateMachineArn is not None:
         raise ValidationException("Only one of stateMachineArn and mapRunArn can be specified")
     if request.mapRunArn is not None:
-        raise ResourceNotFound(f"Resource not found: '{request.mapRunArn}'", resourceName=request.mapRunArn)
+        rows, token, run = await map_runs.children(do, request)
+        shown = [{**_summary(row), "mapRunArn": run, "itemCount": row.item_count} for row in rows]
+        return present(executions=shown, nextToken=token)
     if request.stateMachineArn is None:
         raise ValidationException("One of stateMachineArn and mapRunArn must be specified")
     if request.redriveFilter is not None or request.statusFilter == "PENDING_REDRIVE":

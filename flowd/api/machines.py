@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from flowd import names
-from flowd.api import arns
+from flowd.api import arns, map_runs
 from flowd.api.services import Services
 from flowd.api.variables import references
 from flowd.api.wire import pages
@@ -142,7 +142,7 @@ async def describe_state_machine_for_execution(do: Services, request: Any, calle
         raise ExecutionDoesNotExist(f"Execution Does Not Exist: '{arn.arn}'")
     row, text = found
     machine = await do.machines.find(row.machine_name)
-    if machine is not None and machine.id != row.machine_id:
+    if machine is not None and machine.id != row.machine_id and not row.map_run_id:
         machine = None
     return present(
         stateMachineArn=row.machine_arn,
@@ -152,6 +152,8 @@ async def describe_state_machine_for_execution(do: Services, request: Any, calle
         updateDate=date(machine.updated_ms if machine else row.started_ms),
         revisionId=await _revision(do, machine, row),
         **_shown_settings(machine or schema.StateMachine(name="", arn="", definition_id=0)),
+        label=row.machine_arn.partition("/")[2] or None,
+        mapRunArn=await map_runs.arn_of(do, row),
         variableReferences=references(text) or None,
     )
 

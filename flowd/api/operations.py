@@ -21,6 +21,7 @@ from flowd.api import (
     flowd_testing,
     histories,
     machines,
+    map_runs,
     tagging,
     tasks,
     test_states,
@@ -40,7 +41,7 @@ FLOWD = "Flowd"
 Handler = Callable[[Services, Any, Caller], Coroutine[Any, Any, Body]]
 _STATES: dict[str, Handler] = {
     name: handler
-    for noun in (machines, versions, aliases, executions, histories, activities, tasks, tagging, test_states)
+    for noun in (machines, versions, aliases, executions, map_runs, histories, activities, tasks, tagging, test_states)
     for name, handler in noun.OPERATIONS.items()
 }
 _FLOWD: dict[str, tuple[type, Handler]] = {

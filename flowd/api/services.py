@@ -99,6 +99,10 @@ class Services:
         """As `execution_arn`, of an EXPRESS execution too."""
         return arns.any_execution(arn, self.machines.region, self.machines.account)
 
+    def map_run_arn(self, arn: str) -> arns.ExecutionArn:
+        """A Map Run's ARN, checked, with its form in this daemon's region and account."""
+        return arns.map_run(arn, self.machines.region, self.machines.account)
+
     def later(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Do something that the caller does not wait for."""
         task = asyncio.create_task(work, name=name)

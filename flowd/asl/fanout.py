@@ -22,6 +22,9 @@ from flowd.payload import Payload, dumps
 #: How many iterations of an inline Map run at once at most (developer guide, "Map state concurrency": about 40).
 MOST_AT_ONCE: Final = 40
 
+#: What a frame with an open Map Run waits for.
+MAP_RUN: Final = "map run"
+
 _EMPTY: Final = Payload.of([])
 
 
@@ -193,6 +196,8 @@ def _abort(draft: Draft, child: Frame, previous: int) -> None:
         name = str(child.scope[-2])
         draft.log(child, "MapIterationAborted", previous, {"name": name, "index": child.item})
     state = around.states[child.state]
+    if child.waiting_for == MAP_RUN:
+        draft.log(child, "MapRunAborted", previous)
     if child.entered and state.type in _ABORTED:
         draft.log(child, f"{state.type}StateAborted", previous)
 

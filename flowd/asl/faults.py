@@ -16,6 +16,9 @@ QUERY_EVALUATION: Final = "States.QueryEvaluationError"
 INTRINSIC_FAILURE: Final = "States.IntrinsicFailure"
 RESULT_PATH_MISMATCH: Final = "States.ResultPathMatchFailure"
 NO_CHOICE_MATCHED: Final = "States.NoChoiceMatched"
+TOO_MANY_FAILURES: Final = "States.ExceedToleratedFailureThreshold"
+READER_FAILED: Final = "States.ItemReaderFailed"
+WRITER_FAILED: Final = "States.ResultWriterFailed"
 
 #: Bytes of UTF-8 that a state's input, output or Task result may have (AWS: "Quotas", payload size).
 DATA_LIMIT_BYTES: Final = 262_144

@@ -23,8 +23,10 @@ from flowd.decisions import (
     ContinueLater,
     Decision,
     DropBranches,
+    EndMapRun,
     GatherBranches,
     ScheduleTask,
+    StartMapRun,
     StartTimer,
 )
 from flowd.entropy import Entropy
@@ -76,6 +78,7 @@ class Host:
     frames: dict[str, Frame] = field(default_factory=dict)
     tasks: dict[TaskKey, ScheduleTask] = field(default_factory=dict)
     alarms: dict[AlarmKey, Alarm] = field(default_factory=dict)
+    map_runs: dict[TaskKey, StartMapRun] = field(default_factory=dict)  # open; whoever drives the host runs the items
     closed: CloseExecution | None = None
     take: Take = take_step
     steps: int = 0
@@ -157,8 +160,13 @@ class Host:
                 self._drop(prefix, keep_frames)
             case ContinueLater(frame=frame, attempt=attempt):
                 self._later.append(Event(News.CONTINUED, frame, attempt))
+            case StartMapRun(frame=frame, attempt=attempt):
+                self.map_runs[frame, attempt] = decision
+            case EndMapRun(frame=frame, attempt=attempt):
+                self.map_runs.pop((frame, attempt), None)
             case CloseExecution():
                 self.closed = decision
+                self.map_runs.clear()
                 self.tasks.clear()
                 self.alarms.clear()
                 self._later.clear()
@@ -211,6 +219,7 @@ class Host:
         names = {frame.id for frame in self._below(prefix)}
         self.tasks = {key: task for key, task in self.tasks.items() if key[0] not in names}
         self.alarms = {key: alarm for key, alarm in self.alarms.items() if key[0] not in names}
+        self.map_runs = {key: run for key, run in self.map_runs.items() if key[0] not in names}
         if not keep_frames:
             for name in names:
                 del self.frames[name]

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from flowd.asl import fanout, redrive, simple, tasks
+from flowd.asl import distributed, fanout, redrive, simple, tasks
 from flowd.asl.draft import WHOLE, Draft, HistoryFull, Step, error_details
 from flowd.asl.faults import RUNTIME, TIMEOUT, Fault
-from flowd.asl.model import State, StateMachine
+from flowd.asl.model import DistributedMap, Map, State, StateMachine
 from flowd.asl.transitions import break_up, fail, failure_of
 from flowd.decisions import ContinueLater
 from flowd.entropy import Entropy
@@ -209,6 +209,13 @@ def _on_redrive(draft: Draft, event: Event) -> bool:
     return True
 
 
+def _enter_map(draft: Draft, frame: Frame, state: Map) -> None:
+    if isinstance(state, DistributedMap):
+        distributed.enter_map(draft, frame, state)
+    else:
+        fanout.enter_map(draft, frame, state)
+
+
 _ENTER: Final[dict[str, Callable[[Draft, Frame, Any], None]]] = {
     "Task": tasks.enter_task,
     "Pass": simple.enter_pass,
@@ -217,7 +224,7 @@ _ENTER: Final[dict[str, Callable[[Draft, Frame, Any], None]]] = {
     "Succeed": simple.enter_succeed,
     "Fail": simple.enter_fail,
     "Parallel": fanout.enter_parallel,
-    "Map": fanout.enter_map,
+    "Map": _enter_map,
 }
 _TIMERS: Final = {"timer": _resume("timer", simple.on_wait_over), "retry": _resume("retry", _go_on)}
 _NEWS: Final[dict[News, Callable[[Draft, Event], bool]]] = {
@@ -232,6 +239,7 @@ _NEWS: Final[dict[News, Callable[[Draft, Event], bool]]] = {
     News.TIMER_FIRED: _on_timer,
     News.BRANCHES_JOINED: _resume("joined", fanout.on_joined),
     News.BRANCHES_FAILED: _resume("failed", fanout.on_broken_up),
+    News.MAP_RUN_ENDED: _resume(fanout.MAP_RUN, distributed.on_ended),
     News.CONTINUED: _on_continued,
     News.STOPPED: _on_stop,
     News.TIMED_OUT: _on_timed_out,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 from flowd.asl.context import Env
 from flowd.asl.paths import ReferencePath
@@ -52,6 +53,12 @@ class Flow:
     arguments: Template | None = None
     output: Template | None = None
     assign: Template | None = None
+
+    @property
+    def discards(self) -> bool:
+        """True if nobody will look at the result: ResultPath null and nothing that reads it before."""
+        thrown_away = self.result_path is not None and self.result_path.path is None and not self.result_path.replaces
+        return thrown_away and self.result_selector is None and self.assign is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +175,42 @@ class Map(Working):
     items_text: str = ""  # the text of ItemsPath, for messages
     item_selector: Template | None = None
     max_concurrency: Quantity | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemReader:
+    action: str  # getObject | listObjectsV2
+    arguments: Template
+    config: Template  # ReaderConfig without MaxItems
+    max_items: Quantity | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemBatcher:
+    max_items: Quantity | None = None
+    max_bytes: Quantity | None = None
+    batch_input: Template | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultWriter:
+    """Without arguments it only shapes the state's result."""
+
+    arguments: Template | None = None
+    config: Template
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DistributedMap(Map):
+    """A Map whose iterations are executions of their own."""
+
+    child_type: Literal["STANDARD", "EXPRESS"] = "STANDARD"
+    label: str = ""  # "": one is made
+    reader: ItemReader | None = None
+    batcher: ItemBatcher | None = None
+    writer: ResultWriter | None = None
+    tolerated_count: Quantity | None = None
+    tolerated_percentage: Quantity | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,13 +15,17 @@ from flowd.asl.model import (
     Catcher,
     Choice,
     DefinitionError,
+    DistributedMap,
     Fail,
     Flow,
+    ItemBatcher,
+    ItemReader,
     Map,
     Parallel,
     Pass,
     Placement,
     Quantity,
+    ResultWriter,
     Retrier,
     Rule,
     Scope,
@@ -270,25 +274,70 @@ def _map(parser: _Parser, source: Json, common: dict[str, Any], path: ScopePath,
 
 
 def _inline_map(parser: _Parser, source: Json, common: dict[str, Any], path: ScopePath, location: str) -> State:
+    return Map(**_map_fields(parser, source, common, path, location))
+
+
+def _map_fields(
+    parser: _Parser, source: Json, common: dict[str, Any], path: ScopePath, location: str
+) -> dict[str, Any]:
+    """What both modes have."""
     language = common["language"]
     field = "ItemProcessor" if "ItemProcessor" in source else "Iterator"
-    items = _template(source, "Items", JSONATA) if language == JSONATA else _pick(source, "ItemsPath")
     chosen = "ItemSelector" if "ItemSelector" in source else "Parameters"
-    return Map(
+    return {
         **_working(source, common),
-        processor=parser.scope(source[field], (*path, field), f"{location}/{field}"),
-        items=items,
-        items_text=source.get("ItemsPath", "$"),
-        item_selector=_template(source, chosen, language),
-        max_concurrency=quantity(source, "MaxConcurrency", language),
-    )
+        "processor": parser.scope(source[field], (*path, field), f"{location}/{field}"),
+        "items": _template(source, "Items", JSONATA) if language == JSONATA else _pick(source, "ItemsPath"),
+        "items_text": source.get("ItemsPath", "$"),
+        "item_selector": _template(source, chosen, language),
+        "max_concurrency": quantity(source, "MaxConcurrency", language),
+    }
 
 
 def _distributed_map(parser: _Parser, source: Json, common: dict[str, Any], path: ScopePath, location: str) -> State:
-    raise DefinitionError(
-        "A Map of mode DISTRIBUTED cannot run here yet: use mode INLINE, or run this machine on AWS",
-        f"{location}/ItemProcessor/ProcessorConfig/Mode",
+    language = common["language"]
+    processor = source.get("ItemProcessor", source.get("Iterator", {}))
+    return DistributedMap(
+        **_map_fields(parser, source, common, path, location),
+        child_type=processor["ProcessorConfig"].get("ExecutionType", "STANDARD"),
+        label=source.get("Label", ""),
+        reader=_reader(source["ItemReader"], language) if "ItemReader" in source else None,
+        batcher=_batcher(source["ItemBatcher"], language) if "ItemBatcher" in source else None,
+        writer=_writer(source["ResultWriter"], language) if "ResultWriter" in source else None,
+        tolerated_count=quantity(source, "ToleratedFailureCount", language),
+        tolerated_percentage=quantity(source, "ToleratedFailurePercentage", language),
     )
+
+
+def _reader(source: Json, language: Language) -> ItemReader:
+    config = source.get("ReaderConfig", {})
+    fixed = {name: value for name, value in config.items() if name not in ("MaxItems", "MaxItemsPath")}
+    return ItemReader(
+        action=source["Resource"].rpartition(":")[2],
+        arguments=compile_template(source.get(_given(language), {}), language, "ItemReader"),
+        config=compile_template(fixed, language, "ItemReader/ReaderConfig"),
+        max_items=quantity(config, "MaxItems", language),
+    )
+
+
+def _batcher(source: Json, language: Language) -> ItemBatcher:
+    return ItemBatcher(
+        max_items=quantity(source, "MaxItemsPerBatch", language),
+        max_bytes=quantity(source, "MaxInputBytesPerBatch", language),
+        batch_input=_template(source, "BatchInput", language),
+    )
+
+
+def _writer(source: Json, language: Language) -> ResultWriter:
+    arguments = compile_template(source.get(_given(language), {}), language, "ResultWriter")
+    return ResultWriter(
+        arguments=arguments if "Resource" in source else None,
+        config=compile_template(source.get("WriterConfig", {}), language, "ResultWriter/WriterConfig"),
+    )
+
+
+def _given(language: Language) -> str:
+    return "Arguments" if language == JSONATA else "Parameters"
 
 
 _Make = Callable[[_Parser, Json, dict[str, Any], ScopePath, str], State]

@@ -243,7 +243,7 @@ def _jsonpath(value: Any) -> Template | None:
         return None
     filled = dict(zip(keys, _filled(members, list(value.values())), strict=True))
     order = [key for key in value if not key.endswith(".$")]
-    order += _hash_order([key.removesuffix(".$") for key in value if key.endswith(".$")])
+    order += hash_order([key.removesuffix(".$") for key in value if key.endswith(".$")])
     return ObjectTemplate(tuple((key, filled[key]) for key in dict.fromkeys(order)))
 
 
@@ -265,7 +265,7 @@ def _filled(nodes: list[Any], values: list[Any]) -> tuple[Template, ...]:
     return tuple(Fixed(Payload.of(value)) if node is None else node for node, value in zip(nodes, values, strict=True))
 
 
-def _hash_order(keys: list[str]) -> list[str]:
+def hash_order(keys: list[str]) -> list[str]:
     """The order in which AWS writes `.$` members, after the fixed ones: a Java hash table's (read off recordings)."""
     size = 16
     while len(keys) > 0.75 * size:

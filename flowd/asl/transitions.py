@@ -68,14 +68,18 @@ def leave(
         draft.ended.append(frame.id)
 
 
+def cause_of(fault: Fault, frame: Frame) -> str:
+    """The whole text of a fault in the state of a frame."""
+    if fault.whole:
+        return fault.detail
+    place = f"An error occurred while executing the state '{frame.state}' (entered at the event id #{frame.entered}). "
+    return place + fault.detail
+
+
 def failure_of(draft: Draft, frame: Frame, state: State, fault: Fault) -> Failure:
     """What a fault means for the state; a JSONata one writes its EvaluationFailed first."""
-    cause = fault.detail
-    if not fault.whole and draft.inspection is None:  # TestState gives the bare text (recorded)
-        cause = (
-            f"An error occurred while executing the state '{state.name}' (entered at the event id #{frame.entered}). "
-        )
-        cause += fault.detail
+    # TestState gives the bare text (recorded).
+    cause = fault.detail if draft.inspection is not None else cause_of(fault, frame)
     if isinstance(fault, EvaluationFault):
         details = error_details(fault.error, cause)
         if fault.location is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from flowd.asl import schema
-from flowd.asl.diagnostics import Report, at
+from flowd.asl.diagnostics import INVALID_RESOURCE, Report, at
 from flowd.asl.validate_data import (
     check_enum,
     check_fields,
@@ -187,7 +187,7 @@ def is_distributed(processor: Any) -> bool:
 
 
 def check_processor_config(here: Here, config: Any, location: str) -> None:
-    """Mode and ExecutionType. A Distributed Map is refused: it is not built."""
+    """Mode and ExecutionType."""
     report = here.report
     if not expect(report, config, "Object", location):
         return
@@ -199,10 +199,6 @@ def check_processor_config(here: Here, config: Any, location: str) -> None:
         if here.run.express:
             report.error("Express state machine does not support Distributed Map", at(location, "Mode"))
         require(report, config, ("ExecutionType",), location)
-        report.error(
-            "Distributed Map is not built in flowd yet: use Mode INLINE, which runs the same states in this execution",
-            at(location, "Mode"),
-        )
     elif "ExecutionType" in config:
         report.error("Field 'ExecutionType' is only supported with Mode DISTRIBUTED", location)
 
@@ -222,7 +218,8 @@ def _reader(here: Here, reader: dict[str, Any], location: str) -> None:
     report = here.report
     check_fields(report, reader, schema.ITEM_READER, location)
     check_language(here, reader, location)
-    require(report, reader, ("Resource",), location)
+    if require(report, reader, ("Resource",), location):
+        _check_s3(report, reader["Resource"], at(location, "Resource"), schema.READER_ACTIONS)
     _arguments(here, reader, location)
     place = at(location, "ReaderConfig")
     config = reader.get("ReaderConfig", {})
@@ -239,6 +236,9 @@ def _reader(here: Here, reader: dict[str, Any], location: str) -> None:
             number(here, name, config[name], at(place, name))
         elif name == "MaxItemsPath" and not here.is_jsonata:
             single_path(here, name, config[name], at(place, name))
+        unbuilt = schema.UNBUILT_READERS.get((name, str(config[name])))
+        if unbuilt is not None:
+            report.error(unbuilt, at(place, name), INVALID_RESOURCE)
 
 
 def _batcher(here: Here, batcher: dict[str, Any], location: str) -> None:
@@ -262,8 +262,25 @@ def _writer(here: Here, writer: dict[str, Any], location: str) -> None:
     check_fields(report, writer, schema.RESULT_WRITER, location)
     check_language(here, writer, location)
     _arguments(here, writer, location)
-    if not ("Resource" in writer or "WriterConfig" in writer):
+    if "Resource" in writer:
+        _check_s3(report, writer["Resource"], at(location, "Resource"), schema.WRITER_ACTIONS)
+    elif "WriterConfig" not in writer:
         require(report, writer, ("Resource",), location)
+    place = at(location, "WriterConfig")
+    config = writer.get("WriterConfig", {})
+    if not expect(report, config, "Object", place):
+        return
+    check_fields(report, config, frozenset(schema.WRITER_CONFIG), place)
+    for name, values in schema.WRITER_CONFIG.items():
+        if name in config and config[name] not in values and not (here.is_jsonata and expression(config[name])):
+            text = f"The field '{name}' should have one of these values: [{', '.join(values)}]"
+            report.error(text, at(place, name))
+
+
+def _check_s3(report: Report, resource: Any, location: str, actions: tuple[str, ...]) -> None:
+    allowed = [f"arn:aws:states:::s3:{action}" for action in actions]
+    if expect(report, resource, "String", location) and resource not in allowed:
+        report.error(f"The Resource must be {' or '.join(allowed)}", location)
 
 
 def _arguments(here: Here, part: dict[str, Any], location: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flowd.asl import schema
@@ -150,7 +151,13 @@ def _check_map(here: Here, variables: frozenset[str]) -> None:
     if "ProcessorConfig" in processor:
         check_processor_config(here, processor["ProcessorConfig"], at(place, "ProcessorConfig"))
     # The children of a Distributed Map are executions of their own: they do not see the variables around them.
-    check_scope(here.run, processor, place, NO_VARIABLES if distributed else variables)
+    check_scope(_run_inside(here.run, processor), processor, place, NO_VARIABLES if distributed else variables)
+
+
+def _run_inside(run: Run, processor: dict[str, Any]) -> Run:
+    """EXPRESS children are held to what an EXPRESS machine is held to."""
+    express = is_distributed(processor) and processor["ProcessorConfig"].get("ExecutionType") == "EXPRESS"
+    return replace(run, express=True) if express else run
 
 
 def check_machine(run: Run, machine: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from flowd.engine.commit import Effects
 from flowd.engine.dispatch import Dispatch
 from flowd.engine.hooks import Hooks
 from flowd.engine.live import Reply
+from flowd.engine.mapruns import MapRuns
 from flowd.engine.schedules import Schedules
 from flowd.engine.waiters import Waiters
 from flowd.history import Event
@@ -28,6 +29,7 @@ class Aftermath:
     hooks: Hooks
     schedules: Schedules
     closings: Closings
+    map_runs: MapRuns
     post: Callable[[int, Event], Reply]
 
     def committed(self, effects: Effects) -> None:
@@ -41,8 +43,11 @@ class Aftermath:
             self.alarms.arm(min(effects.due))
         for execution_id, event in effects.later:
             self.post(execution_id, event)
+        if effects.map_runs:
+            self.map_runs.changed(effects.map_runs)
         if effects.closed:
             self.closings.tell(effects.closed)
+            self.map_runs.ended(effects.closed)
             self.archivist.notice()
             self.schedules.look()
         if effects.hooks:

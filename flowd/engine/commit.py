@@ -20,19 +20,21 @@ from flowd.decisions import (
     ContinueLater,
     Decision,
     DropBranches,
+    EndMapRun,
     GatherBranches,
     ScheduleTask,
+    StartMapRun,
     StartTimer,
 )
 from flowd.engine.live import Live, OpenTask, descendants, task_key
+from flowd.engine.rows import inserted, map_run, shown, updated
 from flowd.frames import ROOT, Execution, Phase
 from flowd.history import Event, HistoryEvent, News
 from flowd.integrations.ports import TaskCall
 from flowd.payload import Payload
-from flowd.store.changes import Change
 from flowd.store.codec import encoder
 from flowd.store.executions import Ids
-from flowd.store.steps import ExecutionWrite, Row
+from flowd.store.steps import ExecutionWrite
 
 INBOX_WORKER = "flowd-inbox"
 MOCK_WORKER = "flowd-mock"
@@ -50,6 +52,7 @@ class Effects:
     changes: list[tuple[str, str, str, str, str]] = field(default_factory=list)  # kind, id, arn, status, name
     later: list[tuple[int, Event]] = field(default_factory=list)  # work that a bounded step left
     closed: list[int] = field(default_factory=list)
+    map_runs: list[tuple[int, int, str]] = field(default_factory=list)  # execution, Map Run, its status: new or over
     hooks: bool = False
 
 
@@ -94,9 +97,13 @@ class Recorder:
             case GatherBranches():
                 return [_gathered(live, decision)]
             case DropBranches(prefix=prefix, keep_frames=keep):
-                self._drop(live, write, prefix, keep, effects)
+                self._drop(live, write, prefix, keep, now_ms, effects)
             case ContinueLater(frame=frame, attempt=attempt):
                 effects.later.append((live.id, Event(News.CONTINUED, frame, attempt)))
+            case StartMapRun():
+                self._start_map_run(live, write, decision, now_ms, effects)
+            case EndMapRun(frame=frame, attempt=attempt, status=status):
+                self._end_map_run(live, write, (frame, attempt), status, now_ms, effects)
             case CloseExecution():
                 self._close(live, write, decision, now_ms, effects)
             case _:
@@ -194,13 +201,33 @@ class Recorder:
         live.deadlines.add((frame, attempt))
         effects.due.append(due_ms)
 
+    # -- Map Runs --------------------------------------------------------------
+
+    def _start_map_run(
+        self, live: Live, write: ExecutionWrite, decision: StartMapRun, now_ms: int, effects: Effects
+    ) -> None:
+        self.ids.map_run += 1
+        live.map_runs[decision.frame, decision.attempt] = self.ids.map_run
+        write.map_runs.append(map_run(self.ids.map_run, live, decision, now_ms))
+        effects.map_runs.append((live.id, self.ids.map_run, "RUNNING"))
+
+    def _end_map_run(
+        self, live: Live, write: ExecutionWrite, key: tuple[str, int], status: str, now_ms: int, effects: Effects
+    ) -> None:
+        run_id = live.map_runs.pop(key, 0)
+        if run_id:
+            write.map_run_ends.append((status, now_ms, run_id))
+            effects.map_runs.append((live.id, run_id, status))
+
     # -- branches and ends -------------------------------------------------------
 
-    def _drop(self, live: Live, write: ExecutionWrite, prefix: str, keep: bool, effects: Effects) -> None:
+    def _drop(self, live: Live, write: ExecutionWrite, prefix: str, keep: bool, now_ms: int, effects: Effects) -> None:
         over = list(descendants(live.frames, prefix))
         names = {frame.id for frame in over}
         for frame, attempt in [key for key in live.tasks if key[0] in names]:
             self.end_task(live, write, frame, attempt, effects)
+        for key in [key for key in live.map_runs if key[0] in names]:
+            self._end_map_run(live, write, key, "ABORTED", now_ms, effects)
         live.deadlines = {key for key in live.deadlines if key[0] not in names}
         if not keep:
             for name in names:
@@ -214,6 +241,8 @@ class Recorder:
         write.count(live.machine_id, decision.status, 1)
         for frame, attempt in list(live.tasks):
             self.end_task(live, write, frame, attempt, effects)
+        for key in list(live.map_runs):
+            self._end_map_run(live, write, key, "ABORTED", now_ms, effects)
         live.status, live.stopped_ms = decision.status, now_ms
         live.error, live.cause = decision.error, decision.cause
         if decision.output is not None:
@@ -226,7 +255,7 @@ class Recorder:
             self._hook(live, write, "failure", effects, status=live.status, error=live.error, cause=live.cause)
 
     def _hook(self, live: Live, write: ExecutionWrite, kind: str, effects: Effects, **facts: str | None) -> None:
-        if kind in self.hooks:
+        if kind in self.hooks and (kind == "prompt" or not live.child.run):  # a child's end is told by its Map Run
             body = {"event": kind, "executionArn": live.execution.arn, "stateMachineName": live.execution.machine_name}
             body.update({key: value for key, value in facts.items() if value is not None})
             write.hooks.append((kind, json.dumps(body), 0))
@@ -287,33 +316,6 @@ class Recorder:
         return write
 
 
-def inserted(live: Live, archived: bool = False) -> Row:
-    """The row of an execution that is new."""
-    facts = live.execution
-    return (
-        *(live.id, facts.arn, facts.name, live.machine_id, facts.machine_name, facts.machine_arn),
-        *(live.definition_id, facts.role_arn, facts.type, live.status, live.version, live.alias),
-        *(live.trigger, live.trace_header, facts.input.ref, *_standing(live), facts.started_ms, live.stopped_ms),
-        *(facts.redrive_count, facts.redriven_ms, facts.next_event, int(archived)),
-    )
-
-
-def updated(live: Live, archived: bool = False) -> Row:
-    """What changes in the row of an execution."""
-    facts = live.execution
-    redrive = (facts.redrive_count, facts.redriven_ms, facts.next_event)
-    return (live.status, *_standing(live), live.stopped_ms, *redrive, int(archived), live.id)
-
-
-def _standing(live: Live) -> Row:
-    return (live.output_id, live.error, live.cause, live.state, live.waiting)
-
-
-def shown(live: Live) -> tuple[str, str, str, str, str]:
-    """What a console is told of an execution."""
-    return ("execution", str(live.id), live.execution.arn, live.status, live.execution.machine_name)
-
-
 def _advanced(live: Live, events: list[HistoryEvent]) -> Execution:
     for event in reversed(events):
         if event.type.endswith("StateEntered"):
@@ -358,9 +360,3 @@ def _open_task(live: Live, decision: ScheduleTask, now_ms: int) -> OpenTask:
         if isinstance(value, dict) and isinstance(value.get("Prompt"), dict):
             task.prompt = json.dumps(value["Prompt"], ensure_ascii=False)
     return task
-
-
-def change(cursor: int, facts: tuple[str, str, str, str, str]) -> Change:
-    """A Change from what an effect says."""
-    kind, name, arn, status, title = facts
-    return Change(cursor, kind, name, arn, status, title)

@@ -11,8 +11,9 @@ import logging
 from dataclasses import dataclass
 from functools import partial
 
-from flowd.engine.commit import Effects, Recorder, change, inserted, shown, updated
+from flowd.engine.commit import Effects, Recorder
 from flowd.engine.live import Live, Reply
+from flowd.engine.rows import change, inserted, shown, updated
 from flowd.engine.stepper import After
 from flowd.errors import ServiceUnavailable
 from flowd.history import HistoryEvent

@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 from flowd.asl.model import StateMachine
 from flowd.frames import Execution, Frame
@@ -50,6 +51,17 @@ class OpenTask:
         )
 
 
+class Child(NamedTuple):
+    """Which child of a Map Run an execution is: so many `items` from number `first` on. Run 0: it is none."""
+
+    run: int = 0
+    first: int = 0
+    items: int = 0
+
+
+NO_CHILD: Final = Child()
+
+
 @dataclass(slots=True)
 class Live:
     """One execution in memory."""
@@ -81,6 +93,8 @@ class Live:
     heavy: bool = False  # its steps may take long: they leave the loop
     queued: bool = False
     new: bool = False
+    child: Child = NO_CHILD
+    map_runs: dict[tuple[str, int], int] = field(default_factory=dict)  # open ones, by frame and attempt
 
     @property
     def test_case(self) -> str:
@@ -160,6 +174,8 @@ def revive(loaded: Loaded, machine: StateMachine, region: str, event_limit: int)
         state=row.state,
         stopped_ms=row.stopped_ms,
         heavy=machine.evaluates,
+        child=Child(row.map_run_id, row.map_item, row.item_count) if row.map_run_id else NO_CHILD,
+        map_runs=loaded.map_runs,
     )
     live.tasks = {key: open_task(live, task, loaded.texts) for key, task in loaded.tasks.items()}
     return live

@@ -17,8 +17,9 @@ from typing import Protocol
 
 from flowd.asl.model import StateMachine
 from flowd.clock import Clock
-from flowd.engine.commit import Effects, Recorder, change
+from flowd.engine.commit import Effects, Recorder
 from flowd.engine.live import Live, Reply, revive
+from flowd.engine.rows import change
 from flowd.engine.stepping import Stepping, Work, Worked, is_heavy, take
 from flowd.errors import ServiceUnavailable
 from flowd.history import Event, News
@@ -321,5 +322,6 @@ def _only(effects: Effects, committed: set[int]) -> Effects:
         changes=effects.changes,
         later=[item for item in effects.later if item[0] in committed],
         closed=[i for i in effects.closed if i in committed],
+        map_runs=[run for run in effects.map_runs if run[0] in committed],
         hooks=effects.hooks,
     )

@@ -25,6 +25,7 @@ class Ids:
     payload: int = 0
     task: int = 0
     chunk: int = 0
+    map_run: int = 0
 
 
 @dataclass
@@ -37,6 +38,7 @@ class Loaded:
     tasks: dict[tuple[str, int], schema.Task] = field(default_factory=dict)
     deadlines: set[tuple[str, int]] = field(default_factory=set)
     texts: dict[int, str] = field(default_factory=dict)
+    map_runs: dict[tuple[str, int], int] = field(default_factory=dict)  # open ones: frame, attempt -> id
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ def last_ids(session: Session) -> Ids:
         max(payload, last_output, last_input),
         sequence.get("task", 0),
         sequence.get("history_chunk", 0),
+        sequence.get("map_run", 0),
     )
 
 
@@ -111,6 +114,12 @@ def _load(session: Session, execution_id: int) -> Loaded | None:
         tasks={(task.frame, task.attempt): task for task in tasks},
         deadlines={(frame, attempt) for frame, attempt in deadlines},
         texts=texts,
+        map_runs={
+            (frame, attempt): run_id
+            for frame, attempt, run_id in connection.execute(
+                "SELECT frame, attempt, id FROM map_run WHERE execution_id=? AND status='RUNNING'", (execution_id,)
+            )
+        },
     )
 
 

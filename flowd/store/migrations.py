@@ -10,13 +10,22 @@ from sqlmodel import Session, SQLModel, text
 from flowd.errors import FlowdError
 from flowd.store import schema
 
-STEPS: dict[int, list[str]] = {}
+STEPS: dict[int, list[str]] = {
+    2: [
+        "ALTER TABLE execution ADD COLUMN map_run_id INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE execution ADD COLUMN map_item INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE execution ADD COLUMN item_count INTEGER NOT NULL DEFAULT 0",
+    ],
+}
 LATEST = max(STEPS, default=1)
 #: Small indexes over the rows that background duties look for.
 PARTIAL_INDEXES = (
     "CREATE INDEX IF NOT EXISTS frame_going ON frame (execution_id) WHERE phase = 'ready'",
     "CREATE INDEX IF NOT EXISTS execution_hot ON execution (id) WHERE status != 'RUNNING' AND archived = 0",
     "CREATE INDEX IF NOT EXISTS execution_old ON execution (stopped_ms) WHERE archived = 1",
+    "CREATE INDEX IF NOT EXISTS execution_own ON execution (id) WHERE map_run_id = 0",
+    "CREATE INDEX IF NOT EXISTS execution_item ON execution (map_run_id, map_item) WHERE map_run_id != 0",
+    "CREATE INDEX IF NOT EXISTS execution_child ON execution (map_run_id, status, item_count) WHERE map_run_id != 0",
 )
 
 
@@ -27,10 +36,9 @@ class DatabaseTooNew(FlowdError):
 def migrate(session: Session, new_id: str) -> str:
     """Bring the database up to date; returns its id, which is `new_id` if it is new."""
     SQLModel.metadata.create_all(session.connection())
-    for statement in PARTIAL_INDEXES:
-        session.execute(text(statement))
     version = session.get(schema.Meta, "schema")
     if version is None:
+        _add_indexes(session)
         session.add(schema.Meta(key="schema", value=str(LATEST)))
         session.add(schema.Meta(key="database_id", value=new_id))
         return new_id
@@ -39,7 +47,13 @@ def migrate(session: Session, new_id: str) -> str:
     for number in range(int(version.value) + 1, LATEST + 1):
         for statement in STEPS.get(number, []):
             session.execute(text(statement))
+    _add_indexes(session)  # behind the steps: they may be over columns that are new
     version.value = str(LATEST)
     session.add(version)
     known = session.get(schema.Meta, "database_id")
     return known.value if known else new_id
+
+
+def _add_indexes(session: Session) -> None:
+    for statement in PARTIAL_INDEXES:
+        session.execute(text(statement))

@@ -44,6 +44,7 @@ class Filter:
     types: tuple[str, ...] = ()
     since_ms: int | None = None
     until_ms: int | None = None
+    map_run: int = 0  # children of this Map Run; 0: executions that are no children
 
     @property
     def empty(self) -> bool:
@@ -187,7 +188,11 @@ def outputs(session: Session, execution_id: int, frame: str | None, attempt: int
 
 def _conditions(wanted: Filter) -> list[Any]:
     row = schema.Execution
-    found: list[Any] = []
+    # The constant beside the value lets SQLite use the partial indexes.
+    found: list[Any] = [
+        row.map_run_id == wanted.map_run,
+        row.map_run_id != 0 if wanted.map_run else row.map_run_id == 0,
+    ]
     for column, values in ((row.status, wanted.statuses), (row.waiting, wanted.waiting), (row.type, wanted.types)):
         if values:
             found.append(col(column).in_(values))

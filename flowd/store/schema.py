@@ -119,10 +119,40 @@ class Execution(SQLModel, table=True):
     redriven_ms: int = 0
     next_event: int = 1
     archived: bool = False
+    map_run_id: int = 0  # the Map Run whose child it is; a child has no machine_id
+    map_item: int = 0  # the number of the first item it got
+    item_count: int = 0
 
     __table_args__ = (
         Index("execution_status", "status", "id"),
         Index("execution_machine", "machine_id", "status", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+
+class MapRun(SQLModel, table=True):
+    """The children that one Distributed Map started, as one thing. Their counts are those of their rows."""
+
+    __tablename__ = "map_run"
+    id: int | None = Field(default=None, primary_key=True)
+    arn: str = Field(unique=True)
+    execution_id: int = Field(index=True)
+    frame: str
+    attempt: int
+    machine_arn: str  # of the children: `...:stateMachine:NAME/LABEL`
+    child_type: str = "STANDARD"
+    status: str = "RUNNING"
+    definition_id: int = 0  # of the children; 0 until the first is about to start
+    items: int = -1  # how many there are; -1 until they have been read
+    plan: str = "{}"
+    concurrency: int = 0
+    tolerated_count: int | None = None
+    tolerated_percentage: float | None = None
+    started_ms: int = 0
+    stopped_ms: int = 0
+
+    __table_args__ = (
+        Index("map_run_open", "status", sqlite_where=text("status = 'RUNNING'")),
         {"sqlite_autoincrement": True},
     )
 

@@ -27,9 +27,9 @@ PURPOSES = ("wait", "retry", "timeout", "heartbeat", "execution")  # of deadline
 _EXECUTION = (
     "id, arn, name, machine_id, machine_name, machine_arn, definition_id, role_arn, type, status, version, alias,"
     ' "trigger", trace_header, input_id, output_id, error, cause, state, waiting, started_ms, stopped_ms,'
-    " redrive_count, redriven_ms, next_event, archived"
+    " redrive_count, redriven_ms, next_event, archived, map_run_id, map_item, item_count"
 )
-_INSERT_EXECUTION = f"INSERT INTO execution ({_EXECUTION}) VALUES ({','.join('?' * 26)})"
+_INSERT_EXECUTION = f"INSERT INTO execution ({_EXECUTION}) VALUES ({','.join('?' * 29)})"
 _UPDATE_EXECUTION = (
     "UPDATE execution SET status=?, output_id=?, error=?, cause=?, state=?, waiting=?, stopped_ms=?, redrive_count=?,"
     " redriven_ms=?, next_event=?, archived=? WHERE id=?"
@@ -45,6 +45,11 @@ _TASK = (
 _INSERT_TASK = f"INSERT INTO task ({_TASK}) VALUES ({','.join('?' * 22)})"
 _UPDATE_TASK = (
     "UPDATE task SET status=?, worker=?, started_ms=?, submitted_id=? WHERE execution_id=? AND frame=? AND attempt=?"
+)
+_INSERT_MAP_RUN = (
+    "INSERT INTO map_run (id, arn, execution_id, frame, attempt, machine_arn, child_type, status, definition_id, items,"
+    " plan, concurrency, tolerated_count, tolerated_percentage, started_ms, stopped_ms)"
+    " VALUES (?,?,?,?,?,?,?,'RUNNING',0,?,?,?,?,?,?,0)"
 )
 _COUNT = (
     "INSERT INTO counter (machine_id, status, count) VALUES (?,?,?)"
@@ -75,11 +80,15 @@ class ExecutionWrite:
         self.outputs: list[Row] = []
         self.hooks: list[Row] = []
         self.client_tokens: list[Row] = []
+        self.map_runs: list[Row] = []
+        self.map_run_ends: list[Row] = []  # (status, stopped_ms, id)
         self.archive: Packed | None = None  # the whole history of an EXPRESS execution, written at once
         self.counts: dict[tuple[int, str], int] = {}
 
     def count(self, machine_id: int, status: str, by: int) -> None:
-        """Executions of a machine in a status: so many more."""
+        """Executions of a machine in a status: so many more. Children of a Map Run have no machine and count there."""
+        if not machine_id:
+            return
         self.counts[machine_id, status] = self.counts.get((machine_id, status), 0) + by
 
     def end_task(self, frame: str, attempt: int) -> None:
@@ -186,6 +195,8 @@ def _write(connection: sqlite3.Connection, batch: Sequence[ExecutionWrite]) -> N
         "INSERT INTO client_token (execution_id, token, redriven_ms) VALUES (?,?,?)",
         _flat(w.client_tokens for w in batch),
     )
+    many(_INSERT_MAP_RUN, _flat(w.map_runs for w in batch))
+    many("UPDATE map_run SET status=?, stopped_ms=? WHERE id=?", _flat(w.map_run_ends for w in batch))
     whole = [(w.execution_id, w.archive) for w in batch if w.archive is not None]
     many("INSERT OR REPLACE INTO archive (execution_id, events, body) VALUES (?,?,?)", archive_rows(whole))
     counts: Counter[tuple[int, str]] = Counter()

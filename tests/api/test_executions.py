@@ -222,7 +222,7 @@ async def test_lists_of_map_runs_and_of_nothing_are_refused(box: Box) -> None:
     machine = await box.machine()
     express = await box.machine(name="x", type="EXPRESS")
     assert (await box.refused("list_executions"))[0] == "ValidationException"
-    assert (await box.refused("list_executions", mapRunArn="a"))[0] == "ResourceNotFound"
+    assert (await box.refused("list_executions", mapRunArn="a"))[0] == "InvalidArn"
     assert (await box.refused("list_executions", stateMachineArn=machine, mapRunArn="a"))[0] == "ValidationException"
     assert (await box.refused("list_executions", stateMachineArn=NOWHERE))[0] == "StateMachineDoesNotExist"
     assert await box.refused("list_executions", stateMachineArn=express) == (

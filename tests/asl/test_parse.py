@@ -40,11 +40,6 @@ def test_defaults_are_filled_in() -> None:
     assert parse(machine({"T": task})).timeout_seconds == 0
 
 
-def distributed() -> dict[str, Any]:
-    scope = {"StartAt": "I", "States": {"I": {"Type": "Pass", "End": True}}, "ProcessorConfig": {"Mode": "DISTRIBUTED"}}
-    return {"Type": "Map", "ItemProcessor": scope, "End": True}
-
-
 @pytest.mark.parametrize(
     ("state", "said"),
     [
@@ -55,7 +50,6 @@ def distributed() -> dict[str, Any]:
         ({"Type": "Pass", "Parameters": {"a.$": "States.Nothing("}, "End": True}, "at /States/S"),
         ({"Type": "Wait", "End": True}, "A Wait needs .* at /States/S"),
         ({"Type": "Map", "End": True}, "ItemProcessor at /States/S"),
-        (distributed(), "use mode INLINE.* at /States/S/ItemProcessor/ProcessorConfig/Mode"),
         ({"Type": "Parallel", "Branches": [{}], "End": True}, r"at /States/S/Branches\[0\]"),
     ],
 )

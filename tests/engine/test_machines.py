@@ -93,8 +93,9 @@ async def test_what_is_not_built_is_told_at_load(folder: Folder) -> None:
         "StartAt": "B",
         "States": {"B": {"Type": "Pass", "End": True}},
     }
-    said = await folder.publish(definition(Type="Map", ItemProcessor=inner))
-    assert any(each.severity == "ERROR" and "not built" in each.message for each in said)
+    reader = {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {"InputType": "PARQUET"}}
+    said = await folder.publish(definition(Type="Map", ItemProcessor=inner, ItemReader=reader))
+    assert any(each.severity == "ERROR" and "Parquet files cannot be read" in each.message for each in said)
 
 
 async def test_yaml_is_kept_as_json_and_its_faults_have_its_lines(folder: Folder) -> None:

@@ -116,9 +116,10 @@ class World:
         """Until nothing more happens without somebody outside or the clock."""
         core = self.core
         for _ in range(3):
-            while core.deadlines.busy or core.schedules.busy or core.db.busy or self._calling():
+            while core.deadlines.busy or core.schedules.busy or core.map_runs.busy or core.db.busy or self._calling():
                 await asyncio.sleep(0.001)
             await core.stepper.idle()
+            await core.express.ledger.flushed()
             await asyncio.sleep(0.001)
 
     def _calling(self) -> bool:

@@ -1,0 +1,158 @@
+"""Where the children of a Map Run get their inputs: the state's own items, or a dataset read into a spool file.
+
+A dataset is read once, before the first child, so that its size is known, what is wrong with it is found at once, and a
+later daemon goes on with the same items even if the objects have changed. Everything here blocks: threads call it.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from flowd.asl.datasets import BadDataset, csv_items, json_items, jsonl_items
+from flowd.asl.distributed import MOST_ITEMS
+from flowd.asl.items import ChildInput, Place, child_inputs
+from flowd.decisions import MapRunPlan, Reading
+from flowd.entropy import Entropy
+from flowd.errors import FlowdError
+from flowd.payload import InvalidJson, Payload, dumps, loads
+from flowd.services.s3 import Buckets, NoSuchBucket, NoSuchKey
+
+PIECE = 65_536  # characters of a JSON file that are read together
+
+
+class ReaderFailed(FlowdError):
+    """The dataset could not be read; the message is the cause of States.ItemReaderFailed."""
+
+
+def read_dataset(buckets: Buckets, reading: Reading, spool: Path, left: Callable[[], bool]) -> int:
+    """Read a dataset into `spool`, one item per line of JSON; returns how many. Raises ReaderFailed.
+
+    `left` says that nobody waits for it any more.
+    """
+    unfinished = spool.with_suffix(".part")
+    try:
+        spool.parent.mkdir(parents=True, exist_ok=True)
+        count = 0
+        with unfinished.open("w", encoding="utf-8", newline="\n") as file:
+            for item in islice(_items(buckets, reading), reading.max_items or MOST_ITEMS):
+                file.write(dumps(item) + "\n")
+                count += 1
+                if left():
+                    raise ReaderFailed("nobody waits for this dataset any more")
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(spool)
+    except (NoSuchBucket, NoSuchKey) as error:
+        place = f"Bucket: {reading.bucket}" + (f", Key: {reading.key}" if isinstance(error, NoSuchKey) else "")
+        raise ReaderFailed(f"{error} ({place})") from None
+    except (BadDataset, InvalidJson) as error:
+        raise ReaderFailed(str(error)) from None
+    except (OSError, EOFError, UnicodeError) as error:
+        raise ReaderFailed(f"s3://{reading.bucket}/{reading.key} cannot be read: {error}") from None
+    finally:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+    return count
+
+
+def _items(buckets: Buckets, reading: Reading) -> Iterator[Any]:
+    if reading.action == "listObjectsV2":
+        yield from (found.item() for found in buckets.list(reading.bucket, reading.prefix))
+        return
+    kind = str(reading.config.get("InputType", ""))
+    if kind == "MANIFEST":
+        yield from _inventory(buckets, reading)
+        return
+    with buckets.open(reading.bucket, reading.key) as raw, io.TextIOWrapper(raw, "utf-8-sig", newline="") as text:
+        if kind == "JSON":
+            pieces = iter(lambda: text.read(PIECE), "")
+            yield from json_items(pieces, str(reading.config.get("ItemsPointer", "")))
+        elif kind == "JSONL":
+            yield from jsonl_items(text)
+        elif kind == "CSV":
+            yield from csv_items(text, reading.config)
+        else:
+            raise BadDataset(f"ReaderConfig's InputType must be CSV, JSON, JSONL or MANIFEST, not '{kind}'")
+
+
+def _inventory(buckets: Buckets, reading: Reading) -> Iterator[dict[str, str]]:
+    """The objects that an S3 inventory lists: its manifest names gzipped CSV files and their columns."""
+    with buckets.open(reading.bucket, reading.key) as raw:
+        manifest = loads(raw.read())
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), list):
+        raise BadDataset("The manifest is not that of an S3 inventory: it has no list 'files'")
+    if manifest.get("fileFormat") != "CSV":
+        raise BadDataset(f"Only inventories of fileFormat CSV can be read, not '{manifest.get('fileFormat')}'")
+    columns = [column.strip() for column in str(manifest.get("fileSchema", "")).split(",")]
+    bucket = str(manifest.get("destinationBucket", "")).rpartition(":")[2] or reading.bucket
+    for file in manifest["files"]:
+        with (
+            buckets.open(bucket, str(file.get("key"))) as packed,
+            gzip.GzipFile(fileobj=packed) as raw_rows,
+            io.TextIOWrapper(raw_rows, "utf-8", newline="") as rows,
+        ):
+            for row in csv.reader(rows):
+                yield dict(zip(columns, row, strict=False))
+
+
+class Inputs:
+    """The inputs of the children that have not been started, in order. Not for two threads at once."""
+
+    def __init__(
+        self,
+        place: Place,
+        plan: MapRunPlan,
+        spool: Path | None,
+        gaps: list[tuple[int, int]],
+        now_ms: int,
+        entropy: Entropy,
+    ) -> None:
+        """`gaps`: the half-open ranges of item numbers that no child got yet, in order."""
+        self._file = None if spool is None else spool.open(encoding="utf-8", newline="\n")
+        self._inputs = self._generate(place, plan, gaps, now_ms, entropy)
+
+    def take(self, most: int) -> list[ChildInput]:
+        """The next inputs; fewer than `most` only at the end. Raises Fault."""
+        return list(islice(self._inputs, most))
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def _generate(
+        self, place: Place, plan: MapRunPlan, gaps: list[tuple[int, int]], now_ms: int, entropy: Entropy
+    ) -> Iterator[ChildInput]:
+        items = iter(self._items(place))
+        position = 0
+        for first, end in gaps:
+            for _ in islice(items, first - position):
+                pass
+            yield from child_inputs(place, plan, islice(items, end - first), first, now_ms, entropy)
+            position = end
+
+    def _items(self, place: Place) -> Iterable[Payload]:
+        if self._file is not None:
+            return (Payload(text=line.rstrip("\n")) for line in self._file)
+        held = place.frame.items
+        return (Payload.of(value) for value in (held.value if held is not None else ()))
+
+
+def uncovered(covered: list[tuple[int, int]], total: int) -> list[tuple[int, int]]:
+    """The ranges below `total` that (first, count) pairs leave out. Commits fail alone, so there may be holes."""
+    gaps: list[tuple[int, int]] = []
+    position = 0
+    for first, count in covered:
+        if first > position:
+            gaps.append((position, first))
+        position = max(position, first + count)
+    if position < total:
+        gaps.append((position, total))
+    return gaps

@@ -1,0 +1,153 @@
+"""Buckets of the kind that lie in a folder: a bucket is a folder, a key is the path of a file in it.
+
+Everything here blocks, so it is called in threads. Nothing outside of the folder is ever read or written: a key that is
+no path below its bucket names no object. Versions, metadata and access rights do not exist.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import stat
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import msgspec
+
+from flowd.errors import FlowdError
+
+_BUCKET = re.compile(r"[a-z0-9](?:[a-z0-9.-]{1,61})[a-z0-9]")
+_UNFINISHED = ".flowd-"  # how names of files that are being written begin; they are no objects
+
+
+class NoSuchBucket(FlowdError):
+    """The specified bucket does not exist"""
+
+
+class NoSuchKey(FlowdError):
+    """The specified key does not exist."""
+
+
+class BadKey(FlowdError):
+    """A key that no file of a folder can have."""
+
+
+class S3Object(msgspec.Struct, frozen=True):
+    """One object of a listing, with the members that ListObjectsV2 gives. `modified_ms`: since the epoch."""
+
+    key: str
+    size: int
+    modified_ms: int
+    etag: str
+
+    def item(self) -> dict[str, object]:
+        """What an ItemReader gives for it (members in the recorded order; LastModified in whole seconds)."""
+        return {
+            "Etag": self.etag,
+            "LastModified": self.modified_ms // 1000,
+            "Key": self.key,
+            "Size": self.size,
+            "StorageClass": "STANDARD",
+        }
+
+
+class Buckets(Protocol):
+    """A port: whoever reads and writes objects of buckets. All methods block and may raise OSError."""
+
+    def open(self, bucket: str, key: str) -> BinaryIO:
+        """The object's bytes. Raises NoSuchBucket, NoSuchKey."""
+        ...
+
+    def list(self, bucket: str, prefix: str = "") -> Iterator[S3Object]:
+        """Objects whose key begins with `prefix`, in the order of their keys' bytes. Raises NoSuchBucket."""
+        ...
+
+    def create(self, bucket: str, key: str) -> contextlib.AbstractContextManager[BinaryIO]:
+        """A new object, there with all of its bytes once the context ends well. Raises NoSuchBucket, BadKey."""
+        ...
+
+
+class FolderBuckets:
+    """The buckets below one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def open(self, bucket: str, key: str) -> BinaryIO:
+        base = self._bucket(bucket)
+        path = _below(base, key)
+        if path is None or not path.is_file():
+            raise NoSuchKey
+        return path.open("rb")
+
+    def list(self, bucket: str, prefix: str = "") -> Iterator[S3Object]:
+        base = self._bucket(bucket)
+        yield from _walk(base, base, "", prefix)
+
+    @contextlib.contextmanager
+    def create(self, bucket: str, key: str) -> Iterator[BinaryIO]:
+        base = self._bucket(bucket)
+        path = _below(base, key)
+        if path is None or path == base or path.is_dir():
+            raise BadKey(f"'{key}' cannot be a file below the folder of bucket {bucket}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.parent / f"{_UNFINISHED}{uuid.uuid4().hex}"
+        try:
+            with unfinished.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    def _bucket(self, bucket: str) -> Path:
+        """The bucket's real folder; it may be a link that somebody put there."""
+        path = self.folder / bucket
+        if not _BUCKET.fullmatch(bucket) or not path.is_dir():
+            raise NoSuchBucket
+        return path.resolve()
+
+
+def _below(base: Path, key: str) -> Path | None:
+    """The path of a key, or None if the key leaves the bucket or is no path."""
+    parts = key.split("/")
+    if any(part in ("", ".", "..") or "\0" in part or part.startswith(_UNFINISHED) for part in parts):
+        return None
+    try:
+        path = base.joinpath(*parts).resolve()
+    except (OSError, UnicodeError):
+        return None
+    return path if path.is_relative_to(base) else None
+
+
+def _walk(base: Path, folder: Path, at: str, prefix: str) -> Iterator[S3Object]:
+    """Files below `folder`, whose keys begin with `at`; a folder sorts as if its name ended in a slash, as keys do."""
+    with os.scandir(folder) as entries:
+        found = [(entry.name + "/" if entry.is_dir(follow_symlinks=False) else entry.name) for entry in entries]
+    for name in sorted(found, key=os.fsencode):
+        key = at + name
+        if name.startswith(_UNFINISHED) or not (key.startswith(prefix) or (name[-1] == "/" and prefix.startswith(key))):
+            continue
+        path = _below(base, key.rstrip("/"))
+        if path is None:
+            continue
+        if name.endswith("/"):
+            yield from _walk(base, path, key, prefix)
+        elif (shown := _shown(path, key)) is not None:
+            yield shown
+
+
+def _shown(path: Path, key: str) -> S3Object | None:
+    try:
+        key.encode()
+        facts = path.stat()
+    except (OSError, UnicodeError):  # gone since the folder was read, or a name that is no text
+        return None
+    if not stat.S_ISREG(facts.st_mode):
+        return None
+    etag = f'"{facts.st_ino & 0xFFFFFFFF:08x}{facts.st_size & 0xFFFFFFFF:08x}{facts.st_mtime_ns:016x}"'
+    return S3Object(key, facts.st_size, facts.st_mtime_ns // 1_000_000, etag)

@@ -1,0 +1,112 @@
+"""Map Runs through boto3: list, describe, change, and what is said of their children."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.api.box import Box
+
+NOWHERE = "arn:aws:states:us-east-1:000000000000:mapRun:m/L:nowhere"
+
+
+def definition(state: dict[str, Any], **fields: Any) -> str:
+    processor = {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": "Each",
+        "States": {"Each": state},
+    }
+    whole = {"Type": "Map", "Label": "L", "ItemProcessor": processor, "End": True, **fields}
+    return json.dumps({"StartAt": "All", "States": {"All": whole}})
+
+
+PASS = {"Type": "Pass", "End": True}
+WAIT = {"Type": "Wait", "Seconds": 60, "End": True}
+
+
+async def test_a_map_run_that_has_ended_is_described_as_recorded(box: Box) -> None:
+    machine = await box.machine(definition(PASS, MaxConcurrency=1))
+    arn = await box.run(machine, input="[1,2]")
+    (listed,) = (await box.call("list_map_runs", executionArn=arn))["mapRuns"]
+    assert listed["executionArn"] == arn
+    assert listed["stateMachineArn"] == f"{machine}/L"
+    assert {"startDate", "stopDate"} <= listed.keys()
+    run = listed["mapRunArn"]
+    found = await box.call("describe_map_run", mapRunArn=run)
+    assert {"startDate", "stopDate"} <= found.keys()
+    counts = {
+        "aborted": 0,
+        "failed": 0,
+        "pending": 0,
+        "resultsWritten": 2,
+        "running": 0,
+        "succeeded": 2,
+        "timedOut": 0,
+        "total": 2,
+    }
+    del found["startDate"], found["stopDate"]
+    assert found == {
+        "executionArn": arn,
+        "executionCounts": counts,
+        "itemCounts": counts,
+        "mapRunArn": run,
+        "maxConcurrency": 1,
+        "status": "SUCCEEDED",
+        "toleratedFailureCount": 0,
+        "toleratedFailurePercentage": 0.0,
+    }
+
+
+async def test_children_are_listed_by_their_map_run_only(box: Box) -> None:
+    machine = await box.machine(definition(PASS, ItemBatcher={"MaxItemsPerBatch": 2}))
+    arn = await box.run(machine, input="[1,2,3]")
+    run = (await box.call("list_map_runs", executionArn=arn))["mapRuns"][0]["mapRunArn"]
+    listed = await box.call("list_executions", stateMachineArn=machine)
+    assert [each["executionArn"] for each in listed["executions"]] == [arn]
+    children = (await box.call("list_executions", mapRunArn=run))["executions"]
+    assert [child["itemCount"] for child in children] == [1, 2]
+    first = children[-1]
+    assert first["mapRunArn"] == run
+    assert first["stateMachineArn"] == f"{machine}/L"
+    page = await box.call("list_executions", mapRunArn=run, maxResults=1)
+    rest = await box.call("list_executions", mapRunArn=run, maxResults=1, nextToken=page["nextToken"])
+    assert page["executions"] + rest["executions"] == children
+    assert (await box.call("list_executions", mapRunArn=run, statusFilter="FAILED"))["executions"] == []
+    child = await box.call("describe_execution", executionArn=first["executionArn"])
+    assert (child["mapRunArn"], child["input"]) == (run, '{"Items":[1,2]}')
+    shown = await box.call("describe_state_machine_for_execution", executionArn=first["executionArn"])
+    assert (shown["mapRunArn"], shown["label"]) == (run, "L")
+    assert json.loads(shown["definition"])["StartAt"] == "Each"
+    history = (await box.call("get_execution_history", executionArn=first["executionArn"]))["events"]
+    assert [event["type"] for event in history][-1] == "ExecutionSucceeded"
+
+
+async def test_a_running_map_run_is_changed_and_an_ended_one_is_not(box: Box) -> None:
+    arn = await box.run(await box.machine(definition(WAIT, MaxConcurrency=1)), input="[1,2,3]")
+    run = (await box.call("list_map_runs", executionArn=arn))["mapRuns"][0]["mapRunArn"]
+    before = await box.call("describe_map_run", mapRunArn=run)
+    assert (before["status"], "stopDate" in before) == ("RUNNING", False)
+    assert (before["itemCounts"]["running"], before["itemCounts"]["pending"]) == (1, 2)
+    changes = {"maxConcurrency": 2, "toleratedFailureCount": 5, "toleratedFailurePercentage": 7.5}
+    assert await box.call("update_map_run", mapRunArn=run, **changes) == {}
+    await box.world.settle()
+    after = await box.call("describe_map_run", mapRunArn=run)
+    assert {name: after[name] for name in changes} == changes
+    assert after["itemCounts"]["running"] == 2
+    await box.call("stop_execution", executionArn=arn)
+    await box.world.settle()
+    assert (await box.call("describe_map_run", mapRunArn=run))["status"] == "ABORTED"
+    code, message = await box.refused("update_map_run", mapRunArn=run, maxConcurrency=1)
+    assert code == "ValidationException"
+    assert "has ended" in message
+
+
+async def test_what_is_no_map_run_is_refused(box: Box) -> None:
+    for operation in ("describe_map_run", "update_map_run", "list_executions"):
+        assert (await box.refused(operation, mapRunArn=NOWHERE))[0] == "ResourceNotFound"
+        assert (await box.refused(operation, mapRunArn="x"))[0] == "InvalidArn"
+    nobody = "arn:aws:states:us-east-1:000000000000:execution:m:nobody"
+    assert (await box.refused("list_map_runs", executionArn=nobody))[0] == "ExecutionDoesNotExist"
+    arn = await box.run(await box.machine(definition(WAIT)), input="[1]")
+    run = (await box.call("list_map_runs", executionArn=arn))["mapRuns"][0]["mapRunArn"]
+    assert (await box.refused("update_map_run", mapRunArn=run))[0] == "ValidationException"
