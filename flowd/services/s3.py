@@ -20,6 +20,8 @@ import msgspec
 from flowd.errors import FlowdError
 
 _BUCKET = re.compile(r"[a-z0-9](?:[a-z0-9.-]{1,61})[a-z0-9]")
+KEY_BYTES = 1024  # of a key (S3's own limit)
+NAME_BYTES = 255  # of one part of it (Linux's limit for a file's name)
 _UNFINISHED = ".flowd-"  # how names of files that are being written begin; they are no objects
 
 
@@ -115,6 +117,9 @@ class FolderBuckets:
 def _below(base: Path, key: str) -> Path | None:
     """The path of a key, or None if the key leaves the bucket or is no path."""
     parts = key.split("/")
+    encoded = key.encode("utf-8", "surrogatepass")
+    if len(encoded) > KEY_BYTES or any(len(part) > NAME_BYTES for part in encoded.split(b"/")):
+        return None
     if any(part in ("", ".", "..") or "\0" in part or part.startswith(_UNFINISHED) for part in parts):
         return None
     try:
