@@ -68,6 +68,7 @@ class Config:
     account: str = ACCOUNT
     retention_days: int = 90  # FOREVER keeps everything
     runner_socket: Path | None = None  # None: `serve` starts the runner itself
+    buckets: Path | None = None  # the folder whose folders are S3 buckets; None: `s3` in the data folder
     hooks: HookSettings = field(default_factory=HookSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     substitutions: Mapping[str, str] = field(default_factory=dict)  # `${Name}` in definitions
@@ -103,6 +104,7 @@ class Config:
             account=_account(settings.text("daemon", "account") or ACCOUNT),
             retention_days=settings.days("daemon", "retention_days", 90),
             runner_socket=given.path("runner_socket", "FLOWD_RUNNER_SOCKET"),
+            buckets=given.path("buckets", "FLOWD_BUCKETS"),
             hooks=_hooks(settings),
             limits=_limits(settings),
             substitutions=settings.texts("substitutions"),
@@ -150,6 +152,7 @@ class _Settings:
             "account",
             "retention_days",
             "runner_socket",
+            "buckets",
         ),
         "hooks": ("on", "command", "webhook"),
         "testing": ("enabled", "time_factor", "mocks"),

@@ -35,6 +35,7 @@ from flowd.errors import FlowdError
 from flowd.integrations.mocks import MockedRegistry, Mocks
 from flowd.integrations.registry import Ports, Registry
 from flowd.runner.client import RunnerClient, RunnerUnreachable
+from flowd.services.s3 import FolderBuckets
 from flowd.store import backup
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ class Daemon:
             hooks=config.hooks.on if config.hooks.command or config.hooks.webhook else (),
             hook_command=config.hooks.command,
             hook_webhook=config.hooks.webhook,
+            buckets=FolderBuckets(config.buckets or config.data / "s3"),
             mocked=None if self.mocks is None else self.mocks.covers,
         )
         self.machines = Machines(self.core.db, self.clock, self._refuse, region=config.region, account=config.account)

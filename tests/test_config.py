@@ -31,6 +31,12 @@ def test_without_anything_the_xdg_directories_hold() -> None:
     assert found.file is None
 
 
+def test_buckets_are_a_folder_of_their_own_if_one_is_named(tmp_path: Path) -> None:
+    assert Config.load(NONE, environ(tmp_path)).buckets is None
+    assert Config.load(NONE, environ(tmp_path, FLOWD_BUCKETS="/srv/s3")).buckets == Path("/srv/s3")
+    assert Config.load(NONE, settings(tmp_path, '[daemon]\nbuckets = "b"')).buckets == tmp_path / "b"
+
+
 def test_without_a_runtime_directory_the_socket_lies_beside_the_data() -> None:
     assert Config.load(NONE, {"HOME": "/home/ada"}).socket == Path("/home/ada/.local/state/flowd/flowd.sock")
 

@@ -23,6 +23,7 @@ from flowd.asl.host import Host, TaskKey, new_execution
 from flowd.asl.parse import parse
 from flowd.asl.resources import split_resource
 from flowd.asl.validate import states, validate
+from flowd.asl.validate_parts import is_distributed
 from flowd.cli.check import YAML, Finding, placed
 from flowd.cli.command import FAILED, INTERRUPTED, OK, Command, CommandError, document
 from flowd.cli.output import block, complain
@@ -122,8 +123,19 @@ def _checked(text: str, yaml: bool, registry: Registry, functions: set[str]) -> 
         return registry.refuse(service, action, pattern)  # type: ignore[arg-type]  # a text of the same four
 
     found = errors(validate(loaded, resources=check))
+    found += _distributed_maps(loads(loaded)) if not found else []
     found += _missing_functions(loads(loaded), functions) if not found else []
     return loaded, [placed(each, *positions.locate(text, each.location, yaml)) for each in found]
+
+
+def _distributed_maps(definition: Any) -> list[Diagnostic]:
+    """Their children are executions of their own, which need a store."""
+    message = "a Distributed Map starts executions of its own, which needs a daemon: `flowd serve`, then `flowd start`"
+    return [
+        Diagnostic("ERROR", "INVALID_RESOURCE", message, location)
+        for state, location in states(definition)
+        if is_distributed(state.get("ItemProcessor") or state.get("Iterator"))
+    ]
 
 
 def _missing_functions(definition: Any, functions: set[str]) -> list[Diagnostic]:

@@ -158,6 +158,6 @@ def delete(session: Session, execution_ids: list[int]) -> None:
         if row is None:
             continue
         connection.execute("UPDATE counter SET count = count - 1 WHERE machine_id=? AND status=?", row)
-        for table in ("archive", "history_chunk", "frame", "payload", "task_output", "prompt_answer", "client_token"):
+        for table in ("archive", "history_chunk", "frame", "payload", "task_output", "prompt_answer", "client_token", "map_run"):
             connection.execute(f"DELETE FROM {table} WHERE execution_id=?", (execution_id,))
         connection.execute("DELETE FROM execution WHERE id=?", (execution_id,))

@@ -135,6 +135,18 @@ def test_run_names_the_tasks_it_cannot_run(flowd: Flowd, tmp_path: Path, resourc
     assert f"{file}:6:7: ERROR INVALID_RESOURCE" in found.err
 
 
+def test_run_refuses_a_distributed_map_which_needs_a_store(flowd: Flowd, tmp_path: Path) -> None:
+    processor = {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": "A",
+        "States": {"A": {"Type": "Pass", "End": True}},
+    }
+    file = write(tmp_path / "m.asl.json", machine(M={"Type": "Map", "ItemProcessor": processor, "End": True}))
+    found = flowd("run", str(file))
+    assert found.code == 1
+    assert "needs a daemon" in found.err
+
+
 def test_run_calls_the_functions_beside_the_definition(flowd: Flowd, tmp_path: Path) -> None:
     body = "def handler(event, context):\n    print('doubling')\n    return [2 * n for n in event]\n"
     write(tmp_path / "w" / "functions" / "double.py", body)
