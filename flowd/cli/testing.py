@@ -29,4 +29,4 @@ def _skip(args: argparse.Namespace) -> int:
     return OK if deadline is not None else FAILED
 
 
-COMMANDS = {"skip": Command("skip to the next deadline", _skip_arguments, _skip)}
+COMMANDS = {"skip": Command("on a daemon for tests: skip to the next deadline", _skip_arguments, _skip)}
