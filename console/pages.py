@@ -50,6 +50,7 @@ class KeysetSource:
         self._pages: OrderedDict[int, list[Item]] = OrderedDict()
         self._before: list[int | None] = [None]
         self._end: int | None = None
+        self._doubt: dict[int, dict[str, str]] = {}  # pages out of view with rows that changed: id -> status
         self.top = 0
 
     @property
@@ -71,10 +72,14 @@ class KeysetSource:
         """The first page between two rows that has to be read, if any."""
         last = min(last, self.total - 1)
         pages = range(first // PAGE, last // PAGE + 1) if last >= first else range(0)
-        return next((page for page in pages if page not in self._pages), None)
+        return next((page for page in pages if page not in self._pages or page in self._doubt), None)
 
     async def step(self, page: int) -> None:
-        """Read the page, or the next one on the way to it."""
+        """Read the page, or the next one on the way to it; one that is held and in doubt is brought up to date."""
+        if page in self._doubt and page in self._pages:
+            await self._renew(page, self._doubt.pop(page))
+            return
+        self._doubt.pop(page, None)
         page = min(page, len(self._before) - 1)
         answer = await self._fetch(self._before[page], PAGE)
         rows, following = list(answer["executions"]), answer.get("next")
@@ -91,17 +96,24 @@ class KeysetSource:
             self._before.append(following)
 
     async def again(self, first: int, last: int, changed: dict[str, str]) -> None:
-        """Bring the rows of the pages in view up to date in their places.
+        """Bring the rows of the pages in view up to date in their places; pages out of view wait until they are seen.
 
-        A row that the filter no longer holds stays where it is, marked `gone`, with the status of `changed` (by id).
+        `changed` has the ids of the rows that may be different, each with its status or "" if nobody knows. A row that
+        the filter no longer holds stays where it is, marked `gone`, with that status.
         """
-        for page in range(first // PAGE, max(first, last) // PAGE + 1):
-            old = self._pages.get(page)
-            if not old:
-                continue
-            answer = await self._fetch(self._before[page], PAGE)
-            fresh = {row["id"]: row for row in answer["executions"]}
-            self._pages[page] = [_renewed(row, fresh, changed) for row in old]
+        seen = range(first // PAGE, max(first, last) // PAGE + 1)
+        for page in [page for page in self._pages if page not in seen]:
+            ours = {key: changed[key] for row in self._pages[page] if (key := str(row["id"])) in changed}
+            if ours:
+                self._doubt[page] = self._doubt.get(page, {}) | ours
+        for page in seen:
+            if self._pages.get(page):
+                await self._renew(page, changed)
+
+    async def _renew(self, page: int, changed: dict[str, str]) -> None:
+        answer = await self._fetch(self._before[page], PAGE)
+        fresh = {row["id"]: row for row in answer["executions"]}
+        self._pages[page] = [_renewed(row, fresh, changed) for row in self._pages[page]]
 
     def held(self) -> Iterable[Item]:
         """All rows in memory."""
@@ -112,4 +124,4 @@ def _renewed(row: Item, fresh: dict[int, Item], changed: dict[str, str]) -> Item
     if row["id"] in fresh:
         return fresh[row["id"]]
     status = changed.get(str(row["id"]))
-    return {**row, "status": status or row["status"], "gone": True} if status else row
+    return row if status is None else {**row, "status": status, "gone": True}

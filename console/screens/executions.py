@@ -96,9 +96,16 @@ class ExecutionsScreen(ExecutionVerbs):
             if change["kind"] == "execution" and change.get("status"):
                 self._changed[str(change["id"])] = change["status"]
         if news.stale:
-            held = self._source.held() if self._source is not None else ()
-            self._changed.update({str(row["id"]): "" for row in held})
+            self._doubt()
         super().heard(news)
+
+    def resumed(self) -> None:
+        self._doubt()
+
+    def _doubt(self) -> None:
+        """Any row may have changed."""
+        held = self._source.held() if self._source is not None else ()
+        self._changed = {str(row["id"]): "" for row in held} | self._changed
 
     def _tell(self) -> None:
         """The line above the table: the filter, how many match, what is new."""

@@ -99,8 +99,12 @@ class Shell(Screen[None]):
         """The widgets are there. (Textual calls `on_` handlers of every ancestor; this is called once.)"""
 
     def on_screen_resume(self) -> None:
+        self.resumed()
         self.refresh_bars()
         self.reload()
+
+    def resumed(self) -> None:
+        """The screen is on top again; what happened while it was in another mode has passed it by."""
 
     def on_resize(self) -> None:
         self.set_class(self.size.width < 60 or self.size.height < 16, "-tiny")

@@ -63,8 +63,9 @@ class VirtualTable(LineView):
 
     def spans(self, index: int, width: int) -> Sequence[Span]:
         item = self.source.row(index)
-        if item is None:
+        if isinstance(self.source, KeysetSource) and self.source.lacks(index, index) is not None:
             self._walk()
+        if item is None:
             return [Span(f"  … {number(index + 1)}", "faint")]
         return line(self.sheet.cells(item, self._now()), self._columns(width), gap(width))
 

@@ -73,3 +73,29 @@ async def test_an_empty_list_is_empty() -> None:
     source = KeysetSource(Many(0).fetch, 0)
     await source.step(0)
     assert source.total == 0 and source.lacks(0, 0) is None
+
+
+async def test_a_row_out_of_view_that_changed_is_read_again_when_it_is_seen() -> None:
+    daemon = FakeDaemon()
+    source = KeysetSource(lambda before, limit: daemon.executions("", before, limit), 1000)
+    await walk(source, 0, 2 * PAGE)
+    place = PAGE + 50
+    old = source.row(place)
+    assert old is not None
+    daemon.rows[place] = daemon.rows[place] | {"status": "ABORTED", "name": "now different"}
+    await source.again(0, 10, {str(old["id"]): "ABORTED"})
+    assert source.row(place) == old
+    assert source.lacks(0, 10) is None and source.lacks(place, place + 10) == 1
+    await walk(source, place, place + 10)
+    assert (source.row(place) or {})["name"] == "now different"
+    assert source.lacks(place, place + 10) is None
+
+
+async def test_a_row_that_left_the_filter_unseen_is_marked_though_nobody_knows_its_status() -> None:
+    daemon = FakeDaemon()
+    source = KeysetSource(lambda before, limit: daemon.executions("status:running", before, limit), 127)
+    await walk(source, 0, 10)
+    daemon.rows[0] = daemon.rows[0] | {"status": "SUCCEEDED"}
+    await source.again(0, 10, {str(row["id"]): "" for row in source.held()})
+    assert (source.row(0) or {})["gone"] and (source.row(0) or {})["status"] == ""
+    assert "gone" not in (source.row(1) or {})

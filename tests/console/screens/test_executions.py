@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from console.screens.executions import ExecutionsScreen
 from tests.console.conftest import Console
-from tests.console.driver import notices, screen_text, sees, sees_no, until
+from tests.console.driver import goes_to, notices, screen_text, sees, sees_no, until
 from tests.console.fake import FakeDaemon, execution
 
 
@@ -111,3 +111,34 @@ async def test_an_empty_list_says_how_to_begin(console: Console, daemon: FakeDae
         daemon.rows.append(execution(1))
         daemon.tell({"kind": "execution", "id": 1, "status": "RUNNING"})
         await sees(pilot, execution(1)["name"])
+
+
+async def test_what_ended_while_another_screen_was_open_is_seen_on_the_way_back(
+    console: Console, daemon: FakeDaemon
+) -> None:
+    async with console() as pilot:
+        assert "RUNNING" in (await sees(pilot, "order-1000")).splitlines()[2]
+        await goes_to(pilot, "inbox")
+        await sees(pilot, "Approve the refund")
+        daemon.rows[0] = daemon.rows[0] | {"status": "ABORTED"}
+        daemon.tell({"kind": "execution", "id": "1000", "status": "ABORTED"})
+        await goes_to(pilot, "exec")
+        await until(pilot, lambda: "order-1000" in (line := screen_text(pilot).splitlines()[2]) and "ABORTED" in line)
+
+
+async def test_a_page_that_changed_out_of_view_is_right_when_one_scrolls_to_it(
+    console: Console, daemon: FakeDaemon
+) -> None:
+    async with console() as pilot:
+        await sees(pilot, "order-1000")
+        await pilot.press("G")
+        await sees(pilot, "order-5 ")
+        assert "TIMED OUT" in screen_text(pilot)
+        await pilot.press("g")
+        await sees(pilot, "order-1000")
+        last = next(place for place, row in enumerate(daemon.rows) if row["name"] == "order-5")
+        daemon.rows[last] = daemon.rows[last] | {"status": "ABORTED", "stateMachineName": "another"}
+        daemon.tell({"kind": "execution", "id": "5", "status": "ABORTED"})
+        await until(pilot, lambda: not daemon.changes)
+        await pilot.press("G")
+        await sees(pilot, "another")
