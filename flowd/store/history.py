@@ -150,6 +150,18 @@ def expired(session: Session, closed_before_ms: int, limit: int) -> list[int]:
     return [row[0] for row in rows]
 
 
+_OF_AN_EXECUTION = (
+    "archive",
+    "history_chunk",
+    "frame",
+    "payload",
+    "task_output",
+    "prompt_answer",
+    "client_token",
+    "map_run",
+)
+
+
 def delete(session: Session, execution_ids: list[int]) -> None:
     """Write: nothing of these executions remains but the audit."""
     connection = raw(session)
@@ -158,6 +170,6 @@ def delete(session: Session, execution_ids: list[int]) -> None:
         if row is None:
             continue
         connection.execute("UPDATE counter SET count = count - 1 WHERE machine_id=? AND status=?", row)
-        for table in ("archive", "history_chunk", "frame", "payload", "task_output", "prompt_answer", "client_token", "map_run"):
+        for table in _OF_AN_EXECUTION:
             connection.execute(f"DELETE FROM {table} WHERE execution_id=?", (execution_id,))
         connection.execute("DELETE FROM execution WHERE id=?", (execution_id,))
