@@ -299,7 +299,10 @@ class Pool:
 
     def _rest(self, crew: Crew, worker: Worker) -> None:
         unwanted = worker.spec.name not in self._known and not crew.waiting
-        if worker.leaving or self._hungry or unwanted or worker.generation != crew.generation:
+        # One that has not had a call yet keeps its place while calls wait: they would only start the next one, and
+        # with more functions at once than places nothing but starting would happen.
+        in_the_way = bool(self._hungry) and (worker.calls > 0 or not crew.waiting)
+        if worker.leaving or in_the_way or unwanted or worker.generation != crew.generation:
             self._dismiss(crew, worker)
             return
         crew.idle.append(worker)

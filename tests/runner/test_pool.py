@@ -142,6 +142,19 @@ async def test_a_busy_function_gives_up_a_process_for_one_that_has_none(file: Pa
     assert len(at_work("b")) == 1
 
 
+async def test_more_functions_than_places_are_served_in_turn_with_one_process_a_call(file: Path) -> None:
+    world = World(file, Limits(per_function=2, total=2))
+    names = [f"f{number}" for number in range(6)]
+    world.register(*names)
+    attempts = [world.submit(name) for name in names]
+    await settle()
+    while workers := at_work():
+        workers[0].answer()
+        await settle()
+    assert all(attempt.outcome == Outcome(output=b"1") for attempt in attempts)
+    assert [worker.spec.name for worker in Obedient.started] == names
+
+
 async def test_a_function_that_does_not_load_costs_one_process_a_call_and_slows_down(file: Path) -> None:
     world = World(file, Limits(per_function=4, total=4, failures=2))
     attempts = [world.submit("broken") for _ in range(4)]
