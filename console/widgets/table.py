@@ -83,8 +83,12 @@ class VirtualTable(LineView):
     async def _steps(self, source: KeysetSource) -> None:
         try:
             while self.source is source and (page := source.lacks(*self.in_view)) is not None:
+                total = source.total
                 await source.step(page)
-                self.relayout()
+                if (
+                    source.total != total or source.lacks(*self.in_view) is None
+                ):  # on the way nothing to see has changed
+                    self.relayout()
         finally:
             self._walking = False
 

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import pytest
+
 from console.screens.executions import ExecutionsScreen
+from console.widgets.table import VirtualTable
 from tests.console.conftest import Console
 from tests.console.driver import goes_to, notices, screen_text, sees, sees_no, until
 from tests.console.fake import FakeDaemon, execution
@@ -142,3 +145,21 @@ async def test_a_page_that_changed_out_of_view_is_right_when_one_scrolls_to_it(
         await until(pilot, lambda: not daemon.changes)
         await pilot.press("G")
         await sees(pilot, "another")
+
+
+async def test_on_the_way_to_the_end_nothing_is_painted_that_nobody_would_see(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painted: list[VirtualTable] = []
+    relayout = VirtualTable.relayout
+
+    def counted(table: VirtualTable) -> None:
+        painted.append(table)
+        relayout(table)
+
+    async with console() as pilot:
+        await sees(pilot, "order-1000")
+        monkeypatch.setattr(VirtualTable, "relayout", counted)
+        await pilot.press("G")
+        await sees(pilot, "order-5 ")
+        assert len(painted) == 1
