@@ -33,7 +33,8 @@ class Paging(msgspec.Struct, kw_only=True):
 
 
 async def health(do: Services, request: Nothing, caller: Caller) -> Body:
-    found = await look(do.core.db, do.runner, len(do.registrar.functions))
+    folder = do.dropfolder.problem if do.dropfolder is not None else None
+    found = await look(do.core.db, do.runner, len(do.registrar.functions), folder)
     numbers = found.numbers
     return present(
         version=__version__,

@@ -27,6 +27,15 @@ from flowd.store.changes import Change
 WARM_S = 2.0
 
 
+class Folder(Protocol):
+    """The drop folder."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why it is not read, None if it is."""
+        ...
+
+
 class Functions(Protocol):
     """Who knows which functions there are."""
 
@@ -44,7 +53,7 @@ class Services:
     machines: Machines
     registrar: Functions
     runner: Runner
-    dropfolder: object = None
+    dropfolder: Folder | None = None
     time: TimeInHand | None = None  # of a daemon for tests
     mocks: Mocks | None = None  # the test cases of such a daemon
     started_ms: int = 0

@@ -32,8 +32,8 @@ class Health:
     problems: list[str]
 
 
-async def look(db: Database, runner: Runner, functions: int) -> Health:
-    """Look at everything once."""
+async def look(db: Database, runner: Runner, functions: int, folder: str | None = None) -> Health:
+    """Look at everything once. `folder`: why the drop folder is not read, in words."""
     numbers, database_bytes, wal_bytes = await db.read(partial(_measure, path=db.path))
     return Health(
         numbers=numbers,
@@ -41,7 +41,7 @@ async def look(db: Database, runner: Runner, functions: int) -> Health:
         wal_bytes=wal_bytes,
         runner_up=runner.connected,
         writable=db.writable,
-        problems=_problems(db, numbers, runner.connected, functions),
+        problems=_problems(db, numbers, runner.connected, functions, folder),
     )
 
 
@@ -57,12 +57,14 @@ def size_of(path: Path) -> int:
         return 0
 
 
-def _problems(db: Database, numbers: health.Numbers, runner_up: bool, functions: int) -> list[str]:
+def _problems(db: Database, numbers: health.Numbers, runner_up: bool, functions: int, folder: str | None) -> list[str]:
     found = []
     if not db.writable:
         found.append(f"the database cannot be written ({db.last_error}): free disk space or mend the disk")
     if not runner_up and functions:
         found.append("no runner answers: functions wait; see `systemctl status flowd-runner`")
+    if folder is not None:
+        found.append(f"{folder}; what it held stays in force")
     if numbers.rejected_files:
         files = "1 file is" if numbers.rejected_files == 1 else f"{numbers.rejected_files} files are"
         found.append(f"{files} rejected: `flowd check` on the workflows folder tells why")

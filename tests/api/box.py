@@ -44,6 +44,10 @@ class Runner:
         return Counts()
 
 
+class Folder:
+    problem: str | None = None
+
+
 class Registrar:
     functions: tuple[FunctionSpec, ...] = ()
 
@@ -60,6 +64,7 @@ class Box:
         self.world = World(folder)
         self.runner = Runner()
         self.registrar = Registrar()
+        self.dropfolder = Folder()
         self.services: Services
         self.server: Server
         self.sdk: Any
@@ -79,6 +84,7 @@ class Box:
             machines=Machines(core.db, self.world.clock, refuse),
             registrar=self.registrar,
             runner=self.runner,
+            dropfolder=self.dropfolder,
         )
         self.server = Server(
             operations(self.services),

@@ -283,6 +283,9 @@ async def test_health_tells_how_the_daemon_is(box: Box) -> None:
     found = await box.flowd("Health")
     assert found["runner"] == {"status": "down"}
     assert "runner" in found["problems"][0]
+    box.dropfolder.problem = "the drop folder /w cannot be read: No such file or directory"
+    found = await box.flowd("Health")
+    assert found["problems"][1] == f"{box.dropfolder.problem}; what it held stays in force"
 
 
 async def test_schedules_are_listed_paused_resumed_and_run(box: Box) -> None:
