@@ -33,6 +33,7 @@ class ChangeLog:
         self._oldest = cursor  # everything after this is still here
         self._log: deque[Change] = deque()
         self._news = asyncio.Event()
+        self._followers = 0
 
     def begin(self, cursor: int) -> None:
         """Count on from what is on disk."""
@@ -49,6 +50,7 @@ class ChangeLog:
             self._oldest = self._log.popleft().cursor
         self._news.set()
         self._news = asyncio.Event()
+        self._followers = 0
 
     def since(self, cursor: int) -> list[Change] | None:
         """Changes after `cursor`; None if some of them are forgotten or the cursor is from another life."""
@@ -62,13 +64,21 @@ class ChangeLog:
         found.reverse()
         return found
 
+    @property
+    def followed(self) -> bool:
+        """True while somebody waits for the next change."""
+        return self._followers > 0
+
     async def wait(self, cursor: int, timeout_s: float) -> list[Change] | None:
         """As `since`, but waits up to `timeout_s` for the first change."""
         found = self.since(cursor)
         if found is None or found:
             return found
+        self._followers += 1
         try:
             await asyncio.wait_for(self._news.wait(), timeout_s)
         except TimeoutError:
             return []
+        finally:
+            self._followers -= 1
         return self.since(cursor)

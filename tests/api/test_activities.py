@@ -125,9 +125,9 @@ async def test_a_stop_answers_pollers_at_once(box: Box) -> None:
     arn = await queue(box)
     poll: asyncio.Task[Any] = asyncio.create_task(box.call("get_activity_task", activityArn=arn))
     watch: asyncio.Task[Any] = asyncio.create_task(box.flowd("Watch"))
-    while not box.world.core.waiters.pollers("q"):
+    core = box.world.core
+    while not (core.waiters.pollers("q") and core.db.changes.followed):
         await asyncio.sleep(0.005)
-    await asyncio.sleep(0.05)
     await asyncio.wait_for(box.server.stop(), 5)
     assert await poll == {}
     assert (await watch)["changes"] == []
