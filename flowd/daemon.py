@@ -15,6 +15,7 @@ from functools import partial
 import uvloop
 
 from flowd.api.local import LocalOperations
+from flowd.api.machines import go_on_deleting
 from flowd.api.operations import Services, operations
 from flowd.api.server import Addresses, Server
 from flowd.api.wire.credentials import Credentials, load_or_create
@@ -118,6 +119,7 @@ class Daemon:
         self.registrar.environment.update(_environment(self.config, self.credentials))
         await self.core.start()
         await self.dropfolder.start()
+        await go_on_deleting(self.services)
         await self.server.start()
 
     async def stop(self) -> None:

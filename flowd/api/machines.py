@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from functools import partial
@@ -103,13 +104,20 @@ async def delete_state_machine(do: Services, request: Any, caller: Caller) -> Bo
 async def _end(do: Services, name: str, running: list[str]) -> None:
     """Stop what still runs of a machine that is being deleted, then let it go."""
     try:
+        cause = f"The state machine {name} was deleted"
         while running:
-            for arn in running:
-                await do.core.executions.stop(arn, None, f"The state machine {name} was deleted")
+            # Side by side: their closings share commits, and the others go on as short as can be.
+            await asyncio.gather(*(do.core.executions.stop(arn, None, cause) for arn in running))
             running = await do.machines.delete(name)
         await do.machines.find(name)
     except Exception:
         log.exception("the executions of %s could not be stopped; DeleteStateMachine again goes on", name)
+
+
+async def go_on_deleting(do: Services) -> None:
+    """After a start: the machines that were being deleted when the daemon ended."""
+    for name in await do.core.db.read(machines.deleting):
+        do.later(_end(do, name, await do.machines.delete(name)), f"delete {name}")
 
 
 async def describe_state_machine(do: Services, request: Any, caller: Caller) -> Body:

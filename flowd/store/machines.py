@@ -86,6 +86,11 @@ def count_versions(session: Session, machine_id: int) -> int:
     return int(session.exec(query).one())
 
 
+def deleting(session: Session) -> list[str]:
+    """Names of the machines that wait for the end of their executions."""
+    return list(session.exec(select(schema.StateMachine.name).where(schema.StateMachine.status == "DELETING")).all())
+
+
 def running(session: Session, machine_id: int, limit: int) -> list[str]:
     """ARNs of executions of this machine that have not ended."""
     query = (

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
 
+from flowd.api.machines import go_on_deleting
 from tests.api.box import PASS, ROLE, WAIT, Box, activity_machine
 
 DESTINATION = {"cloudWatchLogsLogGroup": {"logGroupArn": "arn:aws:logs:us-east-1:000000000000:log-group:g:*"}}
@@ -239,6 +241,20 @@ async def test_deleting_a_machine_ends_its_executions_and_keeps_them_readable(bo
     assert again != running
     listed = await box.call("list_executions", stateMachineArn=arn)
     assert [item["executionArn"] for item in listed["executions"]] == [again]
+
+
+async def test_a_deletion_cut_off_by_a_crash_goes_on_at_the_next_start(box: Box) -> None:
+    arn = await box.machine(WAIT)
+    running = [await box.run(arn) for _ in range(3)]
+    machine = await box.services.machines.find("m")
+    assert machine is not None
+    assert len(await box.services.machines.delete(machine.name)) == 3  # and the daemon ends before they are stopped
+    await box.restart()
+    assert (await box.call("describe_state_machine", stateMachineArn=arn))["status"] == "DELETING"
+    await go_on_deleting(box.services)
+    await asyncio.gather(*box.services.background)
+    assert {(await box.call("describe_execution", executionArn=each))["status"] for each in running} == {"ABORTED"}
+    assert (await box.refused("describe_state_machine", stateMachineArn=arn))[0] == "StateMachineDoesNotExist"
 
 
 async def test_a_definition_is_checked_without_being_stored(box: Box) -> None:
