@@ -25,7 +25,11 @@ from botocore.config import Config
 
 T = TypeVar("T")
 PATIENCE_S = 40.0  # a machine that does other things as well
-_BEGINS = ("MapIterationStarted",)
+#: Where a line of its own begins: which item made room, and which branch was the last, is an accident.
+_BEGINS = (
+    "MapIterationStarted",
+    *(f"{kind}State{what}" for kind in ("Map", "Parallel") for what in ("Succeeded", "Exited")),
+)
 FLOWD = [sys.executable, "-m", "flowd"]
 
 #: Writes a line when it begins, so that the file shows every run; `fails` runs of a tag end in an error.
@@ -251,7 +255,7 @@ def unbroken(events: list[dict[str, Any]]) -> None:
 def threads(events: list[dict[str, Any]]) -> list[tuple[str, ...]]:
     """The history without the accidents of concurrency: the types along each line of control, from its start to its
     end, sorted. Two runs of the same definition with the same outcomes give the same threads, however their branches
-    met. An iteration is a line of its own: whose place it took is such an accident."""
+    met."""
     by_id = {event["id"]: event for event in events}
     followed = {event["previousEventId"] for event in events if event["type"] not in _BEGINS}
     found = []
