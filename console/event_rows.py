@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from console.columns import Column
-from console.journal import details_of
+from console.journal import details_of, message_of
 from console.jsonlines import parse
 from console.looks import Span
 from console.rows import Item, Now, Sheet
@@ -42,7 +42,7 @@ def _told(item: Item) -> str:
     details = details_of(item)
     error, cause = details.get("error"), details.get("cause")
     if error or cause:
-        return clean(": ".join(str(text) for text in (error, cause) if text), 400)
+        return clean(": ".join(str(text) for text in (error, message_of(cause)) if text), 400)
     if item.get("redriveCount") or "redriveCount" in details:
         return f"redrive {details.get('redriveCount', '')}"
     for member in ("resource", "workerName", "length", "index"):

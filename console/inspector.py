@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from console.journal import message_of
 from console.looks import VISIT, Span
 from console.outline import Row, tally
 from console.rows import Now
@@ -66,4 +67,4 @@ def _open(row: Row, execution: Item, now: Now) -> list[list[Span]]:
 def _trouble(error: str | None, cause: str | None) -> list[list[Span]]:
     if not error and not cause:
         return []
-    return [[Span("✗ " + clean(error or "failed"), "bad"), Span(f"  {clean(cause or '', 1000)}")]]
+    return [[Span("✗ " + clean(error or "failed"), "bad"), Span(f"  {clean(message_of(cause), 1000)}")]]

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from console.jsonlines import parse
+
 Path = tuple[str, ...]
 
 _BEGUN = ("TaskScheduled", "ActivityScheduled", "LambdaFunctionScheduled")
@@ -173,6 +175,13 @@ class Journal:
 def details_of(event: dict[str, Any]) -> dict[str, Any]:
     """The details object of an event; {} for the types that have none."""
     return next((value for name, value in event.items() if name.endswith("EventDetails")), {})
+
+
+def message_of(cause: Any) -> str:
+    """What a cause says: functions put theirs as `errorMessage` into a JSON object beside the stack trace."""
+    told = parse(cause)[0] if isinstance(cause, str) and cause.startswith("{") else None
+    message = told.get("errorMessage") if isinstance(told, dict) else None
+    return message if isinstance(message, str) and message else str(cause or "")
 
 
 def state_of(event: dict[str, Any], names: dict[str, str]) -> str:

@@ -17,7 +17,8 @@ from flowd.asl.yamltext import compose, plain
 from flowd.payload import InvalidJson, dumps, loads
 
 MAX_CHARACTERS: Final = 1_048_576  # AWS's limit of a definition
-MAX_DEPTH: Final = 128  # deeper JSON is no definition; the checks and the interpreter recurse
+#: Room for 60 Parallels in each other; deeper JSON is no definition, and the checks and the interpreter recurse.
+MAX_DEPTH: Final = 256
 BOM: Final = "\ufeff"
 
 _SPACE = re.compile(r"[ \t\r\n]*")

@@ -18,7 +18,7 @@ from flowd.asl.nodes import Broken, Node
 
 MAX_CHARACTERS: Final = 262_144  # a second of parsing for every 100,000 characters
 MAX_VALUES: Final = 200_000  # anchors can repeat a part; this is where it ends
-MAX_DEPTH: Final = 128
+MAX_DEPTH: Final = 256
 _TAG = "tag:yaml.org,2002:"
 
 

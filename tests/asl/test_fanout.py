@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from flowd.asl.draft import Step
 from flowd.asl.model import StateMachine
+from flowd.asl.validate import validate
 from flowd.decisions import DropBranches
 from flowd.frames import Execution, Frame
 from flowd.history import Event, News
@@ -287,3 +289,13 @@ def test_an_item_costs_the_same_however_many_there_are() -> None:
 
     few = min(per_item(400) for _ in range(3))
     assert per_item(6400) < 6 * few  # sixteen times if each step looked at all items
+
+
+def test_sixty_parallels_in_each_other_are_valid_and_run() -> None:
+    state, name = dict(PASS), "Innermost"
+    for level in range(60):
+        branch = {"StartAt": name, "States": {name: state}}
+        state, name = {"Type": "Parallel", "Branches": [branch], "End": True}, f"Level{level}"
+    definition = {"StartAt": name, "States": {name: state}}
+    assert validate(json.dumps(definition)) == []
+    assert Story(definition, 1).run().output == json.loads("[" * 60 + "1" + "]" * 60)

@@ -6,8 +6,9 @@ from typing import Any
 from rich.cells import cell_len
 
 from console.answers import redrive_lines
+from console.event_rows import event_cells
 from console.inspector import inspect_lines
-from console.journal import Journal, state_of
+from console.journal import Journal, message_of, state_of
 from console.looks import joined
 from console.outline import Row, bar, outline, plain, render, ruler, stretch, waits_of
 from console.rows import Now
@@ -154,3 +155,14 @@ def test_an_event_knows_the_state_of_its_own_line_of_control() -> None:
     assert states[0] == "" and states[-1] == ""
     assert states[1:6] == ["CheckOrder"] * 5 or states[1] == "CheckOrder"
     assert "Charge" in states and "Refund" in states
+
+
+def test_of_a_functions_cause_its_message_is_shown() -> None:
+    cause = '{"errorMessage": "no carrier takes it", "errorType": "NoCarrier", "stackTrace": ["File x"]}'
+    assert message_of(cause) == "no carrier takes it"
+    assert message_of('{"errorMessage": ""}') == '{"errorMessage": ""}'
+    assert message_of("{no json") == "{no json"
+    assert (message_of("plain"), message_of(None)) == ("plain", "")
+    details = {"error": "NoCarrier", "cause": cause}
+    event = {"id": 7, "type": "LambdaFunctionFailed", "timestamp": NOW, "lambdaFunctionFailedEventDetails": details}
+    assert event_cells(event, Now(NOW, UTC))[-1].text == "NoCarrier: no carrier takes it"
