@@ -1,0 +1,83 @@
+"""What an embedded service is: operations by AWS's names, each run whole inside one transaction of the one database.
+
+An operation is a plain function: tables, the request's members and the call in; the answer's members out. Requests and
+answers have the shape that boto3 shows (names of the service's own model, bytes for blobs, numbers for time stamps).
+It does no I/O but through the tables it is handed, waits for nothing and reads no clock. Whoever runs it (the engine)
+commits its rows, its deliveries and, for a Task, its outcome together, and only then answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from flowd.errors import ApiError
+
+T = TypeVar("T")
+Members = Mapping[str, Any]
+
+
+class ServiceError(ApiError):
+    """An error of an embedded service: its code on the wire, its text, the HTTP status, further members."""
+
+    def __init__(self, code: str, message: str, *, status: int = 400, **extras: Any) -> None:
+        super().__init__(message, **extras)
+        self._code = code
+        self.status = status  # type: ignore[misc]  # the class's is the default of all others
+
+    @property
+    def code(self) -> str:
+        return self._code
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Something to be brought to a target after the commit, until it is taken or given up.
+
+    `target` is the ARN of a queue, topic, function, state machine or event bus, or a URL; `body` is what the target
+    gets, as its own kind of request wants it (a message, an event, an input). `options` are the target's own
+    (MessageGroupId, headers), `dead_letter` the ARN of a queue that takes what was given up.
+    """
+
+    target: str
+    body: str
+    source: str = ""  # the ARN of what sends it; shown, and told to a function as its trigger
+    options: Mapping[str, Any] = field(default_factory=dict)
+    dead_letter: str = ""
+    due_ms: int = 0  # 0 = at once
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of an operation, inside of its transaction."""
+
+    now_ms: int
+    region: str
+    account: str
+    new_id: Callable[[], str]  # a fresh random uuid, so that tests can repeat a run
+    who: str = ""
+    deliveries: list[Delivery] = field(default_factory=list)
+    wake: list[str] = field(default_factory=list)  # names of what pollers may wait for: "sqs:QUEUE"
+    due_ms: list[int] = field(default_factory=list)  # when the service wants its `tick`
+
+    def arn(self, service: str, resource: str) -> str:
+        """`arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE`."""
+        return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+
+
+Operation = Callable[[T, Members, Call], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Service(Generic[T]):
+    """One embedded service. `name` is botocore's (`dynamodb`); T is its port to its tables, which `store` implements.
+
+    `reads` are the operations that change nothing: they run on a reader, beside the writer. `tick` does what time
+    brings (expired items, visibility that ends) and returns when it wants to be called again, or None.
+    """
+
+    name: str
+    operations: Mapping[str, Operation[T]]
+    reads: frozenset[str] = frozenset()
+    tick: Callable[[T, Call], int | None] | None = None
