@@ -51,7 +51,7 @@ class Daemon:
         self.config = config
         self.clock = _clock(config)
         socket = config.runner_socket or config.socket.with_name("runner.sock")
-        self.runner = RunnerClient(socket)
+        self.runner = RunnerClient(socket, packages=config.data / "packages")
         self.local = LocalOperations()
         self.registry = Registry.of(Ports(clock=self.clock, functions=self.runner, operations=self.local))
         mocked = config.testing.mocks if config.testing else None

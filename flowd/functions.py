@@ -19,6 +19,9 @@ class FunctionSpec(msgspec.Struct, frozen=True, kw_only=True):
     timeout_s: float = 900.0
     memory_mb: int = 512
     environment: dict[str, str] = {}
+    reserved: int | None = (
+        None  # ReservedConcurrentExecutions: at most so many runs at once; None = as many as there is room for
+    )
     source: str = ""  # the file or template it was read from, for people
 
 

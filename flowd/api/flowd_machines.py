@@ -67,7 +67,7 @@ async def list_files(do: Services, request: Nothing, caller: Caller) -> Body:
 
 
 async def list_functions(do: Services, request: Nothing, caller: Caller) -> Body:
-    warm = await do.warm()
+    counts = await do.runner_counts()
     return {
         "functions": [
             present(
@@ -76,7 +76,9 @@ async def list_functions(do: Services, request: Nothing, caller: Caller) -> Body
                 source=spec.source or spec.path,
                 timeoutSeconds=spec.timeout_s,
                 memoryMb=spec.memory_mb,
-                warm=warm.get(spec.name, 0) if warm is not None else None,
+                reservedConcurrency=spec.reserved,
+                warm=counts.warm.get(spec.name, 0) if counts is not None else None,
+                packages=counts.packages.get(spec.name) if counts is not None else None,
             )
             for spec in sorted(do.registrar.functions, key=lambda spec: spec.name)
         ]

@@ -43,6 +43,20 @@ class Functions(Protocol):
     def functions(self) -> tuple[FunctionSpec, ...]: ...
 
 
+class Counts(Protocol):
+    """What goes on in the runner."""
+
+    @property
+    def warm(self) -> Mapping[str, int]:
+        """Idle processes by function."""
+        ...
+
+    @property
+    def packages(self) -> Mapping[str, str]:
+        """Functions whose packages are being installed, or cannot be had: what is to be said of it."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Services:
     """One daemon, as its operations see it."""
@@ -68,14 +82,14 @@ class Services:
         listen = self.config.listen
         return [str(self.config.socket), *([f"http://{listen[0]}:{listen[1]}"] if listen else [])]
 
-    async def warm(self) -> dict[str, int] | None:
-        """Idle processes by function; None while no runner answers."""
+    async def runner_counts(self) -> Counts | None:
+        """What goes on in the runner; None while none answers."""
         if not self.runner.connected:
             return None
         try:
             async with asyncio.timeout(WARM_S):
-                counts: Mapping[str, int] = (await self.runner.counts()).warm
-                return dict(counts)
+                counts: Counts = await self.runner.counts()
+                return counts
         except (FlowdError, OSError, TimeoutError):
             return None
 

@@ -141,7 +141,7 @@ class Lambda:
                     task.key,
                     call.function,
                     call.payload_text,
-                    arn=call.arn,
+                    arn=f"{call.arn}:{call.qualifier}" if call.qualifier else call.arn,
                     client_context=call.client_context,
                     detached=call.invocation == "Event",
                 )

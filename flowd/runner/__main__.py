@@ -21,6 +21,7 @@ from flowd.errors import ConfigError
 from flowd.runner.attempts import Ledger
 from flowd.runner.cgroups import open_delegated
 from flowd.runner.leftovers import Leftovers
+from flowd.runner.packages import Packages
 from flowd.runner.pool import Limits, Pool
 from flowd.runner.process import Hosting
 from flowd.runner.server import Server
@@ -65,6 +66,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--per-function", type=int, default=default.per_function, help="processes per function")
     parser.add_argument("--total", type=int, default=default.total, help="processes in all")
     parser.add_argument("--idle-seconds", type=float, default=default.idle_s, help="an idle process ends after")
+    parser.add_argument(
+        "--packages",
+        type=Path,
+        help="where requirements of functions are installed (default: beside the socket, or systemd's state folder)",
+    )
     parser.add_argument("--stop-seconds", type=float, default=20.0, help="on SIGTERM, wait so long for open work")
     return parser
 
@@ -120,7 +126,8 @@ async def _serve(options: argparse.Namespace, listener: socket.socket) -> None:
         log.warning("killed %d functions that an earlier runner left behind", killed)
     hosting = Hosting(leftovers, open_delegated(), clock)
     log.info("memory limits by %s", "cgroup" if hosting.cgroups else "rlimit")
-    pool = Pool(hosting, Limits(options.per_function, options.total, options.idle_seconds))
+    limits = Limits(options.per_function, options.total, options.idle_seconds)
+    pool = Pool(hosting, limits, Packages(options.packages or _packages(options.socket), hosting))
     server = Server(pool, Ledger(), clock.now_ms(), options.orphan_seconds if options.detach else 0.0)
     listening = await loop.create_unix_server(server.connect, sock=listener)
     _on_signals(loop, server, options.stop_seconds)
@@ -131,6 +138,11 @@ async def _serve(options: argparse.Namespace, listener: socket.socket) -> None:
     await pool.close()
     server.close()
     log.info("ended")
+
+
+def _packages(socket_path: Path) -> Path:
+    state = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    return Path(state, "packages") if state else socket_path.with_name(socket_path.name + ".packages")
 
 
 def _on_signals(loop: asyncio.AbstractEventLoop, server: Server, stop_s: float) -> None:

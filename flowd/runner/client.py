@@ -42,21 +42,26 @@ class Counts(msgspec.Struct, frozen=True):
     warm: dict[str, int]
     running: int
     held: int
+    packages: dict[str, str] = {}
 
 
 class RunnerClient:
     """One connection to a runner, made again when it breaks. Use it on one event loop."""
 
-    def __init__(self, socket_path: Path, *, patience_s: float = 10.0, grace_s: float = 2.0) -> None:
+    def __init__(
+        self, socket_path: Path, *, patience_s: float = 10.0, grace_s: float = 2.0, packages: Path | None = None
+    ) -> None:
         """`patience_s`: how long a new call waits for a runner before it fails without having been sent.
 
         `grace_s`: how long an unknown function may take to appear, beyond the time a dropped file needs to settle.
+        `packages`: where a runner that is started from here keeps what functions ask for.
         """
         self.socket_path = socket_path
         self.started_ms = 0
         self.pid = 0
         self._patience_s = patience_s
         self._grace_s = grace_s
+        self._packages = packages
         self._spawn = False
         self._number = 0
         self._connection: Framing | None = None
@@ -202,7 +207,7 @@ class RunnerClient:
         await self._need_ready()
         answer = await self._ask(protocol.Status(self._next()))
         if isinstance(answer, protocol.Counts):
-            return Counts(answer.warm, answer.running, answer.held)
+            return Counts(answer.warm, answer.running, answer.held, answer.packages)
         return Counts({}, 0, 0)
 
     async def shutdown_when_idle(self) -> None:
@@ -361,7 +366,7 @@ class RunnerClient:
                     future.set_result(protocol.Done(number))
 
     async def _start_runner(self) -> None:
-        problem = await asyncio.to_thread(spawn_runner, self.socket_path)
+        problem = await asyncio.to_thread(spawn_runner, self.socket_path, self._packages)
         if problem:
             raise RunnerUnreachable(f"the runner could not be started: {problem}")
 

@@ -51,13 +51,25 @@ def entry_file(spec: FunctionSpec) -> str:
     return next((module + ending for ending in endings if os.path.exists(module + ending)), module + endings[0])
 
 
-def command(spec: FunctionSpec, environment: Mapping[str, str], now_ms: int, stream: str, channel: int = -1) -> Command:
-    """The process of one function; `stream` is a random name for its log stream, `channel` an inherited socket."""
+def command(
+    spec: FunctionSpec,
+    environment: Mapping[str, str],
+    now_ms: int,
+    stream: str,
+    channel: int = -1,
+    packages: Mapping[str, str] | None = None,
+) -> Command:
+    """The process of one function; `stream` is a random name for its log stream, `channel` an inherited socket.
+
+    `packages` are variables that say where installed packages are: they stand above the function's own.
+    """
     root = task_root(spec)
     arguments, why_not = _BUILDERS[spec.kind](spec, root, channel)
     if not why_not and not os.path.isdir(root):
         why_not = f"the folder {root} of the function does not exist"
-    return Command(arguments, root, _environment(spec, root, environment, now_ms, stream), why_not)
+    return Command(
+        arguments, root, _environment(spec, root, environment, now_ms, stream) | dict(packages or {}), why_not
+    )
 
 
 def _python(spec: FunctionSpec, root: str, channel: int) -> tuple[list[str], str]:

@@ -74,6 +74,17 @@ def not_startable(request_id: str, why: str) -> Outcome:
     return platform_error("Runtime.InvalidEntrypoint", why, request_id)
 
 
+def without_packages(request_id: str, why: str) -> Outcome:
+    """What the function imports could not be installed."""
+    return platform_error("Runtime.ImportModuleError", why, request_id)
+
+
+def throttled(request_id: str) -> Outcome:
+    """All of the function's reserved concurrency is in use, in the words of AWS's SDK."""
+    request = f"Status Code: 429; Error Code: TooManyRequestsException; Request ID: {request_id}; Proxy: null"
+    return Outcome(error="Lambda.TooManyRequestsException", cause=f"Rate Exceeded. (Service: AWSLambda; {request})")
+
+
 def too_large(request_id: str) -> Outcome:
     """The response is beyond Lambda's limit."""
     limit = f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."

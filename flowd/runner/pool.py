@@ -18,6 +18,7 @@ from flowd.functions import FunctionSpec, Kind
 from flowd.runner import outcomes
 from flowd.runner.attempts import Attempt
 from flowd.runner.outcomes import Outcome
+from flowd.runner.packages import Packages, Prepared
 from flowd.runner.process import Hosting
 from flowd.runner.runtime_api import ApiWorker
 from flowd.runner.worker import ProgramWorker, SocketWorker, Worker
@@ -84,7 +85,9 @@ def _stamp(file: str) -> tuple[int, int, int] | None:
 class Pool:
     """All functions of a runner. Implements `worker.Owner`; everything happens on one event loop."""
 
-    def __init__(self, hosting: Hosting, limits: Limits | None = None) -> None:
+    def __init__(self, hosting: Hosting, limits: Limits | None = None, packages: Packages | None = None) -> None:
+        """Without `packages` nothing is installed for functions."""
+        self._packages = packages
         self._hosting = hosting
         self._limits = limits or Limits()
         self._loop = asyncio.get_running_loop()
@@ -116,9 +119,18 @@ class Pool:
                 self._retire_all(crew)
         for name in self._crews.keys() - self._known:
             self._retire_all(self._crews[name])
+        if self._packages:
+            self._packages.announce(named.values())
 
     def knows(self, function: str) -> bool:
         return function in self._known
+
+    def is_throttled(self, function: str) -> bool:
+        """True if as many runs are asked for as the function's reserved concurrency allows."""
+        crew = self._crews[function]
+        if crew.spec.reserved is None:
+            return False
+        return len(crew.waiting) + sum(worker.attempt is not None for worker in crew.busy) >= crew.spec.reserved
 
     def submit(self, attempt: Attempt) -> None:
         """Run it as soon as there is a worker; the function must be known."""
@@ -141,8 +153,14 @@ class Pool:
         """Processes per function that are there, at work or waiting."""
         return {name: sum(worker.warm for worker in [*crew.idle, *crew.busy]) for name, crew in self._crews.items()}
 
+    def packages(self) -> dict[str, str]:
+        """Function -> what is to be said of its packages."""
+        return dict(self._packages.states) if self._packages else {}
+
     async def close(self) -> None:
         """Kill everything."""
+        if self._packages:
+            self._packages.close()
         if self._sweeper:
             self._sweeper.cancel()
         verdict = partial(_stopped_by, why="The runner was stopped while the function ran.")
@@ -186,7 +204,8 @@ class Pool:
         return isinstance(worker, ProgramWorker) or sign(worker.watched) == self._signatures.get(worker)
 
     def _may_start(self, crew: Crew) -> bool:
-        if len(crew.loading) >= len(crew.waiting) or crew.size >= self._limits.per_function:
+        most = self._limits.per_function if crew.spec.reserved is None else crew.spec.reserved
+        if len(crew.loading) >= len(crew.waiting) or crew.size >= most:
             return False
         now = self._loop.time()
         if now < crew.not_before:
@@ -221,11 +240,20 @@ class Pool:
         crew.loading.add(worker)
         self._total += 1
         self._signatures[worker] = sign(worker.watched)
-        limit_ms = max(_LOAD_MS, int(crew.spec.timeout_s * 1000))
-        self._arm(worker, limit_ms)
-        task = self._loop.create_task(worker.start())
+        task = self._loop.create_task(self._begin(worker))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _begin(self, worker: Worker) -> None:
+        """Its packages first: installing them takes as long as it takes, and counts for no limit of the function."""
+        prepared = await self._packages.prepare(worker.spec) if self._packages else Prepared()
+        if prepared.problem:
+            worker.fail(partial(outcomes.without_packages, why=prepared.problem))
+            return
+        worker.packages = prepared.environment
+        own_ms = int(worker.spec.timeout_s * 1000)
+        self._arm(worker, max(_LOAD_MS, own_ms), own_ms)
+        await worker.start()
 
     # -- giving it work
 
@@ -237,8 +265,9 @@ class Pool:
         self._arm(worker, limit_ms)
         worker.run(attempt, limit_ms)
 
-    def _arm(self, worker: Worker, limit_ms: int) -> None:
-        verdict = partial(outcomes.timed_out, limit_ms=limit_ms)
+    def _arm(self, worker: Worker, limit_ms: int, said_ms: int = 0) -> None:
+        """Stop it in time. Lambda loads a slow function a second time within its own limit, and that limit it tells."""
+        verdict = partial(outcomes.timed_out, limit_ms=said_ms or limit_ms)
         self._timers[worker] = self._loop.call_later(limit_ms / 1000, worker.stop, verdict)
 
     def _disarm(self, worker: Worker) -> None:

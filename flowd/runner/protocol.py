@@ -15,7 +15,7 @@ from flowd.errors import FlowdError
 from flowd.functions import FunctionSpec
 
 #: Raised when a message changes its meaning: a daemon refuses a runner of another version instead of guessing.
-VERSION = 1
+VERSION = 2
 #: Lambda's payloads end at 6 MiB; anything far beyond that is not a message but a mistake.
 MAX_FRAME = 64 << 20
 _PREFIX = 4
@@ -146,6 +146,7 @@ class Counts(Answer, frozen=True):
     warm: dict[str, int]
     running: int
     held: int
+    packages: dict[str, str] = {}  # functions whose packages are being installed, or cannot be had: what is to be said
 
 
 AnyRequest = Hello | Register | Invoke | Attach | Cancel | Acknowledge | Output | Status | ShutdownWhenIdle

@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
+from flowd.runner import outcomes
 from flowd.runner.attempts import Attempt, Ledger
 from flowd.runner.outcomes import Outcome
 from flowd.runner.pool import Pool
@@ -130,6 +132,8 @@ class Server:
         if attempt is None:
             if self._stopping or not self._pool.knows(request.function):
                 return _refusal(request, self._stopping)
+            if self._pool.is_throttled(request.function):
+                return _throttled(request)
             attempt = Attempt(
                 request.key,
                 request.function,
@@ -180,7 +184,7 @@ class Server:
 
     def status(self, connection: Framing, request: Status) -> Answer:
         running = self._ledger.running
-        return Counts(request.number, self._pool.warm(), running, len(self._ledger) - running)
+        return Counts(request.number, self._pool.warm(), running, len(self._ledger) - running, self._pool.packages())
 
     def shutdown_when_idle(self, connection: Framing, request: ShutdownWhenIdle) -> Answer:
         # After the answer has left: an idle runner is gone the next moment.
@@ -205,6 +209,13 @@ def _finished(number: int, attempt: Attempt) -> Finished:
     outcome = attempt.outcome or Outcome()
     log, truncated = attempt.log.tail, attempt.log.truncated
     return Finished(number, attempt.request_id, outcome.output, outcome.error, outcome.cause, log, truncated)
+
+
+def _throttled(request: Invoke) -> Finished:
+    """Nothing was begun, so nothing is held: the next attempt has a key of its own."""
+    request_id = str(uuid.uuid4())
+    outcome = outcomes.throttled(request_id)
+    return Finished(request.number, request_id, None, outcome.error, outcome.cause)
 
 
 def _refusal(request: Invoke, stopping: bool) -> Finished:

@@ -19,7 +19,7 @@ from typing import Protocol
 import msgspec
 
 from flowd.functions import FunctionSpec
-from flowd.runner import launch, outcomes
+from flowd.runner import launch, outcomes, packages
 from flowd.runner.attempts import Attempt, Log
 from flowd.runner.outcomes import Outcome
 from flowd.runner.process import Hosting, Process
@@ -73,7 +73,8 @@ class Worker:
         self.leaving = False  # it said that it ends after this answer
         self.calls = 0
         self.generation = 0
-        self.watched: list[str] = [launch.entry_file(spec)]
+        self.watched: list[str] = [launch.entry_file(spec), *packages.watched(spec)]
+        self.packages: dict[str, str] = {}  # environment that says where they are
         self._hosting = hosting
         self._owner = owner
         self._early = Log()  # what it prints before its first call belongs to that call
@@ -83,6 +84,10 @@ class Worker:
     async def start(self) -> None:
         """Begin; `worker_ready` or `worker_ended` follows. Never raises."""
         raise NotImplementedError
+
+    def fail(self, verdict: Verdict) -> None:
+        """It cannot even be begun; `worker_ended` follows."""
+        self._end(verdict)
 
     def run(self, attempt: Attempt, limit_ms: int) -> None:
         """Take a call; `worker_answered` or `worker_ended` follows."""
@@ -121,7 +126,7 @@ class Worker:
     def _command(self, channel: int = -1) -> launch.Command:
         hosting = self._hosting
         stream = secrets.token_hex(16)
-        return launch.command(self.spec, hosting.environment, hosting.clock.now_ms(), stream, channel)
+        return launch.command(self.spec, hosting.environment, hosting.clock.now_ms(), stream, channel, self.packages)
 
     def _new_process(self) -> Process:
         self._process = Process(self._hosting, self._on_log, self._on_exit)
@@ -221,6 +226,9 @@ class SocketWorker(Worker):
         elif verdict in (b"error", b"last-error"):
             self.leaving = self.leaving or verdict == b"last-error"
             self._answer(outcomes.failed(body))
+        elif verdict == b"out-of-memory":
+            # The limit of a process without a cgroup; in one the kernel kills. On Lambda both are the process's end.
+            self.stop(outcomes.out_of_memory)
         elif verdict == b"ready" and not self.ready:
             self.ready = True
             with contextlib.suppress(msgspec.DecodeError):

@@ -18,15 +18,19 @@ FindCode = Callable[[str, Kind, str], tuple[str, str | None]]
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # API reference, CreateFunction
 _RUNTIMES: tuple[tuple[str, Kind], ...] = (("python", "python"), ("nodejs", "node"), ("provided", "bootstrap"))
 _MOST_SECONDS = 900  # API reference, CreateFunction: Timeout; 3 is its default, 128 that of MemorySize
+_MOST_CONCURRENT = 1_000  # of an account, unless raised
 _DEFAULT_SECONDS, _DEFAULT_MB, _LEAST_MB, _MOST_MB = 3, 128, 128, 10_240
 
-_READ = {"CodeUri", "Environment", "FunctionName", "Handler", "MemorySize", "Runtime", "Timeout"}
+_READ = {
+    *("CodeUri", "Environment", "FunctionName", "Handler", "MemorySize", "ReservedConcurrentExecutions", "Runtime"),
+    "Timeout",
+}
 #: Properties without meaning on one box.
 _IGNORED = {
     *("Architectures", "AssumeRolePolicyDocument", "AutoPublishAlias", "AutoPublishAliasAllProperties"),
     *("AutoPublishCodeSha256", "CodeSigningConfigArn", "DeploymentPreference", "Description", "EphemeralStorage"),
     *("KmsKeyArn", "LoggingConfig", "PackageType", "PermissionsBoundary", "Policies", "PropagateTags"),
-    *("ProvisionedConcurrencyConfig", "RecursiveLoop", "ReservedConcurrentExecutions", "Role", "RolePath"),
+    *("ProvisionedConcurrencyConfig", "RecursiveLoop", "Role", "RolePath"),
     *("RuntimeManagementConfig", "SnapStart", "Tags", "Tracing", "VersionDescription", "VpcConfig"),
 }
 
@@ -89,6 +93,7 @@ def _read(
         timeout_s=_whole(template, properties, "Timeout", _DEFAULT_SECONDS, 1, _MOST_SECONDS),
         memory_mb=_whole(template, properties, "MemorySize", _DEFAULT_MB, _LEAST_MB, _MOST_MB),
         environment=_environment(template, properties),
+        reserved=_reserved(template, properties),
         source=source,
     )
 
@@ -105,6 +110,12 @@ def _whole(template: Template, properties: dict[str, Any], name: str, default: i
     if not text.isdecimal() or not least <= int(text) <= most:
         raise _Refused(name, f"{name} is {text}; it must be a whole number from {least} to {most}")
     return int(text)
+
+
+def _reserved(template: Template, properties: dict[str, Any]) -> int | None:
+    """0 is allowed: such a function is switched off."""
+    name = "ReservedConcurrentExecutions"
+    return _whole(template, properties, name, 0, 0, _MOST_CONCURRENT) if name in properties else None
 
 
 def _environment(template: Template, properties: dict[str, Any]) -> dict[str, str]:

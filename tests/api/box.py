@@ -33,6 +33,7 @@ def activity_machine(arn: str, **members: Any) -> str:
 
 class Counts:
     warm = {"charge": 2}  # noqa: RUF012
+    packages = {"charge": "installing"}  # noqa: RUF012
 
 
 class Runner:

@@ -265,6 +265,7 @@ async def test_machines_files_functions_and_queues_are_listed(box: Box) -> None:
             "timeoutSeconds": 900.0,
             "memoryMb": 512,
             "warm": 2,
+            "packages": "installing",
         }
     ]
     assert (await box.flowd("ListFiles")) == {"files": []}

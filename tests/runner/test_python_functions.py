@@ -256,13 +256,14 @@ async def test_the_context_says_what_lambdas_says(functions: Functions) -> None:
         "    names = 'function_name function_version memory_limit_in_mb log_group_name aws_request_id '\n"
         "    names += 'invoked_function_arn'\n"
         "    return [getattr(context, name) for name in names.split()] + [\n"
+        "        context.client_context.client.app_title, context.identity.cognito_identity_id, context.tenant_id,\n"
         "        context.get_remaining_time_in_millis(), context.log_stream_name, context.client_context.custom]\n"
     )
     name = await functions.add("told.py", source, memory_mb=300, timeout_s=30)
-    result = await functions.call(name, client_context='{"custom": {"a": 1}}')
+    result = await functions.call(name, client_context='{"custom": {"a": 1}, "client": {"app_title": "shop"}}')
     *said, remaining, stream, custom = loads(result.output_text or "")
     arn = "arn:aws:lambda:::function:told"
-    assert said == ["told", "$LATEST", "300", "/aws/lambda/told", result.request_id, arn]
+    assert said == ["told", "$LATEST", "300", "/aws/lambda/told", result.request_id, arn, "shop", None, None]
     assert 20_000 < remaining <= 30_000
     assert "/[$LATEST]" in stream
     assert custom == {"a": 1}
@@ -385,3 +386,36 @@ async def test_an_environment_that_no_process_can_have_is_told(functions: Functi
     result = await functions.run("def handler(event, context): ...\n", environment={"A": "\0"})
     assert result.error == "Runtime.InvalidEntrypoint"
     assert "null byte" in cause(result)["errorMessage"]
+
+
+async def test_more_memory_than_the_function_has_is_its_end(functions: Functions) -> None:
+    source = "def handler(event, context):\n    return len(bytearray(event << 20))\n"
+    name = await functions.add("big.py", source, memory_mb=128)
+    result = await functions.call(name, "400")
+    assert result.error == "Runtime.OutOfMemory"
+    assert cause(result)["errorMessage"].endswith("Error: Runtime exited with error: signal: killed")
+    assert value(await functions.call(name, "10")) == 10 << 20
+
+
+async def test_reserved_concurrency_is_kept_and_its_excess_was_never_run(functions: Functions, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    source = (
+        "import os, time\ndef handler(event, context):\n    print('began')\n"
+        f"    while not os.path.exists({str(gate)!r}): time.sleep(0.005)\n"
+    )
+    name = await functions.add("few.py", source, reserved=1)
+    first = asyncio.ensure_future(functions.call(name))
+    while (await functions.client.counts()).running == 0:
+        await asyncio.sleep(0)
+    second = await functions.call(name)
+    assert second.error == "Lambda.TooManyRequestsException"
+    assert second.cause and second.cause.startswith("Rate Exceeded. (Service: AWSLambda; Status Code: 429; Error Code:")
+    assert second.log == ""
+    gate.touch()
+    assert value(await first) is None
+    assert value(await functions.call(name)) is None
+
+
+async def test_a_function_with_no_reserved_concurrency_left_is_switched_off(functions: Functions) -> None:
+    name = await functions.add("off.py", "def handler(event, context): return 1\n", reserved=0)
+    assert (await functions.call(name)).error == "Lambda.TooManyRequestsException"

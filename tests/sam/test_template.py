@@ -41,6 +41,7 @@ Resources:
       CodeUri: functions/charge/
       Handler: app.handler
       MemorySize: 256
+      ReservedConcurrentExecutions: 0
       Environment: {Variables: {LEVEL: debug, SELF: !Sub "${AWS::StackName}/${Stage}"}}
   Ship:
     Type: AWS::Serverless::Function
@@ -77,6 +78,7 @@ def test_machines_functions_and_activities_are_taken_with_their_references_resol
         "Fast": "true",
     }
     charge, ship = project.functions
+    assert (charge.reserved, ship.reserved) == (0, None)
     assert (charge.name, charge.kind, charge.path, charge.handler) == (
         "Charge",
         "python",
@@ -221,6 +223,10 @@ def test_a_machine_that_cannot_be_is_refused_with_the_reason(properties: str, me
             "Timeout is 901; it must be a whole number from 1 to 900",
         ),
         ("{Runtime: python3.12, Handler: a.b, MemorySize: lots}", "MemorySize is lots"),
+        (
+            "{Runtime: python3.12, Handler: a.b, ReservedConcurrentExecutions: -1}",
+            "ReservedConcurrentExecutions is -1; it must be a whole number from 0 to 1000",
+        ),
         ("{Runtime: python3.12, Handler: a.b, InlineCode: 'x'}", "InlineCode is not supported"),
         ("{PackageType: Image, ImageUri: x}", "container images are not run as functions here"),
         ("{Runtime: python3.12, Handler: a.b, CodeUri: {Bucket: b, Key: k}}", "code in S3 is not supported"),

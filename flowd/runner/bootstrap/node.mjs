@@ -8,7 +8,7 @@ import fs from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import util from "node:util";
-import { createRequire } from "node:module";
+import module, { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
 const MAX_RESPONSE = 6291556; // Lambda's limit of a synchronous response, in bytes
@@ -73,21 +73,44 @@ function locate() {
   return found;
 }
 
+// CommonJS finds installed packages by NODE_PATH; ES modules do not look there, so they get a resolver that does.
+const HOOKS = `
+  let from;
+  export const initialize = (data) => { from = data.from; };
+  export async function resolve(name, context, next) {
+    try {
+      return await next(name, context);
+    } catch (error) {
+      if (error?.code !== "ERR_MODULE_NOT_FOUND" || /^([./]|[a-z]+:)/.test(name)) throw error;
+      return next(name, { ...context, parentURL: from });
+    }
+  }`;
+
+function lookAtNodePath() {
+  const first = (process.env.NODE_PATH ?? "").split(path.delimiter)[0];
+  if (!first) return;
+  const from = pathToFileURL(path.join(path.dirname(first), "x")).href;
+  module.register("data:text/javascript," + encodeURIComponent(HOOKS), { data: { from } });
+}
+
 async function importFile(file) {
   if (file.endsWith(".mjs")) return import(pathToFileURL(file));
   try {
     return require(file);
   } catch (error) {
-    if (error?.code !== "ERR_REQUIRE_ESM" && error?.code !== "ERR_REQUIRE_ASYNC_MODULE") throw error;
+    // The last: an ES module that this Node can `require`, which looks for its imports without our resolver.
+    const again = ["ERR_REQUIRE_ESM", "ERR_REQUIRE_ASYNC_MODULE", "ERR_MODULE_NOT_FOUND"];
+    if (!again.includes(error?.code)) throw error;
     return import(pathToFileURL(file));
   }
 }
 
 async function load() {
   const file = locate();
-  let module;
+  lookAtNodePath();
+  let loaded;
   try {
-    module = await importFile(file);
+    loaded = await importFile(file);
   } catch (error) {
     if (error instanceof SyntaxError) throw fault("Runtime.UserCodeSyntaxError", `SyntaxError: ${error.message}`);
     if (["MODULE_NOT_FOUND", "ERR_MODULE_NOT_FOUND", "ENOENT"].includes(error?.code)) {
@@ -95,7 +118,7 @@ async function load() {
     }
     throw error;
   }
-  const found = module[exportName] ?? module.default?.[exportName];
+  const found = loaded[exportName] ?? loaded.default?.[exportName];
   if (found === undefined) {
     throw fault("Runtime.HandlerNotFound", `${moduleName}.${exportName} is undefined or not exported`);
   }

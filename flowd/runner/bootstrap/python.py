@@ -47,7 +47,8 @@ class Context:
         self.memory_limit_in_mb = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
         self.log_group_name = os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME", "")
         self.log_stream_name = os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME", "")
-        self.identity = None
+        self.identity = _Identity()
+        self.tenant_id = None
         self.client_context = _client_context(head.get("client"))
 
     def get_remaining_time_in_millis(self) -> int:
@@ -59,9 +60,24 @@ class Context:
         sys.stdout.write(str(message))
 
 
+class _Identity:
+    """Of Amazon Cognito, which is not there; the members are, as on Lambda."""
+
+    cognito_identity_id = None
+    cognito_identity_pool_id = None
+
+
+class _Client:
+    """What a mobile SDK says of itself: members that it left out are None."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        for name in ("installation_id", "app_title", "app_version_name", "app_version_code", "app_package_name"):
+            setattr(self, name, values.get(name))
+
+
 class _ClientContext:
     def __init__(self, values: dict[str, Any]) -> None:
-        self.client = values.get("client")
+        self.client = _Client(values.get("client") or {})
         self.custom = values.get("custom")
         self.env = values.get("env")
 
@@ -261,6 +277,9 @@ def serve(channel: Channel, function: Callable[[Any, Context], Any]) -> None:
         # SystemExit and KeyboardInterrupt end the process, as they end Lambda's.
         try:
             answer, verdict = marshal(function(loads(body), Context(head))), b"ok"
+        except MemoryError:
+            channel.leave_if_forked()
+            answer, verdict = b"", b"out-of-memory"
         except Exception as error:
             channel.leave_if_forked()
             answer, verdict = _write_error(error, _request_id), b"error"
