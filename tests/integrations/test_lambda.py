@@ -106,7 +106,7 @@ async def test_invoke_answers_in_the_recorded_shape() -> None:
     assert http["HttpHeaders"]["Date"] == "Tue, 14 Nov 2023 22:13:20 GMT"
     assert '"Payload":{"n":1.0}' in outcome.output.text
     assert outcome.log == "printed"
-    assert host.calls[0]["arn"] == DIRECT
+    assert host.calls[0]["arn"] == DIRECT + ":live"  # the context says as what it was called
 
 
 @pytest.mark.parametrize(
