@@ -146,11 +146,8 @@ def _strictly_equal(left: Any, right: Any) -> bool:
 
 def _ordered(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
     def compare(left: Any, right: Any) -> bool:
-        if type(left) not in _ORDERED or type(right) not in _ORDERED:
-            return False
-        if (type(left) is str) != (type(right) is str):
-            left, right = str(left), str(right)
-        return test(left, right)
+        comparable = (type(left) in _NUMBER and type(right) in _NUMBER) or (type(left) is type(right) is str)
+        return comparable and test(left, right)
 
     return compare
 
@@ -170,7 +167,7 @@ def _contains(left: Any, right: Any) -> bool:
 
 
 def _size(left: Any, right: Any) -> bool:
-    return type(left) in (str, list, dict) and type(right) in _NUMBER and len(left) == right
+    return type(left) in (str, list) and type(right) in _NUMBER and len(left) == right
 
 
 def _empty(left: Any, right: Any) -> bool:
@@ -203,11 +200,11 @@ OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     ">=": _ordered(lambda left, right: left >= right),
     "=~": _matches,
     "in": _within,
-    "nin": lambda left, right: not _within(left, right),
+    "nin": lambda left, right: type(right) is list and not _within(left, right),
     "all": lambda left, right: type(left) is list and all(_within(item, left) for item in _items(right)),
     "subsetof": lambda left, right: type(left) is list and all(_within(item, right) for item in left),
     "anyof": lambda left, right: any(_within(item, right) for item in _items(left)),
-    "noneof": lambda left, right: type(left) is list and not any(_within(item, right) for item in left),
+    "noneof": lambda left, right: type(left) is type(right) is list and not any(_within(item, right) for item in left),
     "contains": _contains,
     "size": _size,
     "empty": _empty,

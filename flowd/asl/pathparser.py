@@ -176,6 +176,8 @@ def _numbers(scanner: Scanner) -> Indexes | Slice:
         last = scanner.integer()
         if first is None and last is None:
             scanner.fail("a slice needs a begin or an end")
+        if scanner.then(":"):
+            scanner.integer()  # Jayway reads a step and takes no notice of it
         return Slice(first, last)
     if first is None:
         scanner.fail("expected a quoted name, an index, a slice, '*' or '?('")
