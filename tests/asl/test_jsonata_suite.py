@@ -50,7 +50,7 @@ def _cases(group: Path) -> list[tuple[str, dict[str, Any]]]:
 
 def _expression(group: str, case: dict[str, Any]) -> str:
     if "expr-file" in case:
-        return (SUITE / "groups" / group.partition("/")[0] / case["expr-file"]).read_text()
+        return (SUITE / "groups" / group.partition("/")[0] / str(case["expr-file"])).read_text()
     return str(case["expr"])
 
 
