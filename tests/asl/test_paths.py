@@ -197,6 +197,7 @@ def test_a_quoted_name_keeps_its_backslashes() -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "a", "@.a", " $.a", "$.", "$..", "$...a", "$.a.", "$.a b", "$[", "$[]", "$['a", "$['a',]", "$[0,]", "$[:]",
+     "$[1:2:x]", "$[?]", "$[?()]", "$[?(@.a ==)]", "$[?(@.a = 1)]", "$[?(@.a)", "$[?(@.a =~ /(/)]", "$.foo()", "$@",
      "$.a.length().b", "$[(@.length)]", "$" + "a" * 81, "$[99999999999]"],
 )  # fmt: skip
 def test_bad_syntax_is_refused_when_the_path_is_compiled(text: str) -> None:
