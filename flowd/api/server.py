@@ -22,6 +22,7 @@ from flowd.api.wire.app import App, Operation
 from flowd.api.wire.connection import Connection
 from flowd.api.wire.credentials import Credentials
 from flowd.api.wire.listeners import Listener
+from flowd.api.wire.protocols.front import Front
 from flowd.api.wire.sigv4 import Verifier
 from flowd.clock import Clock
 from flowd.errors import ConfigError
@@ -54,7 +55,9 @@ class Server:
         clock: Clock,
         credentials: Credentials | None,
         on_drain: Callable[[], None] = lambda: None,
+        front: Front | None = None,
     ) -> None:
+        self._front = front
         self._operations = operations
         self._addresses = addresses
         self._clock = clock
@@ -105,7 +108,7 @@ class Server:
 
     def _factory(self, loopback: bool) -> Callable[[], Connection]:
         verifier = Verifier(self._credentials) if self._credentials is not None else None
-        app: Any = App(self._operations, self._clock, verifier, self._draining, loopback=loopback)
+        app: Any = App(self._operations, self._clock, verifier, self._draining, loopback=loopback, front=self._front)
         config = Config(
             app,
             http=Connection,

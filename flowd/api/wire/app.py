@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from flowd.api.wire import answers
 from flowd.api.wire.caller import Caller, refuse_browsers, refuse_foreign_hosts, user_name
 from flowd.api.wire.connection import Connection
+from flowd.api.wire.protocols.front import Front, Target
+from flowd.api.wire.protocols.models import HttpAnswer, HttpRequest
 from flowd.api.wire.sigv4 import Verifier
 from flowd.api.wire.unbuilt import no_such_operation
 from flowd.clock import Clock
@@ -28,6 +30,7 @@ from flowd.errors import (
 
 log = logging.getLogger(__name__)
 LARGEST_BODY = 4 * 1024 * 1024  # AWS's 1 MB of definition, with room for the escapes of JSON in JSON
+LARGEST_OBJECT = 64 * 1024 * 1024  # of other services: an object, a part of one, a function's code
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -50,7 +53,10 @@ class Operation:
 
 
 class App:
-    """`operations` by full target, as `AWSStepFunctions.StopExecution`; `verifier` None accepts any credentials."""
+    """`operations` by full target, as `AWSStepFunctions.StopExecution`; `verifier` None accepts any credentials.
+
+    What is in that table takes the shortest way; everything else is asked of `front`, which has the other services.
+    """
 
     def __init__(
         self,
@@ -60,7 +66,9 @@ class App:
         draining: asyncio.Event,
         *,
         loopback: bool = True,
+        front: Front | None = None,
     ) -> None:
+        self._front = front
         self._operations = operations
         self._clock = clock
         self._verifier = verifier
@@ -71,32 +79,60 @@ class App:
         if scope["type"] != "http":
             raise RuntimeError(f"no protocol but HTTP: {scope['type']}")
         request_id = answers.new_request_id()
+        headers = _headers(scope["headers"])
+        if self._front is not None and headers.get("x-amz-target", "") not in self._operations:
+            request = _request(scope, headers)
+            target = self._front.target(request)
+            if target is not None:
+                answer = await self._foreign(self._front, target, request, scope, receive, request_id)
+                await _send(send, request, answer, request_id)
+                return
         try:
-            status, body = 200, await self._answer(scope, receive)
+            status, body = 200, await self._answer(scope, headers, receive)
         except ApiError as error:
             status, body = error.status, answers.error_body(error)
         except asyncio.CancelledError:
             raise
         except Exception:
-            log.exception("request %s failed: %s", request_id, _header(scope, b"x-amz-target"))
+            log.exception("request %s failed: %s", request_id, headers.get("x-amz-target", "no target"))
             status, body = InternalFailure.status, answers.error_body(InternalFailure())
         await send({"type": "http.response.start", "status": status, "headers": answers.headers(request_id, len(body))})
         await send({"type": "http.response.body", "body": body})
 
-    async def _answer(self, scope: Scope, receive: Receive) -> bytes:
-        headers = _headers(scope["headers"])
-        connection: Connection = scope["flowd.connection"]
-        refuse_browsers(headers)
-        if connection.uid is None and self._loopback:
-            refuse_foreign_hosts(headers)
-        body = await _body(headers, receive)
-        who = self._identify(connection, scope, headers, body)
+    async def _answer(self, scope: Scope, headers: Mapping[str, str], receive: Receive) -> bytes:
+        self._admit(scope, headers)
+        body = await _body(headers, receive, LARGEST_BODY)
+        who = self._identify(scope, headers, body)
         operation = self._find(scope, headers, body)
         request = operation.reader.read(body)
-        caller = Caller(who, lambda: connection.connected, self._draining)
-        return answers.encode(await operation.handle(request, caller))
+        return answers.encode(await operation.handle(request, self._caller(scope, who)))
 
-    def _identify(self, connection: Connection, scope: Scope, headers: Mapping[str, str], body: bytes) -> str:
+    async def _foreign(
+        self, front: Front, target: Target, request: HttpRequest, scope: Scope, receive: Receive, request_id: str
+    ) -> HttpAnswer:
+        """A request for another service: the same checks, its own protocol, also for what is refused."""
+        try:
+            self._admit(scope, request.headers)
+            body = await _body(request.headers, receive, LARGEST_OBJECT)
+            who = self._identify(scope, request.headers, body)
+            return await front.answer(target, replace(request, body=body), self._caller(scope, who), request_id)
+        except ApiError as error:
+            return target.error(error, request_id)
+        except Exception:
+            log.exception("request %s failed: %s %s", request_id, target.service, request.path)
+            return target.error(InternalFailure(), request_id)
+
+    def _admit(self, scope: Scope, headers: Mapping[str, str]) -> None:
+        refuse_browsers(headers)
+        if scope["flowd.connection"].uid is None and self._loopback:
+            refuse_foreign_hosts(headers)
+
+    def _caller(self, scope: Scope, who: str) -> Caller:
+        connection: Connection = scope["flowd.connection"]
+        return Caller(who, lambda: connection.connected, self._draining)
+
+    def _identify(self, scope: Scope, headers: Mapping[str, str], body: bytes) -> str:
+        connection: Connection = scope["flowd.connection"]
         if connection.uid is not None:
             return user_name(connection.uid)
         if self._verifier is None:
@@ -125,15 +161,28 @@ def _headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
     return found
 
 
-def _header(scope: Scope, name: bytes) -> str:
-    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "no target")
+def _request(scope: Scope, headers: Mapping[str, str]) -> HttpRequest:
+    path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
+    return HttpRequest(scope["method"], path, query, headers, b"")
 
 
-async def _body(headers: Mapping[str, str], receive: Receive) -> bytes:
+async def _send(send: Send, request: HttpRequest, answer: HttpAnswer, request_id: str) -> None:
+    """HEAD is told how long the body would be and gets none."""
+    head = request.method == "HEAD"
+    headers = {name.lower(): value for name, value in answer.headers}
+    if not head or "content-length" not in headers or answer.status >= 300:
+        headers["content-length"] = str(len(answer.body))
+    headers["x-amzn-requestid"] = request_id
+    raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+    await send({"type": "http.response.body", "body": b"" if head else answer.body})
+
+
+async def _body(headers: Mapping[str, str], receive: Receive, most: int) -> bytes:
     """The whole body; a too large one is refused by its Content-Length before any of it is read."""
     announced = headers.get("content-length", "0")
-    if announced.isdecimal() and int(announced) > LARGEST_BODY:
-        raise _too_large(int(announced))
+    if announced.isdecimal() and int(announced) > most:
+        raise _too_large(int(announced), most)
     parts: list[bytes] = []
     size = 0
     while True:
@@ -142,14 +191,14 @@ async def _body(headers: Mapping[str, str], receive: Receive) -> bytes:
             raise SerializationException("the connection ended before the request did")
         part = message.get("body", b"")
         size += len(part)
-        if size > LARGEST_BODY:
-            raise _too_large(size)
+        if size > most:
+            raise _too_large(size, most)
         parts.append(part)
         if not message.get("more_body", False):
             return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _too_large(size: int) -> RequestEntityTooLargeException:
+def _too_large(size: int, most: int) -> RequestEntityTooLargeException:
     return RequestEntityTooLargeException(
-        f"the request has {size:,} bytes or more, {LARGEST_BODY:,} are allowed; a payload may have 262,144"
+        f"the request has {size:,} bytes or more, {most:,} are allowed; a payload may have 262,144"
     )

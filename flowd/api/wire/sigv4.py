@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from urllib.parse import quote, unquote_plus
+from urllib.parse import quote, unquote, unquote_plus
 
 from flowd.api.wire.credentials import Credentials
 from flowd.errors import InvalidSignatureException, MissingAuthenticationTokenException, UnrecognizedClientException
@@ -54,11 +54,9 @@ class Verifier:
         _check_time(stamp, now_ms)
         signed = names.split(";")
         _check_covered(signed, headers)
-        digest = hashlib.sha256(body).hexdigest()
-        if headers.get("x-amz-content-sha256", digest) != digest:
-            raise InvalidSignatureException("x-amz-content-sha256 is not the hash of the request body")
+        digest = _digest(service, headers, body)
         lines = [f"{name}:{_trimmed(headers.get(name, ''))}" for name in signed]
-        canonical = "\n".join([method, _path(path), _query(query), *lines, "", names, digest])
+        canonical = "\n".join([method, _path(path, service), _query(query), *lines, "", names, digest])
         scope = f"{day}/{region}/{service}/aws4_request"
         hashed = hashlib.sha256(canonical.encode()).hexdigest()
         text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashed}"
@@ -113,14 +111,27 @@ def _check_covered(signed: list[str], headers: Mapping[str, str]) -> None:
         raise InvalidSignatureException(f"these headers must be signed: {', '.join(sorted(missing))}")
 
 
-def _path(path: str) -> str:
-    return quote(path, safe="/-_.~") if path != "/" else path
+def _digest(service: str, headers: Mapping[str, str], body: bytes) -> str:
+    """The hash of the body; S3's clients may leave it out, or send chunks of which only the head is signed."""
+    announced = headers.get("x-amz-content-sha256")
+    if service == "s3" and announced is not None and announced.startswith(("UNSIGNED-PAYLOAD", "STREAMING-")):
+        return announced
+    digest = hashlib.sha256(body).hexdigest()
+    if announced is not None and announced != digest:
+        raise InvalidSignatureException("x-amz-content-sha256 is not the hash of the request body")
+    return digest
+
+
+def _path(path: str, service: str) -> str:
+    """The path is encoded once more, except by S3's clients."""
+    if path == "/":
+        return path
+    return quote(unquote(path), safe="/-_.~") if service == "s3" else quote(path, safe="/-_.~")
 
 
 def _query(query: str) -> str:
     if not query:
         return ""
     pairs = (part.partition("=") for part in query.split("&"))
-    return "&".join(
-        sorted(f"{quote(unquote_plus(n), safe='-_.~')}={quote(unquote_plus(v), safe='-_.~')}" for n, _, v in pairs)
-    )
+    encoded = sorted((quote(unquote_plus(n), safe="-_.~"), quote(unquote_plus(v), safe="-_.~")) for n, _, v in pairs)
+    return "&".join(f"{name}={value}" for name, value in encoded)
