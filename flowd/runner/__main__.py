@@ -20,6 +20,7 @@ from flowd.clock import SystemClock
 from flowd.errors import ConfigError
 from flowd.runner.attempts import Ledger
 from flowd.runner.cgroups import open_delegated
+from flowd.runner.containers import Containers, mark_of, sweep
 from flowd.runner.leftovers import Leftovers
 from flowd.runner.packages import Packages
 from flowd.runner.pool import Limits, Pool
@@ -128,13 +129,17 @@ async def _serve(options: argparse.Namespace, listener: socket.socket) -> None:
     log.info("memory limits by %s", "cgroup" if hosting.cgroups else "rlimit")
     limits = Limits(options.per_function, options.total, options.idle_seconds)
     pool = Pool(hosting, limits, Packages(options.packages or _packages(options.socket), hosting))
-    server = Server(pool, Ledger(), clock.now_ms(), options.orphan_seconds if options.detach else 0.0)
+    mark = mark_of(options.socket)
+    await asyncio.to_thread(sweep, mark)
+    containers = Containers(hosting, mark)
+    server = Server(pool, Ledger(), clock.now_ms(), options.orphan_seconds if options.detach else 0.0, containers)
     listening = await loop.create_unix_server(server.connect, sock=listener)
     _on_signals(loop, server, options.stop_seconds)
     log.info("listening on %s", options.socket)
     await server.idle.wait()
     options.socket.unlink(missing_ok=True)
     listening.close()
+    containers.close()
     await pool.close()
     server.close()
     log.info("ended")

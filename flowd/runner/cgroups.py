@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 _MOUNT = Path("/sys/fs/cgroup")
+_PERIOD_US = 100_000  # the kernel's default
 _MARKS = ("user.delegate", "trusted.delegate")  # systemd sets one of them to "1" (systemd.resource-control(5))
 
 
@@ -22,13 +23,16 @@ class Cgroups:
         self._count = 0
         self._dying: list[Path] = []
 
-    def create(self, memory_mb: int) -> Path | None:
-        """A new cgroup with a memory limit, or None if the kernel refuses it."""
+    def create(self, memory_mb: int, cpu_units: int = 0) -> Path | None:
+        """A new cgroup with a memory limit, or None if the kernel refuses it. 1,024 cpu units are one processor; they
+        are left aside where the cpu controller was not delegated."""
         self._count += 1
         folder = self._base / f"function-{self._count}"
         try:
             folder.mkdir()
             (folder / "memory.max").write_text(str(memory_mb << 20))
+            if cpu_units:
+                self._set(folder / "cpu.max", f"{cpu_units * _PERIOD_US // 1024} {_PERIOD_US}")
             self._set(folder / "memory.oom.group", "1")
             self._set(folder / "memory.swap.max", "0")
         except OSError:
@@ -91,6 +95,8 @@ def open_delegated(mount: Path = _MOUNT, membership: Path = Path("/proc/self/cgr
         own = base / "runner"
         own.mkdir(exist_ok=True)
         (own / "cgroup.procs").write_text(str(os.getpid()))
+        with contextlib.suppress(OSError):  # not delegated: then there are no limits of this kind
+            (base / "cgroup.subtree_control").write_text("+cpu")
         (base / "cgroup.subtree_control").write_text("+memory")
     except OSError:
         return None

@@ -118,7 +118,7 @@ class RunnerClient:
         if self._spawn and self.connected:
             with contextlib.suppress(TimeoutError, FlowdError):
                 async with asyncio.timeout(2.0):
-                    await self._ask(protocol.ShutdownWhenIdle(self._next(), abandon))
+                    await self.ask(protocol.ShutdownWhenIdle(self.next_number(), abandon))
         if self._acknowledged:
             self._send_acknowledged()
         self._closed = True
@@ -139,7 +139,7 @@ class RunnerClient:
         news, self._news = self._news, asyncio.Event()
         news.set()
         if self.connected:
-            await self._ask(protocol.Register(self._next(), *self._registration))
+            await self.ask(protocol.Register(self.next_number(), *self._registration))
 
     async def knows(self, function: str) -> bool:
         """True if the function is registered.
@@ -171,22 +171,22 @@ class RunnerClient:
         `timeout_ms` limits it beside the function's own time limit. `detached`: return as soon as it is taken on.
         """
         payload = payload_text.encode()
-        if not await self._wait_ready():
+        if not await self.wait_ready():
             cause = f"{self._nobody()}. The function was not run."
             return FunctionResult(error="Lambda.SdkClientException", cause=cause)
-        request = protocol.Invoke(self._next(), key, function, payload, timeout_ms, arn, client_context, detached)
-        return _result(await self._ask(request))
+        request = protocol.Invoke(self.next_number(), key, function, payload, timeout_ms, arn, client_context, detached)
+        return _result(await self.ask(request))
 
     async def attach(self, key: str) -> FunctionResult | Unknown:
         """Wait for the end of a run that somebody asked for before; as long as it takes, also for a runner to come."""
-        await self._ready.wait()
-        answer = await self._ask(protocol.Attach(self._next(), key))
+        await self.until_ready()
+        answer = await self.ask(protocol.Attach(self.next_number(), key))
         return Unknown() if isinstance(answer, protocol.Unheld) else _result(answer)
 
     async def cancel(self, key: str) -> None:
         """Stop the run if it still goes on and forget it. Without a runner there is nothing to stop."""
-        if await self._wait_ready():
-            await self._ask(protocol.Cancel(self._next(), key))
+        if await self.wait_ready():
+            await self.ask(protocol.Cancel(self.next_number(), key))
 
     async def acknowledge(self, key: str) -> None:
         """The outcome is on disk. Returns at once; the keys of one turn of the loop travel together."""
@@ -197,7 +197,7 @@ class RunnerClient:
     async def output_so_far(self, key: str) -> Printed | Unknown:
         """What the function has printed, while it runs or until it is acknowledged."""
         await self._need_ready()
-        answer = await self._ask(protocol.Output(self._next(), key))
+        answer = await self.ask(protocol.Output(self.next_number(), key))
         if isinstance(answer, protocol.Printed):
             return Printed(answer.log.decode("utf-8", "replace"), answer.truncated)
         return Unknown()
@@ -205,7 +205,7 @@ class RunnerClient:
     async def counts(self) -> Counts:
         """How much is going on there."""
         await self._need_ready()
-        answer = await self._ask(protocol.Status(self._next()))
+        answer = await self.ask(protocol.Status(self.next_number()))
         if isinstance(answer, protocol.Counts):
             return Counts(answer.warm, answer.running, answer.held, answer.packages)
         return Counts({}, 0, 0)
@@ -213,15 +213,17 @@ class RunnerClient:
     async def shutdown_when_idle(self) -> None:
         """Let it end once nothing runs and every outcome is acknowledged. A daemon that connects takes it back."""
         await self._need_ready()
-        await self._ask(protocol.ShutdownWhenIdle(self._next()))
+        await self.ask(protocol.ShutdownWhenIdle(self.next_number()))
 
     # -- asking
 
-    def _next(self) -> int:
+    def next_number(self) -> int:
+        """The number of the next request."""
         self._number += 1
         return self._number
 
-    async def _ask(self, request: Request) -> AnyAnswer:
+    async def ask(self, request: Request) -> AnyAnswer:
+        """Send a request and wait for its answer, over broken connections too; a runner that died answers nothing."""
         if not isinstance(request, protocol.Invoke):
             self._send_acknowledged()  # a question about a key comes after its acknowledgement; a call has a new key
         future: asyncio.Future[AnyAnswer] = asyncio.get_running_loop().create_future()
@@ -237,7 +239,7 @@ class RunnerClient:
         if not self._acknowledged:
             return
         keys, self._acknowledged = self._acknowledged, []
-        request = protocol.Acknowledge(self._next(), keys)
+        request = protocol.Acknowledge(self.next_number(), keys)
         # Kept open until answered: one that is lost with the connection goes out again with the next.
         self._open[request.number] = (request, asyncio.get_running_loop().create_future())
         if self._connection is not None:
@@ -255,15 +257,20 @@ class RunnerClient:
         if future is not None and not future.done():
             future.set_result(answer)
 
-    async def _wait_ready(self) -> bool:
+    async def wait_ready(self) -> bool:
+        """True if there is a runner, within the client's patience."""
         if not self._ready.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._patience_s):
                     await self._ready.wait()
         return self._ready.is_set()
 
+    async def until_ready(self) -> None:
+        """As long as it takes."""
+        await self._ready.wait()
+
     async def _need_ready(self) -> None:
-        if not await self._wait_ready():
+        if not await self.wait_ready():
             raise RunnerUnreachable(self._nobody())
 
     def _nobody(self, error: OSError | None = None) -> str:
@@ -283,7 +290,7 @@ class RunnerClient:
 
         connection = Framing(self._on_message, lost)
         await loop.create_unix_connection(lambda: connection, str(self.socket_path))
-        hello = protocol.Hello(self._next())
+        hello = protocol.Hello(self.next_number())
         self._open[hello.number] = (hello, answer)
         try:
             connection.send(hello)
@@ -305,7 +312,7 @@ class RunnerClient:
         self.started_ms, self.pid = answer.started_ms, answer.pid
         # In this order: an Invoke that is sent again must find its function.
         if self._registration is not None:
-            self._fire(protocol.Register(self._next(), *self._registration))
+            self._fire(protocol.Register(self.next_number(), *self._registration))
             self._open = dict(sorted(self._open.items(), key=lambda entry: not _is_register(entry[1][0])))
         self._connection = connection
         for request, _ in list(self._open.values()):
@@ -351,14 +358,14 @@ class RunnerClient:
 
     def _fail_open(self, why: str) -> None:
         """End what was sent to a runner that is no more: nobody knows how far it came."""
-        cause = f"The outcome is lost: {why}. The function may have run to its end, in part, or not at all."
+        cause = f"The outcome is lost: {why}. It may have run to its end, in part, or not at all."
         entries, self._open = self._open, {}
         for request, future in entries.values():
             if future.done():
                 continue
             number = request.number
             match request:
-                case protocol.Invoke() | protocol.Attach():
+                case protocol.Invoke() | protocol.Attach() | protocol.RunContainer():
                     future.set_result(protocol.Finished(number, "", None, "Lambda.Unknown", cause))
                 case protocol.Output():
                     future.set_result(protocol.Unheld(number))

@@ -145,5 +145,5 @@ def with_limits(arguments: list[str], memory_mb: int, cgroup: str) -> list[str]:
     if cgroup:
         limit = f'echo $$ > "{cgroup}/cgroup.procs" || exit 70'
     else:
-        limit = f"ulimit -d {memory_mb * 1024}"
+        limit = f"ulimit -d {memory_mb * 1024}" if memory_mb else ":"
     return ["/bin/sh", "-c", f'ulimit -c 0; {limit}; exec "$@"', "flowd-function", *arguments]

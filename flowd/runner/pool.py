@@ -88,7 +88,7 @@ class Pool:
     def __init__(self, hosting: Hosting, limits: Limits | None = None, packages: Packages | None = None) -> None:
         """Without `packages` nothing is installed for functions."""
         self._packages = packages
-        self._hosting = hosting
+        self.hosting = hosting
         self._limits = limits or Limits()
         self._loop = asyncio.get_running_loop()
         self._crews: dict[str, Crew] = {}
@@ -106,8 +106,8 @@ class Pool:
 
     def register(self, specs: Iterable[FunctionSpec], environment: Mapping[str, str]) -> None:
         """Replace the set of functions; workers of another version end when they are free."""
-        environment_changed = dict(environment) != dict(self._hosting.environment)
-        self._hosting.environment = dict(environment)
+        environment_changed = dict(environment) != dict(self.hosting.environment)
+        self.hosting.environment = dict(environment)
         named = {spec.name: spec for spec in specs}
         self._known = set(named)
         for name, spec in named.items():
@@ -174,7 +174,7 @@ class Pool:
             await asyncio.sleep(0.005)
         for task in self._tasks:
             task.cancel()
-        self._hosting.spawner.shutdown(wait=False)
+        self.hosting.spawner.shutdown(wait=False)
 
     # -- finding a worker
 
@@ -235,7 +235,7 @@ class Pool:
         return True
 
     def _start(self, crew: Crew) -> None:
-        worker = WORKERS[crew.spec.kind](self._hosting, crew.spec, self)
+        worker = WORKERS[crew.spec.kind](self.hosting, crew.spec, self)
         worker.generation = crew.generation
         crew.loading.add(worker)
         self._total += 1

@@ -103,14 +103,15 @@ class Process:
         command: Command,
         memory_mb: int,
         *,
+        cpu_units: int = 0,
         inherit: int = -1,
         stdin: int = subprocess.DEVNULL,
         on_stdout: Callable[[bytes], None] | None = None,
     ) -> None:
-        """Start it; OSError if it cannot be. Without `on_stdout`, stdout and stderr are one log."""
+        """Start it; OSError if it cannot be. Without `on_stdout` stdout and stderr are one log; 0 MB is no limit."""
         loop = asyncio.get_running_loop()
         cgroups = self._hosting.cgroups
-        self._cgroup = cgroups.create(memory_mb) if cgroups else None
+        self._cgroup = cgroups.create(memory_mb, cpu_units) if cgroups and memory_mb else None
         self._stdout = Pipe(on_stdout) if on_stdout else None
         stdout = self._stdout or self._log
         arguments = with_limits(command.arguments, memory_mb, str(self._cgroup or ""))
@@ -146,6 +147,12 @@ class Process:
     def drain(self) -> None:
         """Take in all that was printed up to now."""
         self._log.drain()
+
+    def terminate(self) -> None:
+        """Ask the whole group to end (SIGTERM)."""
+        if self._popen is not None and self._popen.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._popen.pid, signal.SIGTERM)
 
     def kill(self) -> None:
         """Kill the whole group at once; `on_exit` follows. SIGKILL, since user code may ignore anything else."""

@@ -1,7 +1,7 @@
 """What the daemon and the runner say to each other: length-prefixed msgpack over a unix socket.
 
 A request carries a number that its answer repeats; answers come in any order. Nothing here knows how functions are
-run, and no message carries code or a path that the daemon did not register before.
+run. The socket belongs to one user: whoever may write to it may have anything run.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from flowd.containers import ContainerSpec
 from flowd.errors import FlowdError
 from flowd.functions import FunctionSpec
 
@@ -52,6 +53,19 @@ class Invoke(Request, frozen=True):
     arn: str = ""
     client_context: str = ""  # JSON text, "" = none
     detached: bool = False  # InvocationType Event: the answer says "accepted", not how it ended
+
+
+class RunContainer(Request, frozen=True):
+    """Run a container once under `key`; a key that is known joins the run that is there."""
+
+    key: str
+    spec: ContainerSpec
+
+
+class StopContainer(Request, frozen=True):
+    """SIGTERM to the container, SIGKILL when its time to stop is over; its outcome comes as always."""
+
+    key: str
 
 
 class Attach(Request, frozen=True):
@@ -149,7 +163,19 @@ class Counts(Answer, frozen=True):
     packages: dict[str, str] = {}  # functions whose packages are being installed, or cannot be had: what is to be said
 
 
-AnyRequest = Hello | Register | Invoke | Attach | Cancel | Acknowledge | Output | Status | ShutdownWhenIdle
+AnyRequest = (
+    Hello
+    | Register
+    | Invoke
+    | RunContainer
+    | StopContainer
+    | Attach
+    | Cancel
+    | Acknowledge
+    | Output
+    | Status
+    | ShutdownWhenIdle
+)
 AnyAnswer = Welcome | Done | Refused | Unheld | Finished | Accepted | Printed | Counts
 
 _encode = msgspec.msgpack.Encoder().encode

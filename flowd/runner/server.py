@@ -16,6 +16,7 @@ import msgspec
 
 from flowd.runner import outcomes
 from flowd.runner.attempts import Attempt, Ledger
+from flowd.runner.containers import CANNOT_START, Containers
 from flowd.runner.outcomes import Outcome
 from flowd.runner.pool import Pool
 from flowd.runner.protocol import (
@@ -35,8 +36,10 @@ from flowd.runner.protocol import (
     Printed,
     Refused,
     Register,
+    RunContainer,
     ShutdownWhenIdle,
     Status,
+    StopContainer,
     Unheld,
     Welcome,
     decode_request,
@@ -48,11 +51,14 @@ log = logging.getLogger(__name__)
 class Server:
     """What daemons can ask of a runner. `idle` is set once a wished-for end has come."""
 
-    def __init__(self, pool: Pool, ledger: Ledger, started_ms: int, orphan_s: float = 0.0) -> None:
+    def __init__(
+        self, pool: Pool, ledger: Ledger, started_ms: int, orphan_s: float = 0.0, containers: Containers | None = None
+    ) -> None:
         """`orphan_s`: without a connection and with nothing held for so long, `idle` is set too; 0 = never."""
         self.idle = asyncio.Event()
         self._pool = pool
         self._ledger = ledger
+        self._containers = containers or Containers(pool.hosting)
         self._started_ms = started_ms
         self._ending = False  # wished for by a daemon, until one comes back
         self._stopping = False  # by a signal, for good
@@ -147,6 +153,20 @@ class Server:
             self._pool.submit(attempt)
         return self._answer_with(connection, request.number, attempt)
 
+    def run_container(self, connection: Framing, request: RunContainer) -> Answer | None:
+        attempt = self._ledger.find(request.key)
+        if attempt is None:
+            if self._stopping:
+                return Finished(request.number, "", None, CANNOT_START, f"{CANNOT_START}: the runner is stopping")
+            attempt = Attempt(request.key, "", b"")
+            self._ledger.enter(attempt)
+            self._containers.run(attempt, request.spec)
+        return self._answer_with(connection, request.number, attempt)
+
+    def stop_container(self, connection: Framing, request: StopContainer) -> Answer:
+        self._containers.stop(request.key)
+        return Done(request.number)
+
     def attach(self, connection: Framing, request: Attach) -> Answer | None:
         attempt = self._ledger.find(request.key)
         if attempt is None:
@@ -167,7 +187,9 @@ class Server:
         attempt = self._ledger.find(request.key)
         if attempt is not None:
             attempt.acknowledged = True
-            if attempt.outcome is None:
+            if request.key in self._containers:
+                self._containers.stop(request.key)
+            elif attempt.outcome is None:
                 self._pool.cancel(attempt)
             self._ledger.acknowledge([request.key])
         return Done(request.number)
@@ -196,6 +218,8 @@ HANDLERS: dict[type, Callable[[Server, Framing, Any], Answer | None]] = {
     Hello: Server.hello,
     Register: Server.register,
     Invoke: Server.invoke,
+    RunContainer: Server.run_container,
+    StopContainer: Server.stop_container,
     Attach: Server.attach,
     Cancel: Server.cancel,
     Acknowledge: Server.acknowledge,
