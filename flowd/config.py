@@ -56,6 +56,14 @@ class TestingSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EcsSettings:
+    """Container tasks: the program that runs images, and images whose commands are run without one."""
+
+    engine: str = ""  # "" = podman or docker, whichever is found; `none`; a name or path
+    local_images: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All settings of a daemon, and what its clients need to find it."""
 
@@ -72,6 +80,7 @@ class Config:
     hooks: HookSettings = field(default_factory=HookSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     substitutions: Mapping[str, str] = field(default_factory=dict)  # `${Name}` in definitions
+    ecs: EcsSettings = field(default_factory=EcsSettings)
     testing: TestingSettings | None = None  # None: a daemon for real work
     file: Path | None = None  # the settings file, if there is one
 
@@ -108,6 +117,7 @@ class Config:
             hooks=_hooks(settings),
             limits=_limits(settings),
             substitutions=settings.texts("substitutions"),
+            ecs=EcsSettings(settings.text("ecs", "engine") or "", settings.list("ecs", "local_images") or ()),
             testing=_testing(args, given, settings),
             file=settings.file if settings.found else None,
         )
@@ -155,6 +165,7 @@ class _Settings:
             "buckets",
         ),
         "hooks": ("on", "command", "webhook"),
+        "ecs": ("engine", "local_images"),
         "testing": ("enabled", "time_factor", "mocks"),
         "limits": ("redrive_days", "execution_days", "events", "payload_bytes"),
     }

@@ -25,7 +25,9 @@ from flowd.config import Config
 from flowd.core import Core
 from flowd.decisions import Pattern
 from flowd.engine.alarms import ApschedulerAlarms
+from flowd.engine.cluster import Cluster
 from flowd.engine.dropfolder.scan import Scanner
+from flowd.engine.dropfolder.taskdefinitions import site_of
 from flowd.engine.dropfolder.watch import DropFolder
 from flowd.engine.executions import Limits
 from flowd.engine.machines import Machines
@@ -36,6 +38,7 @@ from flowd.errors import FlowdError
 from flowd.integrations.mocks import MockedRegistry, Mocks
 from flowd.integrations.registry import Ports, Registry
 from flowd.runner.client import RunnerClient, RunnerUnreachable
+from flowd.runner.container_client import ContainerClient
 from flowd.services.s3 import FolderBuckets
 from flowd.store import backup
 
@@ -70,15 +73,20 @@ class Daemon:
             buckets=FolderBuckets(config.buckets or config.data / "s3"),
             mocked=None if self.mocks is None else self.mocks.covers,
         )
+        self.cluster = Cluster(self.core.db, self.clock, ContainerClient(self.runner), site_of(config))
+        self.registry.connect(Ports(clock=self.clock, containers=self.cluster))
         self.machines = Machines(self.core.db, self.clock, self._refuse, region=config.region, account=config.account)
         self.core.stepping.missing = self.machines.activities.missing
         self.credentials = load_or_create(config.data)
-        self.registrar = Registrar(self.core.db, self.machines, self.core.schedules, self.runner, {})
+        self.registrar = Registrar(
+            self.core.db, self.machines, self.core.schedules, self.runner, {}, self.cluster.definitions
+        )
         scanner = Scanner(
             str(config.workflows),
             region=config.region,
             account=config.account,
             substitutions=config.substitutions,
+            site=self.cluster.site,
         )
         self.dropfolder = DropFolder(scanner, self.registrar, self.clock)
         self.time = _time(self.clock, config, self.core)
@@ -117,6 +125,8 @@ class Daemon:
         except RunnerUnreachable as error:
             log.warning("functions wait until there is a runner: %s", error)
         self.registrar.environment.update(_environment(self.config, self.credentials))
+        self.cluster.give(self.registrar.environment)
+        await self.cluster.start()
         await self.core.start()
         await self.dropfolder.start()
         await go_on_deleting(self.services)
@@ -125,6 +135,7 @@ class Daemon:
     async def stop(self) -> None:
         await self.server.stop()
         await self.dropfolder.stop()
+        await self.cluster.stop()
         await self.core.stop()
         if self.time is not None:
             await self.time.remember()

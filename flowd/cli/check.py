@@ -19,6 +19,7 @@ from flowd.cli.output import clean, complain, print_json
 from flowd.config import Config
 from flowd.engine.dropfolder.scan import Scanner
 from flowd.engine.dropfolder.snapshot import MachineFile
+from flowd.engine.dropfolder.taskdefinitions import site_of
 from flowd.engine.dropfolder.walk import TEMPLATES
 from flowd.integrations.registry import ROWS
 from flowd.sam.intrinsics import substitute
@@ -133,6 +134,7 @@ def check_folder(folder: str, config: Config) -> tuple[set[str], list[Finding]]:
         region=config.region,
         account=config.account,
         substitutions=config.substitutions,
+        site=site_of(config),
     )
     try:
         snapshot = scanner.scan()

@@ -5,14 +5,14 @@ Machines go to `machines`, functions to the function host (the runner), schedule
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from flowd.asl.diagnostics import Diagnostic
-from flowd.engine.dropfolder.snapshot import FileReport, Owner, is_kept
+from flowd.engine.dropfolder.snapshot import FileReport, Owner, TaskDefinitionFile, is_kept
 from flowd.engine.schedules import Schedules
 from flowd.functions import FunctionSpec
 from flowd.sam.project import MachineType
@@ -40,6 +40,14 @@ class FunctionHost(Protocol):
     async def register(self, specs: Sequence[FunctionSpec], environment: Mapping[str, str]) -> None: ...
 
 
+class TaskDefinitions(Protocol):
+    """Who keeps task definitions."""
+
+    async def register(self, members: Mapping[str, Any], *, folder: str = "/", source: str = "") -> object: ...
+
+    async def retire(self, keep: Callable[[str, str], bool]) -> object: ...
+
+
 class Registrar:
     """The drop folder's port into the engine."""
 
@@ -50,7 +58,9 @@ class Registrar:
         schedules: Schedules,
         host: FunctionHost,
         environment: Mapping[str, str],
+        task_definitions: TaskDefinitions | None = None,
     ) -> None:
+        self._task_definitions = task_definitions
         self._db = db
         self._machines = machines
         self._schedules = schedules
@@ -77,6 +87,15 @@ class Registrar:
     async def set_schedules(self, schedules: Sequence[SamSchedule], kept: frozenset[str]) -> None:
         """Exactly these schedules exist, beside those of sources that say nothing now."""
         await self._schedules.set_schedules(schedules, lambda source: is_kept(source, kept))
+
+    async def set_task_definitions(self, definitions: Sequence[TaskDefinitionFile], kept: frozenset[str]) -> None:
+        """Exactly these come from files, beside those of sources that say nothing now."""
+        if self._task_definitions is None:
+            return
+        there = {(each.name, each.source) for each in definitions}
+        await self._task_definitions.retire(lambda family, source: (family, source) in there or is_kept(source, kept))
+        for each in definitions:
+            await self._task_definitions.register(each.members, folder=each.folder, source=each.source)
 
     async def report(self, reports: Sequence[FileReport]) -> None:
         """All files, for the console."""

@@ -11,6 +11,7 @@ from typing import Final
 
 from flowd.clock import Clock
 from flowd.decisions import Pattern
+from flowd.integrations.ecs import Ecs, TaskHost
 from flowd.integrations.lambda_ import FunctionHost, Lambda
 from flowd.integrations.noop import Noop
 from flowd.integrations.ports import Integration, Operations
@@ -25,11 +26,13 @@ class Ports:
     clock: Clock
     functions: FunctionHost | None = None
     operations: Operations | None = None
+    containers: TaskHost | None = None
 
 
 #: service -> how its integration is made; None where a port it needs is not configured.
 ROWS: Final[dict[str, Callable[[Ports], Integration | None]]] = {
     "aws-sdk:sfn": lambda ports: SdkSfn(ports.operations) if ports.operations else None,
+    "ecs": lambda ports: Ecs(ports.containers, ports.clock) if ports.containers else None,
     "flowd": lambda ports: Noop(),
     "lambda": lambda ports: Lambda(ports.functions, ports.clock) if ports.functions else None,
     "states": lambda ports: States(ports.operations, ports.clock) if ports.operations else None,
@@ -49,6 +52,10 @@ class Registry:
         """Every row whose ports are there."""
         made = {service: make(ports) for service, make in ROWS.items()}
         return cls({service: integration for service, integration in made.items() if integration is not None})
+
+    def connect(self, ports: Ports) -> None:
+        """Add the rows whose ports could only be made later."""
+        self._integrations = {**Registry.of(ports)._integrations, **self._integrations}
 
     def find(self, service: str) -> Integration | None:
         """The integration of a service; `aws-sdk:s3` is served by a row of its own or by that of `aws-sdk`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlmodel import Session, SQLModel, text
 
 from flowd.errors import FlowdError
-from flowd.store import schema, schema_messaging
+from flowd.store import schema, schema_ecs
 
 STEPS: dict[int, list[str]] = {
     2: [
@@ -17,8 +17,8 @@ STEPS: dict[int, list[str]] = {
         "ALTER TABLE execution ADD COLUMN item_count INTEGER NOT NULL DEFAULT 0",
     ],
 }
-#: Tables of the embedded services: to import their modules is to have them made.
-FAMILIES = (schema_messaging,)
+#: Tables of services: to import their modules is to have them made.
+FAMILIES = (schema_ecs,)
 LATEST = max(STEPS, default=1)
 #: Small indexes over the rows that background duties look for.
 PARTIAL_INDEXES = (

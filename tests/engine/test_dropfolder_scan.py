@@ -350,3 +350,37 @@ def test_a_template_and_its_definition_are_taken_when_they_hold_still(tmp_path: 
 def test_configured_substitutions_reach_plain_files(tmp_path: Path) -> None:
     put(tmp_path, {"m.asl.json": "${A} ${B}"})
     assert Scanner(str(tmp_path), substitutions={"A": "x"}).scan().machines[0].text == "x ${B}"
+
+
+TASK = '{"containerDefinitions": [{"name": "m", "image": "local/x", "command": ["./x"], "memory": 64}]}'
+
+
+def test_task_definitions_are_families_named_after_their_file(tmp_path: Path) -> None:
+    put(tmp_path, {"jobs/resize.taskdef.json": TASK, "other.taskdef.json": '{"family": "named", ' + TASK[1:]})
+    found = scan(tmp_path)
+    assert [(each.name, each.folder, each.source) for each in found.task_definitions] == [
+        ("resize", str(tmp_path / "jobs"), "jobs/resize.taskdef.json"),
+        ("named", str(tmp_path), "other.taskdef.json"),
+    ]
+    assert said(found, "other.taskdef.json") == ("loaded", "")
+
+
+def test_a_broken_task_definition_is_told_with_its_place(tmp_path: Path) -> None:
+    image = TASK.replace("local/x", "team/x").replace('"image"', '\n  "image"')
+    put(tmp_path, {"a.taskdef.json": image, "b.taskdef.json": "{\n  oops", "c.taskdef.json": "[]"})
+    found = scan(tmp_path)
+    assert found.task_definitions == ()
+    status, words = said(found, "a.taskdef.json")
+    assert (status, words[:5]) == ("rejected", "2:3 t")
+    assert "the image team/x needs podman or docker" in words
+    assert said(found, "b.taskdef.json")[1].startswith("2:3 ")
+    assert said(found, "c.taskdef.json") == ("rejected", "1:1 a task definition is a JSON object")
+
+
+def test_a_family_has_one_file(tmp_path: Path) -> None:
+    put(tmp_path, {"a.taskdef.json": '{"family": "x", ' + TASK[1:], "x.taskdef.json": TASK})
+    found = scan(tmp_path)
+    assert [each.source for each in found.task_definitions] == ["a.taskdef.json"]
+    assert said(found, "x.taskdef.json")[1] == (
+        "0:0 the task definition x is defined by a.taskdef.json already; rename one of them"
+    )

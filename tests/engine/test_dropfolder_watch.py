@@ -14,7 +14,7 @@ import pytest
 from flowd.asl.diagnostics import Diagnostic
 from flowd.clock import ManualClock
 from flowd.engine.dropfolder.scan import Scanner
-from flowd.engine.dropfolder.snapshot import FileReport, Owner, is_kept
+from flowd.engine.dropfolder.snapshot import FileReport, Owner, TaskDefinitionFile, is_kept
 from flowd.engine.dropfolder.watch import DropFolder, watch_files
 from flowd.functions import FunctionSpec
 from flowd.sam.project import MachineType
@@ -30,6 +30,7 @@ class Recorder:
         self.machines = machines or {}  # name -> (text, source)
         self.functions: list[str] = []
         self.schedules: dict[str, SamSchedule] = {}
+        self.task_definitions: list[str] = []
         self.files: dict[str, FileReport] = {}
         self.calls: list[str] = []
         self.failing = ""
@@ -66,6 +67,10 @@ class Recorder:
         await self._note(f"schedules {' '.join(schedule.name for schedule in schedules)}")
         stay = {name: each for name, each in self.schedules.items() if is_kept(each.source, kept)}
         self.schedules = {**stay, **{schedule.name: schedule for schedule in schedules}}
+
+    async def set_task_definitions(self, definitions: Sequence[TaskDefinitionFile], kept: frozenset[str]) -> None:
+        await self._note(f"definitions {' '.join(each.name for each in definitions)}")
+        self.task_definitions = [each.name for each in definitions]
 
     async def report(self, files: Sequence[FileReport]) -> None:
         self.files = {file.path: file for file in files}
@@ -122,7 +127,7 @@ async def test_everything_is_in_force_when_start_returns_functions_before_machin
     (tmp_path / "functions").mkdir()
     (tmp_path / "functions/f.py").write_text("def handler(e, c): ...")
     async with drop(tmp_path) as (_, recorder, _service):
-        assert recorder.calls == ["functions f", f"publish order {GOOD}", "schedules ", "report"]
+        assert recorder.calls == ["functions f", f"publish order {GOOD}", "schedules ", "definitions ", "report"]
         assert recorder.files["order.asl.json"].status == "loaded"
         assert recorder.files["order.asl.json"].updated_ms == ManualClock().now_ms()
 

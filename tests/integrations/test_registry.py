@@ -11,9 +11,10 @@ from flowd.clock import ManualClock
 from flowd.integrations.noop import Noop
 from flowd.integrations.ports import Integration
 from flowd.integrations.registry import ROWS, Ports, Registry
+from tests.integrations.test_ecs import Host as Cluster
 from tests.integrations.test_lambda import Host
 
-PORTS = Ports(ManualClock(), functions=Host(), operations=LocalOperations())
+PORTS = Ports(ManualClock(), functions=Host(), operations=LocalOperations(), containers=Cluster())
 
 
 @pytest.mark.parametrize("service", sorted(ROWS))
@@ -30,7 +31,7 @@ def test_a_service_without_a_row_is_refused_and_what_is_built_is_named() -> None
     registry = Registry.of(PORTS)
     assert registry.find("glue") is None
     assert registry.refuse("glue", "startJobRun", "") == (
-        "the integration glue is not built in flowd (built: activity, aws-sdk:sfn, flowd, lambda, states)"
+        "the integration glue is not built in flowd (built: activity, aws-sdk:sfn, ecs, flowd, lambda, states)"
     )
 
 
@@ -58,3 +59,11 @@ def test_sdk_calls_are_served_by_a_row_of_their_service_or_by_that_of_all() -> N
     assert registry.find("aws-sdk:s3") is one
     assert registry.find("aws-sdk:sqs") is every
     assert registry.find("s3") is None
+
+
+def test_a_row_whose_port_comes_later_is_added_and_takes_no_other_place() -> None:
+    registry = Registry.of(Ports(ManualClock(), functions=Host()))
+    before = registry.find("lambda")
+    registry.connect(PORTS)
+    assert registry.find("ecs") is not None
+    assert registry.find("lambda") is before

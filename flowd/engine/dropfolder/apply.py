@@ -21,6 +21,7 @@ from flowd.engine.dropfolder.snapshot import (
     MachineFile,
     Registrar,
     Snapshot,
+    TaskDefinitionFile,
     failed,
 )
 from flowd.functions import FunctionSpec
@@ -47,6 +48,7 @@ class Applier:
         self._published: dict[str, _Published] = {}
         self._functions: tuple[FunctionSpec, ...] | None = None
         self._schedules: tuple[tuple[SamSchedule, ...], frozenset[str]] | None = None
+        self._task_definitions: tuple[tuple[TaskDefinitionFile, ...], frozenset[str]] | None = None
         self._reports: dict[str, FileReport] | None = None
         self.unfinished = False  # something could not be stored: to be tried again soon
 
@@ -64,6 +66,7 @@ class Applier:
             reports[machine.path] = _joined(reports.get(machine.path), machine, said)
         await self._retire(found)
         await self._set_schedules(found)
+        await self._set_task_definitions(found)
         await self._report(reports)
 
     async def lost(self, message: str) -> None:
@@ -132,6 +135,20 @@ class Applier:
             self._failed("the schedules could not be set")
         else:
             self._schedules = wanted
+
+    async def _set_task_definitions(self, found: Snapshot) -> None:
+        broken = {
+            report.path for report in found.files if report.kind == "taskDefinition" and report.status == "rejected"
+        }
+        wanted = (found.task_definitions, frozenset(found.kept) | broken)
+        if wanted == self._task_definitions:
+            return
+        try:
+            await self._registrar.set_task_definitions(*wanted)
+        except Exception:
+            self._failed("the task definitions could not be set")
+        else:
+            self._task_definitions = wanted
 
     async def _report(self, reports: dict[str, FileReport]) -> None:
         before = self._reports or {}

@@ -27,22 +27,26 @@ from flowd.engine.dropfolder.snapshot import (
     FileStatus,
     MachineFile,
     Snapshot,
+    TaskDefinitionFile,
 )
+from flowd.engine.dropfolder.taskdefinitions import read_task_definition
 from flowd.engine.dropfolder.walk import (
     Closed,
     Definition,
     Entry,
     FunctionEntry,
     PythonFile,
+    TaskDefinitionEntry,
     TemplateFile,
     walk,
 )
 from flowd.functions import FunctionSpec
 from flowd.sam.intrinsics import substitute
 from flowd.sam.schedules import SamSchedule
+from flowd.services.ecs.definitions import Site
 
 _LONGEST_NAME = 80
-_Owned = TypeVar("_Owned", MachineFile, FunctionSpec, SamSchedule)
+_Owned = TypeVar("_Owned", MachineFile, FunctionSpec, SamSchedule, TaskDefinitionFile)
 Owners = dict[tuple[FileKind, str], str]  # of machines, functions and (as "template") schedules
 
 
@@ -57,8 +61,11 @@ class Scanner:
         account: str = names.ACCOUNT,
         substitutions: Mapping[str, str] | None = None,
         parameters: Mapping[str, Mapping[str, str]] | None = None,
+        site: Site | None = None,
     ) -> None:
-        """`substitutions` are for `${Name}` in plain definition files, `parameters` for templates (by folder name)."""
+        """`substitutions` are for `${Name}` in plain definition files, `parameters` for templates (by folder name),
+        `site` says what there is for containers."""
+        self._site = site or Site(region=region, account=account)
         self.root = root = os.path.abspath(root)
         self._reader = Reader()
         self._projects = Projects(root, self._reader, region, account, parameters or {})
@@ -78,7 +85,9 @@ class Scanner:
         """
         self._reader.begin(settle)
         machines: Owners = {("machine", name): source for name, source in (owners or {}).items()}
-        pass_ = _Pass(self.root, self._reader, self._projects, {**self._owners, **machines}, self._substitutions)
+        pass_ = _Pass(
+            self.root, self._reader, self._projects, {**self._owners, **machines}, self._substitutions, self._site
+        )
         for entry in walk(self.root):
             pass_.add(entry)
         self._reader.end()
@@ -86,6 +95,7 @@ class Scanner:
         self._owners = {("machine", each.name): each.source for each in found.machines}
         self._owners.update({("function", each.name): each.source for each in found.functions})
         self._owners.update({("template", each.name): each.source for each in found.schedules})
+        self._owners.update({("taskDefinition", each.name): each.source for each in found.task_definitions})
         return found
 
 
@@ -99,7 +109,9 @@ class _Pass:
         projects: Projects,
         owners: Owners,
         substitutions: dict[str, str],
+        site: Site,
     ) -> None:
+        self._site = site
         self._root = root
         self._reader = reader
         self._projects = projects
@@ -108,6 +120,7 @@ class _Pass:
         self._machines: list[MachineFile] = []
         self._functions: list[FunctionSpec] = []
         self._schedules: list[SamSchedule] = []
+        self._task_definitions: list[TaskDefinitionFile] = []
         self._files: dict[str, FileReport] = {}
         self._names: set[str] = set()
         self._kept: set[str] = set()
@@ -125,10 +138,12 @@ class _Pass:
     def snapshot(self) -> Snapshot:
         machines, functions = self._first("machine", self._machines), self._first("function", self._functions)
         schedules = self._first("template", self._schedules)
+        task_definitions = self._first("taskDefinition", self._task_definitions)
         return Snapshot(
             machines=tuple(machines),
             functions=tuple(functions),
             schedules=tuple(schedules),
+            task_definitions=tuple(task_definitions),
             files=tuple(self._files[path] for path in sorted(self._files)),
             names=frozenset(self._names),
             kept=frozenset(self._kept),
@@ -181,6 +196,18 @@ class _Pass:
             name = None if found.spec is None else found.spec.name
             self._say(path, "function", status, name, *found.diagnostics)
 
+    def _task_definition(self, entry: TaskDefinitionEntry) -> None:
+        path = self._relative(entry.path)
+        try:
+            read = read_task_definition(self._reader.text(entry.path), entry.path, path, self._site)
+        except Unusable as problem:
+            self._unusable(path, "taskDefinition", None, problem)
+            return
+        if read.definition is not None:
+            self._task_definitions.append(read.definition)
+        name = read.definition.name if read.definition else None
+        self._say(path, "taskDefinition", "loaded" if read.definition else "rejected", name, *read.diagnostics)
+
     def _python(self, entry: PythonFile) -> None:
         try:
             line = workflow_line(self._reader.text(entry.path))
@@ -214,7 +241,7 @@ class _Pass:
 
     def _refuse(self, kind: FileKind, each: _Owned, first: str) -> None:
         path = each.path if isinstance(each, MachineFile) else each.source
-        what = "schedule" if isinstance(each, SamSchedule) else kind
+        what = {"template": "schedule", "taskDefinition": "task definition"}.get(kind, kind)
         message = f"the {what} {each.name} is defined by {first} already; rename one of them"
         diagnostic = Diagnostic("ERROR", NAME_TAKEN, message)
         fresh = FileReport(path=path, kind=kind, status="rejected", name=each.name)
@@ -238,5 +265,6 @@ _ADD: dict[type[Entry], Callable[[_Pass, Any], None]] = {
     Definition: _Pass._definition,
     FunctionEntry: _Pass._function,
     PythonFile: _Pass._python,
+    TaskDefinitionEntry: _Pass._task_definition,
     TemplateFile: _Pass._template,
 }

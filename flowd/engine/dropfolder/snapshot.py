@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -12,7 +12,7 @@ from flowd.functions import FunctionSpec
 from flowd.sam.project import MachineType, SamMachine
 from flowd.sam.schedules import SamSchedule
 
-FileKind = Literal["machine", "function", "template", "python"]
+FileKind = Literal["machine", "function", "template", "taskDefinition", "python"]
 FileStatus = Literal["loaded", "rejected", "removed", "ignored"]
 Owner = Literal["file", "template"]
 
@@ -22,6 +22,7 @@ NAME_INVALID = "NAME_INVALID"
 NAME_TAKEN = "NAME_TAKEN"
 FUNCTION_INVALID = "FUNCTION_INVALID"
 NOT_BUILT = "NOT_BUILT"
+TASK_DEFINITION_INVALID = "TASK_DEFINITION_INVALID"
 IGNORED = "IGNORED"
 NOT_STORED = "NOT_STORED"
 
@@ -50,6 +51,15 @@ class MachineFile(msgspec.Struct, frozen=True, kw_only=True):
     sam: SamMachine | None = None  # set for a definition that stands in its template: knows lines
 
 
+class TaskDefinitionFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A family of ECS task definitions, as a file has it."""
+
+    name: str  # the family
+    members: dict[str, Any]
+    folder: str
+    source: str
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """The whole folder.
 
@@ -61,6 +71,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     machines: tuple[MachineFile, ...] = ()
     functions: tuple[FunctionSpec, ...] = ()
     schedules: tuple[SamSchedule, ...] = ()
+    task_definitions: tuple[TaskDefinitionFile, ...] = ()
     files: tuple[FileReport, ...] = ()
     names: frozenset[str] = frozenset()
     kept: frozenset[str] = frozenset()
@@ -97,6 +108,10 @@ class Registrar(Protocol):
     async def set_schedules(self, schedules: Sequence[SamSchedule], kept: frozenset[str]) -> None:
         """Exactly these schedules exist, beside those for whose source `is_kept(source, kept)`, which stay as they are.
         A schedule's machine need not be in force."""
+        ...
+
+    async def set_task_definitions(self, definitions: Sequence[TaskDefinitionFile], kept: frozenset[str]) -> None:
+        """Exactly these come from files, beside those of sources that say nothing now."""
         ...
 
     async def report(self, files: Sequence[FileReport]) -> None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 DEFINITIONS = (".asl.json", ".asl.yaml", ".asl.yml")
 TEMPLATES = ("template.yaml", "template.yml")
 FUNCTIONS = "functions"
+TASK_DEFINITION = ".taskdef.json"
 _PASSED_OVER = {"node_modules", "__pycache__", "site-packages"}
 _DEEPEST = 32
 
@@ -37,6 +38,12 @@ class FunctionEntry(NamedTuple):
     is_folder: bool
 
 
+class TaskDefinitionEntry(NamedTuple):
+    """`NAME.taskdef.json`."""
+
+    path: str
+
+
 class PythonFile(NamedTuple):
     """A Python file that is not in a `functions` folder."""
 
@@ -50,7 +57,7 @@ class Closed(NamedTuple):
     reason: str
 
 
-Entry = Definition | TemplateFile | FunctionEntry | PythonFile | Closed
+Entry = Definition | TemplateFile | FunctionEntry | TaskDefinitionEntry | PythonFile | Closed
 
 
 def walk(root: str) -> Iterator[Entry]:
@@ -105,7 +112,9 @@ def _file(entry: os.DirEntry[str]) -> Iterator[Entry]:
         if entry.name.endswith(ending) and len(entry.name) > len(ending):
             yield Definition(entry.path, entry.name.removesuffix(ending), ending != ".asl.json")
             return
-    if entry.name.endswith(".py"):
+    if entry.name.endswith(TASK_DEFINITION) and len(entry.name) > len(TASK_DEFINITION):
+        yield TaskDefinitionEntry(entry.path)
+    elif entry.name.endswith(".py"):
         yield PythonFile(entry.path)
 
 
