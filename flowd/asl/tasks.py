@@ -13,6 +13,7 @@ from flowd.asl.draft import WHOLE, Draft, error_details
 from flowd.asl.faults import DATA_LIMIT, HEARTBEAT_TIMEOUT, TIMEOUT, Failure, runtime, too_large
 from flowd.asl.model import Quantity, Task
 from flowd.asl.resources import Resource
+from flowd.asl.schema import MAX_SECONDS
 from flowd.asl.transitions import fail, is_too_large, leave
 from flowd.decisions import CancelTask, ScheduleTask
 from flowd.frames import Frame, Phase
@@ -92,6 +93,8 @@ def _seconds(quantity: Quantity | None, env: Any, selected: Payload | None) -> i
     found = dataflow.whole_number(quantity, env, None if selected is None else selected.value)
     if found <= 0:
         raise runtime(f"The {quantity.field} field must be a positive number of seconds but was: {found}")
+    if found > MAX_SECONDS:
+        raise runtime(f"The {quantity.field} field must be at most {MAX_SECONDS} seconds but was: {found}")
     return found
 
 

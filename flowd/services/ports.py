@@ -57,9 +57,13 @@ class Call:
     account: str
     new_id: Callable[[], str]  # a fresh random uuid, so that tests can repeat a run
     who: str = ""
+    endpoint: str = ""  # where this box listens for SDKs, without a slash at its end; "" = nowhere
     deliveries: list[Delivery] = field(default_factory=list)
     wake: list[str] = field(default_factory=list)  # names of what pollers may wait for: "sqs:QUEUE"
     due_ms: list[int] = field(default_factory=list)  # when the service wants its `tick`
+    wait: tuple[str, int] | None = (
+        None  # nothing to tell yet: ask again once this name is woken, at most for so many ms
+    )
 
     def arn(self, service: str, resource: str) -> str:
         """`arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE`."""

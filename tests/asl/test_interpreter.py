@@ -357,3 +357,11 @@ def test_credentials_are_shown_with_the_schedule() -> None:
 
 def test_a_definition_is_parsed_from_its_text() -> None:
     assert Story(json.dumps(one({"Type": "Succeed"}))).run().status == "SUCCEEDED"
+
+
+def test_a_timeout_beyond_what_a_definition_may_say_fails_the_task_instead_of_the_calendar() -> None:
+    state = {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:f", "End": True}
+    story = Story({"StartAt": "T", "States": {"T": {**state, "TimeoutSecondsPath": "$.t"}}}, {"t": 10**300}).run()
+    assert story.error is not None
+    assert story.error[0] == "States.Runtime"
+    assert "TimeoutSecondsPath field must be at most 99999999 seconds" in str(story.error[1])

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flowd.asl.validate import Diagnostic, advise, errors, invalid_definition_message, validate
+from tests.driver import Story
 
 DEFINITIONS = Path(__file__).parent / "definitions"
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:work"
@@ -285,7 +286,24 @@ def test_a_broken_member_anywhere_is_no_exception(file: Path, data: st.DataObjec
             holder[key] = data.draw(JSON)
             break
         holder = holder[key]
-    validate(json.dumps(machine))
+    text = json.dumps(machine)
+    if not any(diagnostic.severity == "ERROR" for diagnostic in validate(text)):
+        machine["TimeoutSeconds"] = 3600
+        story = Story(machine, {"x": 1, "items": [1, 2]}, event_limit=300).run()
+        assert story.status is not None or story.tasks  # it ended, or somebody was asked who does not answer
+        assert_well_formed(story)
+
+
+def assert_well_formed(story: Story) -> None:
+    """Ids are dense, each points back, and each line of control leaves a state at most once after it entered it."""
+    inside: dict[str, str] = {}
+    for number, event in enumerate(story.history, 1):
+        assert event.id == number
+        assert 0 <= event.previous < number
+        if event.type.endswith("StateEntered"):
+            inside[event.frame] = event.details["name"]
+        elif event.type.endswith("StateExited"):
+            assert inside.pop(event.frame, None) == event.details["name"]
 
 
 @settings(max_examples=300, deadline=None)

@@ -1,0 +1,112 @@
+"""What can go wrong for a workflow: failures that workflow code may catch, and mistakes in code or history.
+
+Exception
+├── Failure                     something that was asked for did not work; workflow code may catch it
+│   ├── ActivityFailed, ActivityTimedOut
+│   ├── ChildFailed             failed, timed out, was canceled or terminated (`status`)
+│   ├── ExternalFailed          a signal or cancel request found no execution
+│   └── NotAccepted             SWF refused the decision (`cause`)
+└── FlowdError
+    └── SdkError
+        ├── NotInWorkflow, MisuseError, DataError
+        └── NonDeterminismError the code decides otherwise than the history says
+BaseException
+├── CancelledError              thrown into workflow code that is to stop; a subclass of asyncio's
+├── ContinueAsNew               raised by `continue_as_new`
+└── Evicted                     unwinds code whose replay is over; nobody catches it
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from flowd.errors import FlowdError
+
+
+class CancelledError(asyncio.CancelledError):
+    """This work is to stop: clean up (awaiting is allowed) and let it go on upwards."""
+
+
+class ContinueAsNew(BaseException):
+    """Close this run and begin a new one with this input."""
+
+    def __init__(self, input: str, options: dict[str, object]) -> None:
+        super().__init__("continue as new")
+        self.input = input
+        self.options = options
+
+
+class Evicted(BaseException):
+    """This replay has been decided; its coroutines end without a trace."""
+
+
+class Failure(Exception):
+    """Something the workflow asked for did not work. `type` names the error as its origin did."""
+
+    def __init__(self, what: str, type: str, message: str, details: str = "") -> None:
+        super().__init__(f"{what}: {type}: {message}" if message else f"{what}: {type}")
+        self.what = what
+        self.type = type
+        self.message = message
+        self.details = details
+
+
+class ActivityFailed(Failure):
+    """The activity raised an error: `type` is its class."""
+
+
+class ActivityTimedOut(Failure):
+    """A timeout of the activity has passed: `type` is START_TO_CLOSE, SCHEDULE_TO_START, SCHEDULE_TO_CLOSE or
+    HEARTBEAT; `details` is what the last heartbeat said."""
+
+
+class ChildFailed(Failure):
+    """A child workflow ended otherwise than by completing."""
+
+    def __init__(self, what: str, status: str, type: str, message: str, details: str = "") -> None:
+        super().__init__(what, type, message, details)
+        self.status = status
+
+
+class ExternalFailed(Failure):
+    """The execution that was to be signaled or canceled could not be reached."""
+
+
+class NotAccepted(Failure):
+    """SWF refused the decision; `type` is its cause, such as ACTIVITY_TYPE_DOES_NOT_EXIST."""
+
+
+class SdkError(FlowdError):
+    """The SDK was used in a way that cannot work."""
+
+
+class NotInWorkflow(SdkError):
+    """This may only be called by workflow code."""
+
+
+class MisuseError(SdkError):
+    """Workflow code did what it must not do; the message names what to do instead."""
+
+
+class DataError(SdkError):
+    """A value does not fit its declared type, is no JSON, or is too large."""
+
+
+class NonDeterminismError(SdkError):
+    """The workflow code decides otherwise than it did when the history was made."""
+
+    def __init__(self, event_id: int, expected: str, got: str, place: str) -> None:
+        super().__init__(
+            f"not deterministic at event {event_id}: the history has {expected}; the code now {got}"
+            + (f", at {place}" if place else "")
+            + ". Code of running executions may change only behind patched() or version(); time, chance and the "
+            "outside world come from now(), random(), uuid4(), side_effect() and activities."
+        )
+        self.event_id = event_id
+        self.expected = expected
+        self.got = got
+        self.place = place
+
+
+class PermanentError(Exception):
+    """Raised by an activity whose failure no retry can mend."""
