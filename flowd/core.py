@@ -20,8 +20,10 @@ from flowd.engine.children import Children
 from flowd.engine.closings import Closings
 from flowd.engine.commit import Recorder
 from flowd.engine.deadlines import Deadlines
+from flowd.engine.deciders import Deciders
 from flowd.engine.definitions import Definitions
-from flowd.engine.dispatch import Dispatch, Registry
+from flowd.engine.dispatch import Dispatch
+from flowd.engine.dispatch import Registry as Integrations
 from flowd.engine.executions import Executions, Limits
 from flowd.engine.express import Express
 from flowd.engine.hooks import Hooks
@@ -30,12 +32,17 @@ from flowd.engine.recovery import recover
 from flowd.engine.schedules import Schedules
 from flowd.engine.stepper import Stepper
 from flowd.engine.stepping import Stepping
+from flowd.engine.swf.errands import Errands
+from flowd.engine.swf.registry import Registry
+from flowd.engine.swf.tasks import SwfTasks
+from flowd.engine.swf.workflows import Workflows
 from flowd.engine.tasks import Tasks
 from flowd.engine.waiters import Waiters
 from flowd.integrations.ports import TaskCall
 from flowd.services.s3 import Buckets, FolderBuckets
 from flowd.store import executions
 from flowd.store.database import Database
+from flowd.swf.rules import Limits as SwfLimits
 
 log = logging.getLogger(__name__)
 #: A daemon begins to count far beyond what is on disk, so that a console's cursor from an earlier life is never taken
@@ -49,11 +56,12 @@ class Core:
     def __init__(
         self,
         path: Path,
-        registry: Registry,
+        registry: Integrations,
         *,
         clock: Clock | None = None,
         alarms: Alarms | None = None,
         region: str = names.REGION,
+        account: str = names.ACCOUNT,
         limits: Limits | None = None,
         retention_days: int = 90,
         hooks: Sequence[str] = (),
@@ -61,6 +69,7 @@ class Core:
         hook_webhook: str | None = None,
         mocked: Callable[[TaskCall], bool] | None = None,
         buckets: Buckets | None = None,
+        swf_limits: SwfLimits | None = None,
     ) -> None:
         """`buckets`: by default folders below `s3` beside the database."""
         self.clock = clock or SystemClock()
@@ -72,7 +81,9 @@ class Core:
         recorder = Recorder(self.ids, self.db.changes.next_cursor, frozenset(hooks), mocked)
         stepping = self.stepping = Stepping()
         events = (limits or Limits()).events
-        self.stepper = Stepper(self.db, recorder, self.clock, self.definitions.get, region, events, stepping)
+        self.swf = Registry(self.db, self.clock, swf_limits, region, account)
+        deciders = Deciders(self.definitions.get, self.swf.outside)
+        self.stepper = Stepper(self.db, recorder, self.clock, deciders.find, region, events, stepping)
         self.dispatch = Dispatch(registry, self.stepper.post)
         self.waiters = Waiters(self.db, self.stepper.post)
         self.deadlines = Deadlines(self.db, self.clock, self.alarms, self.stepper.post, self._rang)
@@ -98,6 +109,9 @@ class Core:
             self.stepper.post,
             children,
         )
+        self.workflows = Workflows(self.db, self.stepper, self.swf, self.ids, self.clock)
+        self.errands = Errands(self.db, self.swf, self.workflows, self.stepper.alive, self.stepper.post)
+        self.swf_tasks = SwfTasks(self.db, self.stepper, self.waiters)
         self.stepper.after = Aftermath(
             self.dispatch,
             self.waiters,
@@ -107,6 +121,7 @@ class Core:
             self.schedules,
             self.closings,
             self.map_runs,
+            self.errands,
             self.stepper.post,
         )
 
@@ -126,10 +141,12 @@ class Core:
 
     async def start(self) -> None:
         """Take up what was open, then let time pass: recovery, deadlines, schedules, archive, hooks."""
+        await self.swf.load()
         await self.map_runs.load()
         calls = await recover(self.db, self.clock, self.stepper.alive, self.dispatch, self.registry, self.stepper.post)
         over = await self.express.resume()
         log.info("recovered: %d open calls, %d EXPRESS executions start over", calls, over)
+        await self.errands.recover()
         await self.map_runs.start()
         await self.deadlines.start()
         await self.schedules.start()
@@ -144,6 +161,7 @@ class Core:
         await self.schedules.stop()
         await self.deadlines.stop()
         await self.map_runs.stop()
+        await self.errands.stop()
         await self.dispatch.stop()
         await self.express.stop()
         await self.stepper.idle()

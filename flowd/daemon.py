@@ -65,6 +65,7 @@ class Daemon:
             clock=self.clock,
             alarms=ApschedulerAlarms(self.clock, config.testing.time_factor if config.testing else 1.0),
             region=config.region,
+            account=config.account,
             limits=Limits(config.limits.redrive_days, config.limits.execution_days, config.limits.events),
             retention_days=config.retention_days,
             hooks=config.hooks.on if config.hooks.command or config.hooks.webhook else (),
@@ -180,7 +181,7 @@ def _environment(config: Config, credentials: Credentials) -> dict[str, str]:
     }
     if config.listen is not None:
         host, port = config.listen
-        found["AWS_ENDPOINT_URL_SFN"] = f"http://{host}:{port}"
+        found["AWS_ENDPOINT_URL_SFN"] = found["AWS_ENDPOINT_URL_SWF"] = f"http://{host}:{port}"
     return found
 
 

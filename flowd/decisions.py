@@ -10,18 +10,23 @@ from typing import Any, Literal
 
 import msgspec
 
+from flowd.history import Event, HistoryEvent
 from flowd.payload import Payload
+from flowd.swf_frames import Settings
 
 Pattern = Literal["", "sync", "sync:2", "waitForTaskToken"]
+Purpose = Literal[
+    "wait", "retry", "timeout", "heartbeat", "execution", "timer", "schedule-to-start", "schedule-to-close"
+]
 CloseStatus = Literal["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
 
 
 class ScheduleTask(msgspec.Struct, frozen=True, kw_only=True):
-    """Run a Task. `family` says which events it makes: `lambda`, `activity` or `task`."""
+    """Run a Task. `family` says who does it: a function, a worker, an integration, or an outside decider."""
 
     frame: str
     attempt: int
-    family: Literal["lambda", "activity", "task"]
+    family: Literal["lambda", "activity", "task", "decision"]
     resource: str  # as written in the definition
     service: str  # "lambda", "activity", "states", "sqs", "aws-sdk:s3", ...
     action: str  # "invoke", "startExecution", ...; "" for activities
@@ -31,15 +36,25 @@ class ScheduleTask(msgspec.Struct, frozen=True, kw_only=True):
     state: str  # the state's name
     timeout_ms: int = 0  # TimeoutSeconds, counted from the start of the attempt; 0 = none
     heartbeat_ms: int = 0
+    task_list: str = ""  # of SWF: where it is offered, by the name that pollers wait under
+    priority: int = 0  # of SWF: high first
 
 
 class StartTimer(msgspec.Struct, frozen=True, kw_only=True):
-    """Send TIMER_FIRED to the frame at `due_ms`."""
+    """Send the frame news at `due_ms`; the purpose says which (engine/deadlines has the table)."""
 
     frame: str
     attempt: int
     due_ms: int
-    purpose: Literal["wait", "retry"]
+    purpose: Purpose
+
+
+class CancelTimer(msgspec.Struct, frozen=True, kw_only=True):
+    """The frame no longer waits for this deadline."""
+
+    frame: str
+    attempt: int
+    purpose: Purpose
 
 
 class CancelTask(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +84,40 @@ class ContinueLater(msgspec.Struct, frozen=True, kw_only=True):
 
     frame: str
     attempt: int
+
+
+class EndFrame(msgspec.Struct, frozen=True, kw_only=True):
+    """This line of control is over: its row goes."""
+
+    frame: str
+
+
+class RunErrand(msgspec.Struct, frozen=True, kw_only=True):
+    """Do for another execution what this frame says (start it, signal it, ask it to cancel); news comes back."""
+
+    frame: str
+    attempt: int
+    again: bool = False  # it may have been done before: look first
+
+
+class Tell(msgspec.Struct, frozen=True, kw_only=True):
+    """Bring news to another execution."""
+
+    execution_id: int
+    event: Event
+
+
+class ApplyChildPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """The execution was terminated or timed out: so do its open children, or they are asked to cancel."""
+
+    policy: str
+
+
+class StartNextRun(msgspec.Struct, frozen=True, kw_only=True):
+    """Continue as new: begin this run in the same transaction."""
+
+    settings: Settings
+    input: Payload | None
 
 
 class CloseExecution(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,11 +191,25 @@ class EndMapRun(msgspec.Struct, frozen=True, kw_only=True):
 Decision = (
     ScheduleTask
     | StartTimer
+    | CancelTimer
     | CancelTask
     | GatherBranches
     | DropBranches
     | ContinueLater
     | StartMapRun
     | EndMapRun
+    | EndFrame
+    | RunErrand
+    | Tell
+    | ApplyChildPolicy
+    | StartNextRun
     | CloseExecution
 )
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What a decider answers: commit all of it or nothing. `frames` are those that changed or are new."""
+
+    events: list[HistoryEvent]
+    decisions: list[Decision]
+    frames: dict[str, Any]  # Frame of a state machine's execution, SwfFrame of an SWF one

@@ -1,7 +1,8 @@
 """What happened: the facts of one execution, in AWS's words, and the news from which they are made.
 
-`HistoryEvent` is one appended fact, as GetExecutionHistory (and later SWF) shows it. `Event` is one piece of news that
-reaches an execution: "the task of this frame succeeded". A decider turns an Event into HistoryEvents and decisions.
+`HistoryEvent` is one appended fact, as GetExecutionHistory and GetWorkflowExecutionHistory show it. `Event` is one
+piece of news that reaches an execution: "the task of this frame succeeded". A decider turns an Event into
+HistoryEvents and decisions.
 Nothing here acts, reads a clock or knows a database.
 """
 
@@ -40,7 +41,7 @@ class News(StrEnum):
     TASK_START_FAILED = "TaskStartFailed"  # it could not be begun        details: error, cause
     TASK_SUCCEEDED = "TaskSucceeded"  # details: output
     TASK_FAILED = "TaskFailed"  # details: error?, cause?
-    TASK_TIMED_OUT = "TaskTimedOut"  # details: heartbeat: bool
+    TASK_TIMED_OUT = "TaskTimedOut"  # details: heartbeat: bool, or timeoutType
     TIMER_FIRED = "TimerFired"  # a Wait is over or a retry's back-off has passed
     BRANCHES_JOINED = "BranchesJoined"  # details: outputs: list[Payload] in branch order
     BRANCHES_FAILED = "BranchesFailed"  # details: open: list[Frame], the descendants that were still going
@@ -48,6 +49,15 @@ class News(StrEnum):
     CONTINUED = "Continued"  # a bounded step stopped with work left in this frame
     STOPPED = "Stopped"  # StopExecution                                  details: error?, cause?
     TIMED_OUT = "TimedOut"  # the execution's own TimeoutSeconds passed
+    TASK_CANCELED = "TaskCanceled"  # SWF, as all that follow but the last     details: details?
+    TASK_ALIVE = "TaskAlive"  # a heartbeat                        details: details?
+    DECIDED = "Decided"  # details: the members of RespondDecisionTaskCompleted
+    SIGNALED = "Signaled"  # details: signalName, input?, and from where: workflowId, runId, initiatedEventId
+    CANCEL_REQUESTED = "CancelRequested"  # details: cause?, and from where, as above
+    TERMINATED = "Terminated"  # details: reason?, details?, childPolicy?, cause
+    ERRAND_DONE = "ErrandDone"  # details: runId
+    ERRAND_FAILED = "ErrandFailed"  # details: cause
+    CHILD_CLOSED = "ChildClosed"  # details: type, attributes of the parent's event
     REDRIVEN = "Redriven"  # for "0"   details: frames: list[Frame], all that are not DONE
 
 
@@ -82,6 +92,11 @@ def details_member(event_type: str) -> str:
     if event_type.endswith("StateExited"):
         return "stateExitedEventDetails"
     return event_type[0].lower() + event_type[1:] + "EventDetails"
+
+
+def attributes_member(event_type: str) -> str:
+    """The wire name of an SWF event's attributes object."""
+    return event_type[0].lower() + event_type[1:] + "EventAttributes"
 
 
 _WITHOUT_DETAILS = frozenset(

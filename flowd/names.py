@@ -70,6 +70,21 @@ def function_arn(name: str, region: str = REGION, account: str = ACCOUNT) -> str
     return f"arn:aws:lambda:{region}:{account}:function:{name}"
 
 
+def swf_execution_arn(domain: str, workflow_id: str, run: str, region: str = REGION, account: str = ACCOUNT) -> str:
+    """Ours: SWF names executions by their two ids only. None of the three has a colon."""
+    return f"arn:aws:swf:{region}:{account}:execution:{domain}:{workflow_id}:{run}"
+
+
+def swf_type_arn(domain: str, name: str, version: str, region: str = REGION, account: str = ACCOUNT) -> str:
+    """Ours, as above."""
+    return f"arn:aws:swf:{region}:{account}:workflowType:{domain}:{name}:{version}"
+
+
+def swf_domain_arn(name: str, region: str = REGION, account: str = ACCOUNT) -> str:
+    """AWS's, for the tags of a domain."""
+    return f"arn:aws:swf:{region}:{account}:/domain/{name}"
+
+
 def role_arn(account: str = ACCOUNT) -> str:
     """The role that file-owned machines carry: AWS requires one, nothing here reads it."""
     return f"arn:aws:iam::{account}:role/flowd"

@@ -12,12 +12,11 @@ from typing import Any
 
 import msgspec
 
-from flowd.asl.draft import Step
 from flowd.asl.host import Answer, Host, drive, new_execution, take_step, wire
 from flowd.asl.model import StateMachine
 from flowd.asl.parse import parse
 from flowd.clock import ManualClock
-from flowd.decisions import ScheduleTask
+from flowd.decisions import ScheduleTask, Step
 from flowd.frames import Execution, Frame, lineage
 from flowd.history import Event, News
 from flowd.payload import Payload

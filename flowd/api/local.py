@@ -49,7 +49,7 @@ class LocalOperations:
         try:
             while True:
                 try:
-                    return await row.handle(request, caller)
+                    return await row.handle(request, caller) or {}
                 except ServiceUnavailable:
                     await asyncio.sleep(RETRY_S)
         finally:

@@ -22,6 +22,10 @@ from flowd.api import (
     histories,
     machines,
     map_runs,
+    swf_domains,
+    swf_executions,
+    swf_tasks,
+    swf_types,
     tagging,
     tasks,
     test_states,
@@ -32,16 +36,21 @@ from flowd.api.wire.answers import Body
 from flowd.api.wire.app import Operation
 from flowd.api.wire.caller import Caller
 from flowd.api.wire.shapes import read_object, requests
-from flowd.api.wire.unbuilt import STATES
+from flowd.api.wire.unbuilt import STATES, SWF
 from flowd.errors import ValidationException
 
 __all__ = ["FLOWD", "Services", "operations"]
 
 FLOWD = "Flowd"
-Handler = Callable[[Services, Any, Caller], Coroutine[Any, Any, Body]]
+Handler = Callable[[Services, Any, Caller], Coroutine[Any, Any, Body | None]]
 _STATES: dict[str, Handler] = {
     name: handler
     for noun in (machines, versions, aliases, executions, map_runs, histories, activities, tasks, tagging, test_states)
+    for name, handler in noun.OPERATIONS.items()
+}
+_SWF: dict[str, Handler] = {
+    name: handler
+    for noun in (swf_domains, swf_types, swf_executions, swf_tasks)
     for name, handler in noun.OPERATIONS.items()
 }
 _FLOWD: dict[str, tuple[type, Handler]] = {
@@ -50,6 +59,7 @@ _FLOWD: dict[str, tuple[type, Handler]] = {
     for name, row in noun.OPERATIONS.items()
 }
 _REQUESTS = requests("stepfunctions")
+_SWF_REQUESTS = requests("swf")
 
 
 def _arn_first(members: dict[str, Any]) -> None:
@@ -81,6 +91,9 @@ def operations(services: Services) -> dict[str, Operation]:
     found = {
         f"{STATES}.{name}": Operation(_REQUESTS[name], partial(handler, services)) for name, handler in _STATES.items()
     }
+    for name, handler in _SWF.items():
+        row = Operation(_SWF_REQUESTS[name], partial(handler, services))
+        found.update((f"{target}.{name}", row) for target in SWF)
     for name, (kind, handler) in _FLOWD.items():
         found[f"{FLOWD}.{name}"] = Operation(_Own(kind), partial(handler, services))
     return found

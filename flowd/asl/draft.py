@@ -9,12 +9,10 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
 
-import msgspec
-
 from flowd.asl.context import Env
 from flowd.asl.inspection import Inspection
 from flowd.asl.model import State, StateMachine, Working
-from flowd.decisions import CloseExecution, CloseStatus, Decision
+from flowd.decisions import CloseExecution, CloseStatus, Decision, Step
 from flowd.entropy import Entropy
 from flowd.frames import ROOT, Execution, Frame, Phase
 from flowd.history import TERMINAL, HistoryEvent
@@ -27,14 +25,6 @@ WHOLE: Final = {"truncated": False}  # inputDetails, outputDetails: shared, neve
 
 class HistoryFull(Exception):
     """There is room for one more event only, and it must be ExecutionFailed."""
-
-
-class Step(msgspec.Struct, frozen=True):
-    """The outcome of one step: commit all of it or nothing. `frames` are those that changed or are new."""
-
-    events: list[HistoryEvent]
-    decisions: list[Decision]
-    frames: dict[str, Frame]
 
 
 class Draft:

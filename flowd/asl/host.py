@@ -18,16 +18,22 @@ import msgspec
 from flowd.asl.interpreter import Step, step
 from flowd.asl.model import StateMachine
 from flowd.decisions import (
+    ApplyChildPolicy,
     CancelTask,
+    CancelTimer,
     CloseExecution,
     ContinueLater,
     Decision,
     DropBranches,
+    EndFrame,
     EndMapRun,
     GatherBranches,
+    RunErrand,
     ScheduleTask,
     StartMapRun,
+    StartNextRun,
     StartTimer,
+    Tell,
 )
 from flowd.entropy import Entropy
 from flowd.frames import ROOT, Execution, Frame, Phase
@@ -170,6 +176,8 @@ class Host:
                 self.tasks.clear()
                 self.alarms.clear()
                 self._later.clear()
+            case CancelTimer() | EndFrame() | RunErrand() | Tell() | ApplyChildPolicy() | StartNextRun():
+                raise TypeError(f"no state machine decides {type(decision).__name__}")
             case _:
                 assert_never(decision)
         return []

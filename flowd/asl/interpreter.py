@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from flowd.asl import distributed, fanout, redrive, simple, tasks
-from flowd.asl.draft import WHOLE, Draft, HistoryFull, Step, error_details
+from flowd.asl.draft import WHOLE, Draft, HistoryFull, error_details
 from flowd.asl.faults import RUNTIME, TIMEOUT, Fault
 from flowd.asl.model import DistributedMap, Map, State, StateMachine
 from flowd.asl.transitions import break_up, fail, failure_of
-from flowd.decisions import ContinueLater
+from flowd.decisions import ContinueLater, Step
 from flowd.entropy import Entropy
 from flowd.frames import ROOT, Execution, Frame, Phase
 from flowd.history import Event, News

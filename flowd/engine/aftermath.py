@@ -14,6 +14,7 @@ from flowd.engine.hooks import Hooks
 from flowd.engine.live import Reply
 from flowd.engine.mapruns import MapRuns
 from flowd.engine.schedules import Schedules
+from flowd.engine.swf.errands import Errands
 from flowd.engine.waiters import Waiters
 from flowd.history import Event
 
@@ -30,6 +31,7 @@ class Aftermath:
     schedules: Schedules
     closings: Closings
     map_runs: MapRuns
+    errands: Errands
     post: Callable[[int, Event], Reply]
 
     def committed(self, effects: Effects) -> None:
@@ -43,6 +45,8 @@ class Aftermath:
             self.alarms.arm(min(effects.due))
         for execution_id, event in effects.later:
             self.post(execution_id, event)
+        if effects.errands:
+            self.errands.run(effects.errands)
         if effects.map_runs:
             self.map_runs.changed(effects.map_runs)
         if effects.closed:

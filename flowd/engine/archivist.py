@@ -1,5 +1,5 @@
 """The archivist packs what is closed and deletes what has outlived its retention, in small transactions and behind
-everything else. It never touches a running execution.
+everything else. It never touches a running execution. An SWF domain has a retention of its own, which may be none.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ class Archivist:
             try:
                 while ids := await self._db.read(partial(history.closed_and_hot, limit=AT_ONCE)):
                     await self._db.write(partial(history.archive, execution_ids=ids))
+                await self._expire_domains()
             except ServiceUnavailable as error:
                 log.warning("closed executions wait to be packed: %s", error)
                 self._closed.set()
@@ -70,11 +71,17 @@ class Archivist:
             await asyncio.sleep(PAUSE_S)
 
     async def _sweep(self) -> None:
-        while self._retention_days:
-            before_ms = self._clock.now_ms() - self._retention_days * DAY_MS
+        while True:
+            before_ms = self._clock.now_ms() - self._retention_days * DAY_MS if self._retention_days else 0
             try:
                 while ids := await self._db.read(partial(history.expired, closed_before_ms=before_ms, limit=AT_ONCE)):
                     await self._db.write(partial(history.delete, execution_ids=ids))
+                await self._expire_domains()
             except ServiceUnavailable as error:
                 log.warning("retention waits for the store: %s", error)
             await asyncio.sleep(SWEEP_S)
+
+    async def _expire_domains(self) -> None:
+        now_ms = self._clock.now_ms()
+        while ids := await self._db.read(partial(history.expired_in_domains, now_ms=now_ms, limit=AT_ONCE)):
+            await self._db.write(partial(history.delete, execution_ids=ids))

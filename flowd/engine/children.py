@@ -16,6 +16,7 @@ from flowd import names
 from flowd.asl.items import ChildInput
 from flowd.asl.model import ScopePath, StateMachine
 from flowd.clock import Clock
+from flowd.engine.deciders import Interpreted
 from flowd.engine.live import Child, Live, Reply
 from flowd.frames import ROOT, Execution
 from flowd.history import Event, News
@@ -72,7 +73,7 @@ class Children:
         return Live(
             id=self.ids.execution,
             execution=execution,
-            machine=machine,
+            decider=Interpreted(machine),
             machine_id=0,
             definition_id=run.definition_id,
             heavy=machine.evaluates,

@@ -13,21 +13,28 @@ from typing import assert_never
 
 import msgspec
 
-from flowd.asl.interpreter import Step
 from flowd.decisions import (
+    ApplyChildPolicy,
     CancelTask,
+    CancelTimer,
     CloseExecution,
     ContinueLater,
     Decision,
     DropBranches,
+    EndFrame,
     EndMapRun,
     GatherBranches,
+    RunErrand,
     ScheduleTask,
     StartMapRun,
+    StartNextRun,
     StartTimer,
+    Step,
+    Tell,
 )
-from flowd.engine.live import Live, OpenTask, descendants, task_key
-from flowd.engine.rows import inserted, map_run, shown, updated
+from flowd.engine.live import POLLED, Live, OpenTask, descendants, prompt_of, retry_count, task_key
+from flowd.engine.rows import beside, inserted, map_run, shown, updated
+from flowd.engine.swf.runs import next_run
 from flowd.frames import ROOT, Execution, Phase
 from flowd.history import Event, HistoryEvent, News
 from flowd.integrations.ports import TaskCall
@@ -53,6 +60,7 @@ class Effects:
     later: list[tuple[int, Event]] = field(default_factory=list)  # work that a bounded step left
     closed: list[int] = field(default_factory=list)
     map_runs: list[tuple[int, int, str]] = field(default_factory=list)  # execution, Map Run, its status: new or over
+    errands: list[tuple[int, RunErrand | Tell | ApplyChildPolicy]] = field(default_factory=list)  # of an execution
     hooks: bool = False
 
 
@@ -64,6 +72,7 @@ class Recorder:
     number: Callable[[], int]  # the next commit number, which is also a chunk's id
     hooks: frozenset[str] = frozenset()
     mocked: Callable[[TaskCall], bool] | None = None  # on a daemon for tests: whether a test case answers a task
+    _successors: list[Live] = field(default_factory=list)
 
     def open(self, live: Live) -> ExecutionWrite:
         """The rows of this execution in the batch that is being formed."""
@@ -92,6 +101,8 @@ class Recorder:
                 return self._schedule(live, write, decision, now_ms, effects)
             case StartTimer(frame=frame, attempt=attempt, due_ms=due, purpose=purpose):
                 self._deadline(live, write, frame, attempt, purpose, due, effects)
+            case CancelTimer(frame=frame, attempt=attempt, purpose=purpose):
+                write.end_deadline(frame, attempt, purpose)
             case CancelTask(frame=frame, attempt=attempt):
                 self.end_task(live, write, frame, attempt, effects)
             case GatherBranches():
@@ -104,6 +115,14 @@ class Recorder:
                 self._start_map_run(live, write, decision, now_ms, effects)
             case EndMapRun(frame=frame, attempt=attempt, status=status):
                 self._end_map_run(live, write, (frame, attempt), status, now_ms, effects)
+            case EndFrame(frame=frame):
+                live.frames.pop(frame, None)
+                write.end_frame(frame)
+            case RunErrand() | Tell() | ApplyChildPolicy():
+                effects.errands.append((live.id, decision))
+            case StartNextRun():
+                self.ids.execution += 1
+                self._successors.append(next_run(self.ids.execution, live, decision, now_ms))
             case CloseExecution():
                 self._close(live, write, decision, now_ms, effects)
             case _:
@@ -123,18 +142,18 @@ class Recorder:
             task.short = f"{self.ids.task:x}"
         live.tasks[decision.frame, decision.attempt] = task
         parameters = self._payload(write, decision.parameters)
-        started_ms = 0 if decision.family == "activity" else now_ms
-        token = decision.token if decision.family == "activity" or decision.pattern else None
+        started_ms = 0 if decision.family in POLLED else now_ms
+        token = decision.token if decision.family in POLLED or decision.pattern else None
         write.tasks[decision.frame, decision.attempt] = [
             *(self.ids.task, live.id, decision.frame, decision.attempt, decision.state, decision.family),
             *(decision.resource, decision.service, decision.action, decision.pattern, token, task.status),
             *(task.activity, task.prompt, task.short, None, parameters, 0),
-            *(decision.timeout_ms, decision.heartbeat_ms, now_ms, started_ms),
+            *(decision.timeout_ms, decision.heartbeat_ms, now_ms, started_ms, decision.priority),
         ]
         if decision.family == "activity" and task.mocked:
             effects.begin[task.call.key] = task
             return [Event(News.TASK_STARTED, decision.frame, decision.attempt, {"workerName": MOCK_WORKER})]
-        if decision.family == "activity":
+        if decision.family in POLLED:
             if task.prompt is not None:
                 effects.changes.append(("prompt", task.short or "", live.execution.arn, "OPEN", decision.state))
                 self._hook(live, write, "prompt", effects, state=decision.state, prompt=task.short)
@@ -158,6 +177,14 @@ class Recorder:
         row = (task.status, event.details.get("workerName"), now_ms, 0, live.id, event.frame, event.attempt)
         write.task_updates.append(row)
         self._arm_task(live, write, task, now_ms, effects)
+
+    def task_alive(self, live: Live, event: Event, now_ms: int, effects: Effects) -> None:
+        """A heartbeat that is news: the time to the next one begins anew."""
+        task = live.tasks[event.frame, event.attempt]
+        if task.heartbeat_ms:
+            write = self.open(live)
+            write.end_deadline(event.frame, event.attempt, "heartbeat")
+            self._deadline(live, write, event.frame, event.attempt, "heartbeat", now_ms + task.heartbeat_ms, effects)
 
     def task_submitted(self, live: Live, event: Event, now_ms: int) -> None:
         """The job or message is out; a restarted daemon waits for it instead of sending it again."""
@@ -276,10 +303,15 @@ class Recorder:
         unfinished = [frame for frame in live.frames.values() if frame.phase != Phase.DONE]
         return Event(News.REDRIVEN, event.frame, event.attempt, {"frames": unfinished})
 
+    def successors(self) -> list[Live]:
+        """Runs that continue one of this step; they begin in its batch. Each is handed out once."""
+        found, self._successors = self._successors, []
+        return found
+
     # -- rows ------------------------------------------------------------------
 
     def _execution_deadline(self, live: Live, write: ExecutionWrite, now_ms: int, effects: Effects) -> None:
-        timeout_s = live.machine.timeout_seconds
+        timeout_s = live.decider.timeout_seconds
         if timeout_s:
             self._deadline(live, write, ROOT, 0, "execution", now_ms + timeout_s * 1000, effects)
 
@@ -309,9 +341,10 @@ class Recorder:
             write.chunks.append((self.number(), live.id, first, last, encode(write.events)))
         if live.new:
             write.insert = inserted(live)
-            live.new = False
         else:
             write.update = updated(live)
+        write.beside = beside(live)
+        live.new = False
         effects.changes.append(shown(live))
         return write
 
@@ -351,12 +384,12 @@ def _open_task(live: Live, decision: ScheduleTask, now_ms: int) -> OpenTask:
         timeout_ms=decision.timeout_ms,
         scheduled_ms=now_ms,
         test_case=live.test_case,
-        retry_count=live.frames[decision.frame].retry_count,
+        retry_count=retry_count(live, decision.frame),
     )
     task = OpenTask(call, decision.family, decision.frame, decision.attempt, heartbeat_ms=decision.heartbeat_ms)
     if decision.family == "activity":
-        task.activity = decision.resource.rpartition(":")[2]
-        value = decision.parameters.value
-        if isinstance(value, dict) and isinstance(value.get("Prompt"), dict):
-            task.prompt = json.dumps(value["Prompt"], ensure_ascii=False)
+        task.activity = decision.task_list or decision.resource.rpartition(":")[2]
+        task.prompt = prompt_of(decision.parameters)
+    elif decision.family == "decision":
+        task.activity = decision.task_list
     return task

@@ -24,12 +24,15 @@ log = logging.getLogger(__name__)
 AT_ONCE = 500
 AGAIN_MS = 1000
 #: What the end of a deadline means, by its purpose.
-NEWS: dict[str, tuple[News, dict[str, bool]]] = {
+NEWS: dict[str, tuple[News, dict[str, bool | str]]] = {
     "wait": (News.TIMER_FIRED, {}),
     "retry": (News.TIMER_FIRED, {}),
     "timeout": (News.TASK_TIMED_OUT, {"heartbeat": False}),
     "heartbeat": (News.TASK_TIMED_OUT, {"heartbeat": True}),
     "execution": (News.TIMED_OUT, {}),
+    "timer": (News.TIMER_FIRED, {}),
+    "schedule-to-start": (News.TASK_TIMED_OUT, {"timeoutType": "SCHEDULE_TO_START"}),
+    "schedule-to-close": (News.TASK_TIMED_OUT, {"timeoutType": "SCHEDULE_TO_CLOSE"}),
 }
 
 
@@ -106,7 +109,9 @@ class Deadlines:
         replies = []
         for deadline in due:
             news, details = NEWS[deadline.purpose]
-            replies.append(self._post(deadline.execution_id, Event(news, deadline.frame, deadline.attempt, details)))
+            replies.append(
+                self._post(deadline.execution_id, Event(news, deadline.frame, deadline.attempt, dict(details)))
+            )
         outcomes = await asyncio.gather(*replies, return_exceptions=True)
         stale = [deadline for deadline, accepted in zip(due, outcomes, strict=True) if accepted is False]
         if stale:

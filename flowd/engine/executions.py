@@ -15,6 +15,7 @@ from functools import partial
 from flowd import names
 from flowd.asl.model import StateMachine as Definition
 from flowd.clock import Clock
+from flowd.engine.deciders import Interpreted
 from flowd.engine.express import Ended, Express
 from flowd.engine.live import Live
 from flowd.engine.stepper import Stepper
@@ -173,7 +174,7 @@ class Executions:
         return Live(
             id=self._ids.execution,
             execution=execution,
-            machine=definition,
+            decider=Interpreted(definition),
             machine_id=machine.id or 0,
             definition_id=definition_id,
             version=version.number if version else None,
@@ -217,7 +218,7 @@ class Executions:
         if row.status in ("RUNNING", "SUCCEEDED"):
             return f"Execution is {row.status} and cannot be redriven"
         if row.type != "STANDARD":
-            return "Execution is EXPRESS and cannot be redriven"
+            return f"Execution is {row.type} and cannot be redriven"
         now_ms = self._clock.now_ms()
         if now_ms - row.stopped_ms > self._limits.redrive_days * DAY_MS:
             return "Execution has exceeded the redrivable period"

@@ -15,13 +15,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
-from flowd.asl.interpreter import Step
 from flowd.asl.model import StateMachine
 from flowd.clock import Clock
-from flowd.decisions import CloseExecution
+from flowd.decisions import CloseExecution, Step
 from flowd.engine.alarms import Alarms
 from flowd.engine.commit import Effects, Recorder
 from flowd.engine.deadlines import NEWS
+from flowd.engine.deciders import Interpreted
 from flowd.engine.dispatch import Dispatch, Registry
 from flowd.engine.ledger import Ledger
 from flowd.engine.live import Live, Reply, revive
@@ -146,7 +146,7 @@ class Express:
             loaded = await self._db.read(partial(executions.load, execution_ids=ids[first : first + AT_ONCE]))
             for found in loaded.values():
                 machine = await self._definitions(found.row.definition_id)
-                self._launch(revive(found, machine, self._region, EVENTS))
+                self._launch(revive(found, Interpreted(machine), self._region, EVENTS))
         return len(ids)
 
     async def stop(self) -> None:
@@ -176,7 +176,7 @@ class Express:
         if live.new:
             write.count(live.machine_id, "RUNNING", 1)
             write.keep_payload(live.execution.input, self._recorder.payload_id)
-        span_ms = min(live.machine.timeout_seconds * 1000 or LIMIT_MS, LIMIT_MS)
+        span_ms = min(live.decider.timeout_seconds * 1000 or LIMIT_MS, LIMIT_MS)
         due_ms = self._clock.now_ms() + span_ms
         write.deadlines[ROOT, 0, "execution"] = due_ms
         self._runs[live.id] = live

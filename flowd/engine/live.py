@@ -7,20 +7,25 @@ plus the steps of at most one uncommitted batch; when that batch fails, the Live
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from flowd.asl.model import StateMachine
-from flowd.frames import Execution, Frame
+from flowd.engine.deciders import Decider, Interpreted
+from flowd.frames import ROOT, Execution, Frame
 from flowd.history import Event
 from flowd.integrations.ports import TaskCall
-from flowd.payload import Payload
+from flowd.payload import InvalidJson, Payload
 from flowd.store import schema
 from flowd.store.executions import Loaded
 from flowd.store.steps import ExecutionWrite
+from flowd.swf_frames import WorkflowFrame
 
+#: Tasks that wait for somebody who polls; the others are in the hands of an integration.
+POLLED = ("activity", "decision")
 #: `test:CASE`: started by StartExecution with `machine-arn#CASE`.
 TEST_TRIGGER = "test:"
 Reply = asyncio.Future[bool]  # True after the commit, False if the news was stale; or the error of the commit
@@ -46,7 +51,7 @@ class OpenTask:
     @property
     def in_process(self) -> bool:
         """True while an integration of this daemon has the task in hand."""
-        return self.family != "activity" and not (
+        return self.family not in POLLED and not (
             self.status == "SUBMITTED" and self.call.pattern == "waitForTaskToken"
         )
 
@@ -68,10 +73,10 @@ class Live:
 
     id: int
     execution: Execution
-    machine: StateMachine
+    decider: Decider
     machine_id: int
     definition_id: int
-    frames: dict[str, Frame] = field(default_factory=dict)
+    frames: dict[str, Any] = field(default_factory=dict)  # Frame of a state machine's, SwfFrame of an SWF execution
     tasks: dict[tuple[str, int], OpenTask] = field(default_factory=dict)
     deadlines: set[tuple[str, int]] = field(default_factory=set)
     inbox: deque[tuple[Event, Reply | None]] = field(default_factory=deque)
@@ -97,6 +102,13 @@ class Live:
     map_runs: dict[tuple[str, int], int] = field(default_factory=dict)  # open ones, by frame and attempt
 
     @property
+    def machine(self) -> StateMachine:
+        """The state machine. Raises TypeError for an SWF execution, whose decider is outside."""
+        if not isinstance(self.decider, Interpreted):
+            raise TypeError(f"{self.execution.arn} is no execution of a state machine")
+        return self.decider.machine
+
+    @property
     def test_case(self) -> str:
         """The test case whose mocks answer its tasks; "" for none."""
         return self.trigger[len(TEST_TRIGGER) :] if self.trigger.startswith(TEST_TRIGGER) else ""
@@ -119,9 +131,11 @@ class Live:
             return ""
         if any(task.prompt is not None for task in self.tasks.values()):
             return "prompt"
+        frame = self.frames.get(ROOT)
+        if isinstance(frame, WorkflowFrame):
+            return frame.waiting_for
         if self.tasks:
             return "task"
-        frame = self.frames.get("0")
         return "timer" if frame is None or frame.waiting_for in ("", "timer") else frame.waiting_for
 
 
@@ -134,7 +148,7 @@ def descendants(frames: dict[str, Frame], prefix: str) -> Iterator[Frame]:
         index += 1
 
 
-def revive(loaded: Loaded, machine: StateMachine, region: str, event_limit: int) -> Live:
+def revive(loaded: Loaded, decider: Decider, region: str, event_limit: int) -> Live:
     """A Live from what is on disk."""
     row = loaded.row
     version = f"{row.machine_arn}:{row.version}" if row.version is not None else None
@@ -158,7 +172,7 @@ def revive(loaded: Loaded, machine: StateMachine, region: str, event_limit: int)
     live = Live(
         id=row.id or 0,
         execution=execution,
-        machine=machine,
+        decider=decider,
         machine_id=row.machine_id,
         definition_id=row.definition_id,
         frames=loaded.frames,
@@ -173,7 +187,7 @@ def revive(loaded: Loaded, machine: StateMachine, region: str, event_limit: int)
         cause=row.cause,
         state=row.state,
         stopped_ms=row.stopped_ms,
-        heavy=machine.evaluates,
+        heavy=decider.evaluates,
         child=Child(row.map_run_id, row.map_item, row.item_count) if row.map_run_id else NO_CHILD,
         map_runs=loaded.map_runs,
     )
@@ -197,7 +211,7 @@ def open_task(live: Live, row: schema.Task, texts: dict[int, str]) -> OpenTask:
         timeout_ms=row.timeout_ms,
         scheduled_ms=row.scheduled_ms,
         test_case=live.test_case,
-        retry_count=live.frames[row.frame].retry_count if row.frame in live.frames else 0,
+        retry_count=retry_count(live, row.frame),
         recovered=True,
     )
     submitted = Payload(text=texts[row.submitted_id], ref=row.submitted_id, owner=live.id) if row.submitted_id else None
@@ -214,6 +228,25 @@ def open_task(live: Live, row: schema.Task, texts: dict[int, str]) -> OpenTask:
         heartbeat_ms=row.heartbeat_ms,
         new=False,
     )
+
+
+def retry_count(live: Live, name: str) -> int:
+    """$$.State.RetryCount of the frame's task; SWF does not retry by itself."""
+    frame = live.frames.get(name)
+    return frame.retry_count if isinstance(frame, Frame) else 0
+
+
+def prompt_of(parameters: Payload) -> str | None:
+    """The Prompt object of a task that is meant for a person, as JSON text. An SWF input may be any text."""
+    if '"Prompt"' not in parameters.text:
+        return None
+    try:
+        value = parameters.value
+    except InvalidJson:
+        return None
+    if isinstance(value, dict) and isinstance(value.get("Prompt"), dict):
+        return json.dumps(value["Prompt"], ensure_ascii=False)
+    return None
 
 
 def task_key(execution_id: int, frame: str, attempt: int, life: str = "") -> str:

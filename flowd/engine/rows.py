@@ -9,8 +9,10 @@ import msgspec
 
 from flowd.decisions import StartMapRun
 from flowd.engine.live import Live
+from flowd.frames import ROOT
 from flowd.store.changes import Change
 from flowd.store.steps import Row
+from flowd.swf_frames import WorkflowFrame
 
 
 def inserted(live: Live, archived: bool = False) -> Row:
@@ -30,6 +32,23 @@ def updated(live: Live, archived: bool = False) -> Row:
     facts = live.execution
     redrive = (facts.redrive_count, facts.redriven_ms, facts.next_event)
     return (live.status, *_standing(live), live.stopped_ms, *redrive, int(archived), live.id)
+
+
+def beside(live: Live) -> tuple[str, Row] | None:
+    """What stands beside the row of an SWF execution: a statement's name and its values; None for all others."""
+    root = live.frames.get(ROOT)
+    if not isinstance(root, WorkflowFrame):
+        return None
+    chosen, parent = root.settings, root.settings.parent
+    if not live.new:
+        policy = root.applied_policy or chosen.child_policy
+        return "update", (root.close_status, int(root.cancel_requested), live.stopped_ms, policy, live.id)
+    return "insert", (
+        *(live.id, -live.machine_id, chosen.workflow_id, chosen.run_id, chosen.type_name, chosen.type_version),
+        *(root.close_status, int(root.cancel_requested), live.execution.started_ms, live.stopped_ms),
+        *(parent.execution_id if parent else 0, parent.initiated if parent else 0),
+        *(msgspec.json.encode(chosen.tags).decode(), chosen.child_policy),
+    )
 
 
 def _standing(live: Live) -> Row:

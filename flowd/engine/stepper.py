@@ -15,9 +15,9 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Protocol
 
-from flowd.asl.model import StateMachine
 from flowd.clock import Clock
 from flowd.engine.commit import Effects, Recorder
+from flowd.engine.deciders import Decider
 from flowd.engine.live import Live, Reply, revive
 from flowd.engine.rows import change
 from flowd.engine.stepping import Stepping, Work, Worked, is_heavy, take
@@ -48,7 +48,7 @@ class Stepper:
         db: Database,
         recorder: Recorder,
         clock: Clock,
-        definitions: Callable[[int], Awaitable[StateMachine]],
+        deciders: Callable[[int, int], Awaitable[Decider]],
         region: str,
         event_limit: int,
         stepping: Stepping,
@@ -57,7 +57,7 @@ class Stepper:
         self._recorder = recorder
         self._stepping = stepping
         self._clock = clock
-        self._definitions = definitions
+        self._deciders = deciders
         self._region = region
         self._event_limit = event_limit
         self.after: After | None = None
@@ -154,8 +154,8 @@ class Stepper:
             if found is None:
                 _settle([reply for _, reply in waiting if reply], False)
                 continue
-            machine = await self._definitions(found.row.definition_id)
-            live = self._lives.setdefault(execution_id, revive(found, machine, self._region, self._event_limit))
+            decider = await self._deciders(found.row.definition_id, found.row.machine_id)
+            live = self._lives.setdefault(execution_id, revive(found, decider, self._region, self._event_limit))
             live.inbox.extend(waiting)
             self._queue(live)
 
@@ -183,9 +183,7 @@ class Stepper:
                 live.queued = False
             elif self._starts:
                 live = self._starts.popleft()
-                self._lives[live.id] = live
-                self._recorder.begin(live, self._clock.now_ms(), self._effects)
-                self._join(live)
+                self._begin(live)
             else:
                 break
             self._advance(live)
@@ -193,6 +191,11 @@ class Stepper:
             self._send()
         if (self._ready or self._starts) and len(self._forming) < BATCH:
             self._kick()
+
+    def _begin(self, live: Live) -> None:
+        self._lives[live.id] = live
+        self._recorder.begin(live, self._clock.now_ms(), self._effects)
+        self._join(live)
 
     def _join(self, live: Live) -> None:
         self._recorder.open(live)
@@ -236,6 +239,10 @@ class Stepper:
             live.replies.append(reply)
         internal = take(self._recorder, live, event, step, self._clock.now_ms(), self._effects)
         live.inbox.extendleft((news, None) for news in reversed(internal))
+        for successor in self._recorder.successors():
+            successor.inbox.append((Event(News.STARTED), None))
+            self._begin(successor)  # in the batch of the run that it continues
+            self._advance(successor)
 
     # -- commits -----------------------------------------------------------------
 
@@ -323,5 +330,6 @@ def _only(effects: Effects, committed: set[int]) -> Effects:
         later=[item for item in effects.later if item[0] in committed],
         closed=[i for i in effects.closed if i in committed],
         map_runs=[run for run in effects.map_runs if run[0] in committed],
+        errands=[errand for errand in effects.errands if errand[0] in committed],
         hooks=effects.hooks,
     )

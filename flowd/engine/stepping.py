@@ -15,15 +15,13 @@ from functools import partial
 
 import msgspec
 
-from flowd.asl import interpreter
-from flowd.asl.interpreter import Step
 from flowd.asl.model import StateMachine
-from flowd.decisions import CloseExecution
+from flowd.decisions import Step
 from flowd.engine.commit import Effects, Recorder
+from flowd.engine.deciders import Interpreted
 from flowd.engine.live import Live
 from flowd.entropy import Entropy
-from flowd.frames import ROOT
-from flowd.history import Event, HistoryEvent, News
+from flowd.history import Event, News
 from flowd.payload import Payload
 
 log = logging.getLogger(__name__)
@@ -45,13 +43,11 @@ class Stepping:
     def work(self, live: Live, event: Event, now_ms: int) -> Work:
         """The step that is to be made of a piece of news; called, it gives the step or the exception it ended in."""
         entropy = Entropy(self._seeds.take(16))
-        if live.machine.activities:
+        if isinstance(live.decider, Interpreted) and live.machine.activities:
             missing = self.missing(live.machine)
             if missing != live.execution.missing_activities:
                 live.execution = msgspec.structs.replace(live.execution, missing_activities=missing)
-        return partial(
-            _attempt, partial(interpreter.step, live.machine, live.execution, live.frames, event, now_ms, entropy)
-        )
+        return partial(_attempt, partial(live.decider.step, live.execution, live.frames, event, now_ms, entropy))
 
     def aside(self, live: Live, work: Work, back: Callable[[Worked], None]) -> None:
         """Work a step out in a thread: JSONata and big payloads never hold up the loop (law 9)."""
@@ -78,7 +74,8 @@ def take(
     """Record a step, or the failure of one; returns what must be stepped before all other news."""
     if isinstance(step, Exception):
         log.error("execution %s: the step for %s failed", live.execution.arn, event.news, exc_info=step)
-        recorder.record(live, _failure(live, event, step, now_ms), now_ms, effects)
+        why = f"flowd could not take the step for {event.news.value}: {type(step).__name__}: {step}"
+        recorder.record(live, live.decider.give_up(live.execution, live.frames, now_ms, why), now_ms, effects)
         return []
     if event.news in _BOOKKEEPING:
         _BOOKKEEPING[event.news](recorder, live, event, now_ms, effects)
@@ -96,14 +93,6 @@ def _attempt(work: Callable[[], Step | None]) -> Worked:
         return error
 
 
-def _failure(live: Live, event: Event, error: Exception, now_ms: int) -> Step:
-    """A defect of ours: this execution fails alone, and says why."""
-    cause = f"flowd could not take the step for {event.news.value}: {type(error).__name__}: {error}"
-    details = {"error": "States.Runtime", "cause": cause}
-    closing = HistoryEvent(live.execution.next_event, 0, now_ms, "ExecutionFailed", details, ROOT)
-    return Step([closing], [CloseExecution(status="FAILED", error="States.Runtime", cause=cause)], {})
-
-
 def _task_started(recorder: Recorder, live: Live, event: Event, now_ms: int, effects: Effects) -> None:
     recorder.task_started(live, event, now_ms, effects)
 
@@ -111,6 +100,10 @@ def _task_started(recorder: Recorder, live: Live, event: Event, now_ms: int, eff
 def _task_submitted(recorder: Recorder, live: Live, event: Event, now_ms: int, effects: Effects) -> None:
     recorder.task_submitted(live, event, now_ms)
     recorder.keep_output(live, event, now_ms)
+
+
+def _task_alive(recorder: Recorder, live: Live, event: Event, now_ms: int, effects: Effects) -> None:
+    recorder.task_alive(live, event, now_ms, effects)
 
 
 def _task_answered(recorder: Recorder, live: Live, event: Event, now_ms: int, effects: Effects) -> None:
@@ -123,6 +116,7 @@ def _timer_fired(recorder: Recorder, live: Live, event: Event, now_ms: int, effe
 
 _BOOKKEEPING: dict[News, Callable[[Recorder, Live, Event, int, Effects], None]] = {
     News.TASK_STARTED: _task_started,
+    News.TASK_ALIVE: _task_alive,
     News.TASK_SUBMITTED: _task_submitted,
     News.TASK_SUCCEEDED: _task_answered,
     News.TASK_FAILED: _task_answered,

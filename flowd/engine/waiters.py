@@ -1,6 +1,7 @@
-"""Workers that wait for activity tasks: long polls cost a future each, and a task goes to the longest waiting one.
+"""Workers and deciders that wait for tasks: long polls cost a future each, and a task goes to the longest waiting one.
 
-Only a claim that is committed (ActivityStarted) hands a task out. A poller whose connection is gone gets none.
+Only a claim that is committed (ActivityStarted and its kin) hands a task out. A poller whose connection is gone gets
+none. An `activity` here is one of Step Functions or a task list of SWF, whose tasks may have a priority.
 """
 
 from __future__ import annotations
@@ -18,15 +19,18 @@ from flowd.payload import Payload
 from flowd.store import executions, schema
 from flowd.store.database import Database
 
-POLLERS = 1000  # per activity (quota of Step Functions)
+POLLERS = 1000  # per activity or task list (quota of both services)
 
 
 @dataclass(frozen=True)
 class PolledTask:
-    """What GetActivityTask answers."""
+    """What was handed out, and whose it is."""
 
     token: str
     input: Payload
+    execution_id: int
+    frame: str
+    attempt: int
 
 
 @dataclass(eq=False)
@@ -122,20 +126,25 @@ class Waiters:
         if task.call.key in self._claimed:
             return None
         taken = await self._take(task.call.key, task.frame, task.attempt, poller.worker)
-        return PolledTask(task.call.token, task.call.parameters) if taken else None
+        if not taken:
+            return None
+        execution_id = int(task.call.key.partition(":")[0])
+        return PolledTask(task.call.token, task.call.parameters, execution_id, task.frame, task.attempt)
 
     async def _claim_stored(self, activity: str, worker: str | None) -> PolledTask | None:
-        after = 0
+        tried: set[str] = set()
         while True:
-            row = await self._db.read(partial(executions.waiting_activity_task, activity=activity, after=after))
+            skip = tried | self._claimed
+            row = await self._db.read(partial(executions.waiting_task, task_list=activity, skip=skip))
             if row is None:
                 return None
-            after = row.id or 0
             key = f"{row.execution_id}:{row.frame}:{row.attempt}"
+            tried.add(key)
             if key in self._claimed:
                 continue
             if await self._take_stored(row, key, worker):
-                return PolledTask(row.token or "", await self._input(row))
+                given = await self._input(row)
+                return PolledTask(row.token or "", given, row.execution_id, row.frame, row.attempt)
 
     async def _take_stored(self, row: schema.Task, key: str, worker: str | None) -> bool:
         if row.status == "SCHEDULED":

@@ -14,6 +14,7 @@ import msgspec
 from flowd.frames import Frame
 from flowd.history import HistoryEvent
 from flowd.payload import Payload
+from flowd.swf_frames import SwfFrame
 
 INLINE = 1024
 _TEXT, _REFERENCE = 1, 2
@@ -42,6 +43,7 @@ class Decoder:
         self._owner = owner
         self.missing: list[Payload] = []
         self._frame = msgspec.msgpack.Decoder(Frame, ext_hook=self._payload, dec_hook=_as_is)
+        self._swf_frame = msgspec.msgpack.Decoder(SwfFrame, ext_hook=self._payload, dec_hook=_as_is)
         self._events = msgspec.msgpack.Decoder(list[HistoryEvent], ext_hook=self._payload, dec_hook=_as_is)
 
     def _payload(self, code: int, data: memoryview) -> Payload:
@@ -53,6 +55,10 @@ class Decoder:
 
     def frame(self, body: bytes) -> Frame:
         decoded: Frame = self._frame.decode(body)
+        return decoded
+
+    def swf_frame(self, body: bytes) -> SwfFrame:
+        decoded: SwfFrame = self._swf_frame.decode(body)
         return decoded
 
     def events(self, body: bytes) -> list[HistoryEvent]:

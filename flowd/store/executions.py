@@ -5,12 +5,12 @@ Reads for people (lists, counts, descriptions) are in `reads`. Nothing here writ
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlmodel import Session, col, func, select, update
 
-from flowd.frames import Frame
 from flowd.payload import Payload
 from flowd.store import schema
 from flowd.store.codec import Decoder
@@ -34,7 +34,7 @@ class Loaded:
 
     row: schema.Execution
     input: Payload
-    frames: dict[str, Frame] = field(default_factory=dict)
+    frames: dict[str, Any] = field(default_factory=dict)  # Frame, or SwfFrame of an SWF execution
     tasks: dict[tuple[str, int], schema.Task] = field(default_factory=dict)
     deadlines: set[tuple[str, int]] = field(default_factory=set)
     texts: dict[int, str] = field(default_factory=dict)
@@ -97,8 +97,9 @@ def _load(session: Session, execution_id: int) -> Loaded | None:
         return None
     decoder = Decoder(execution_id)
     connection = raw(session)
+    decode = decoder.swf_frame if row.type == "SWF" else decoder.frame
     frames = {
-        name: decoder.frame(body)
+        name: decode(body)
         for name, body in connection.execute("SELECT frame, body FROM frame WHERE execution_id=?", (execution_id,))
     }
     tasks = session.exec(select(schema.Task).where(schema.Task.execution_id == execution_id)).all()
@@ -133,19 +134,28 @@ def task_of(session: Session, token: str) -> schema.Task | None:
     return session.exec(select(schema.Task).where(schema.Task.token == token)).first()
 
 
-def waiting_activity_task(session: Session, activity: str, after: int = 0) -> schema.Task | None:
-    """The oldest task of an activity that no worker has and that is no prompt."""
-    return session.exec(
-        select(schema.Task)
-        .where(
-            schema.Task.activity == activity,
-            col(schema.Task.status).in_(("SCHEDULED", "RETURNED")),
-            col(schema.Task.prompt).is_(None),
-            col(schema.Task.id) > after,
-        )
-        .order_by(col(schema.Task.id))
-        .limit(1)
-    ).first()
+def waiting_task(session: Session, task_list: str, skip: Collection[str] = ()) -> schema.Task | None:
+    """The task of an activity or task list that no worker has and that is no prompt: high priority first, then the
+    oldest. `skip` are the keys of those that are just being claimed."""
+    rows = raw(session).execute(
+        "SELECT id, execution_id, frame, attempt FROM task WHERE activity = ? AND activity IS NOT NULL"
+        " AND prompt IS NULL AND status IN ('SCHEDULED', 'RETURNED') ORDER BY priority DESC, id",
+        (task_list,),
+    )
+    for task_id, *key in rows:
+        if ":".join(map(str, key)) not in skip:
+            return session.get(schema.Task, task_id)
+    return None
+
+
+def count_waiting(session: Session, task_list: str) -> int:
+    """How many tasks of a list no worker has."""
+    row = raw(session).execute(
+        "SELECT count(*) FROM task WHERE activity = ? AND activity IS NOT NULL"
+        " AND prompt IS NULL AND status IN ('SCHEDULED', 'RETURNED')",
+        (task_list,),
+    )
+    return int(row.fetchone()[0])
 
 
 def hand_over(session: Session, task_id: int, before: str, after: str) -> bool:
@@ -204,7 +214,7 @@ def renew_heartbeats(session: Session, now_ms: int) -> None:
 def open_calls(session: Session) -> list[int]:
     """Executions with tasks that an integration had in hand when the daemon ended."""
     rows = raw(session).execute(
-        "SELECT DISTINCT execution_id FROM task WHERE family != 'activity'"
+        "SELECT DISTINCT execution_id FROM task WHERE family NOT IN ('activity', 'decision')"
         " AND NOT (status = 'SUBMITTED' AND pattern = 'waitForTaskToken')"
     )
     return [row[0] for row in rows]

@@ -19,6 +19,7 @@ from flowd.store.database import raw
 from flowd.store.executions import payload_texts
 
 LEVEL = 3
+SWF = "SWF"
 
 
 class Packed(msgspec.Struct, array_like=True):
@@ -86,12 +87,12 @@ def archive(session: Session, execution_ids: list[int]) -> None:
     closed = {
         row[0]: row[1:]
         for row in connection.execute(
-            "SELECT id, status, next_event, redrive_count FROM execution"
+            "SELECT id, status, next_event, redrive_count, type FROM execution"
             f" WHERE status != 'RUNNING' AND archived = 0 AND id IN ({marks})",
             execution_ids,
         )
     }
-    packed = {i: _packed(session, i) if redrives else Packed([], {}) for i, (_, _, redrives) in closed.items()}
+    packed = {i: _packed(session, i) if facts[2] else Packed([], {}) for i, facts in closed.items()}
     for execution_id, *chunk in connection.execute(
         "SELECT execution_id, first, last, body FROM history_chunk"
         f" WHERE execution_id IN ({marks}) ORDER BY execution_id, first",
@@ -107,7 +108,8 @@ def archive(session: Session, execution_ids: list[int]) -> None:
     connection.executemany(
         "INSERT OR REPLACE INTO archive (execution_id, events, body) VALUES (?,?,?)", archive_rows(packed.items())
     )
-    _clear(connection, [(i,) for i in closed], [(i, i, i) for i, facts in closed.items() if facts[0] == "SUCCEEDED"])
+    over = [(i, i, i) for i, facts in closed.items() if facts[0] == "SUCCEEDED" or facts[3] == SWF]
+    _clear(connection, [(i,) for i in closed], over)
 
 
 def archive_rows(packed: Iterable[tuple[int, Packed]]) -> list[tuple[int, int, bytes]]:
@@ -116,13 +118,19 @@ def archive_rows(packed: Iterable[tuple[int, Packed]]) -> list[tuple[int, int, b
     return [(i, content.chunks[-1][1] if content.chunks else 0, compress(_pack(content))) for i, content in packed]
 
 
-def _clear(connection: sqlite3.Connection, closed: list[tuple[int]], succeeded: list[tuple[int, int, int]]) -> None:
+def _clear(connection: sqlite3.Connection, closed: list[tuple[int]], over: list[tuple[int, int, int]]) -> None:
+    """Clear the hot tables of what is closed, and the frames of what is `over` for ever: nothing redrives SWF or what
+    succeeded. An SWF execution keeps its workflow's frame, of which it is described."""
     connection.executemany("DELETE FROM history_chunk WHERE execution_id=?", closed)
-    connection.executemany("DELETE FROM frame WHERE execution_id=?", [(i,) for i, _, _ in succeeded])
+    connection.executemany(
+        "DELETE FROM frame WHERE execution_id=? AND frame NOT IN"
+        " (SELECT '0' FROM swf_execution s WHERE s.execution_id = frame.execution_id)",
+        [(i,) for i, _, _ in over],
+    )
     connection.executemany(
         "DELETE FROM payload WHERE execution_id=? AND id NOT IN (SELECT input_id FROM execution WHERE id=?)"
         " AND id NOT IN (SELECT output_id FROM execution WHERE id=?)",
-        succeeded,
+        over,
     )
     connection.executemany("UPDATE execution SET archived=1 WHERE id=?", closed)
 
@@ -144,8 +152,20 @@ def closed_and_hot(session: Session, limit: int) -> list[int]:
 def expired(session: Session, closed_before_ms: int, limit: int) -> list[int]:
     """Executions whose retention has ended."""
     rows = raw(session).execute(
-        "SELECT id FROM execution WHERE status != 'RUNNING' AND stopped_ms < ? AND archived = 1 LIMIT ?",
+        "SELECT id FROM execution WHERE status != 'RUNNING' AND stopped_ms < ? AND archived = 1 AND type != 'SWF'"
+        " LIMIT ?",
         (closed_before_ms, limit),
+    )
+    return [row[0] for row in rows]
+
+
+def expired_in_domains(session: Session, now_ms: int, limit: int) -> list[int]:
+    """SWF executions that have outlived the retention of their domain; at once if it keeps nothing."""
+    rows = raw(session).execute(
+        "SELECT s.execution_id FROM swf_domain d JOIN swf_execution s ON s.domain_id = d.id"
+        " JOIN execution e ON e.id = s.execution_id"
+        " WHERE s.close_status != '' AND s.closed_ms <= ? - d.retention_days * 86400000 AND e.archived = 1 LIMIT ?",
+        (now_ms, limit),
     )
     return [row[0] for row in rows]
 
@@ -159,6 +179,7 @@ _OF_AN_EXECUTION = (
     "prompt_answer",
     "client_token",
     "map_run",
+    "swf_execution",
 )
 
 

@@ -16,6 +16,10 @@ STEPS: dict[int, list[str]] = {
         "ALTER TABLE execution ADD COLUMN map_item INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE execution ADD COLUMN item_count INTEGER NOT NULL DEFAULT 0",
     ],
+    3: [
+        "ALTER TABLE task ADD COLUMN priority INTEGER NOT NULL DEFAULT 0",
+        "DROP INDEX IF EXISTS task_activity",
+    ],
 }
 #: Tables of services: to import their modules is to have them made.
 FAMILIES = (schema_ecs, schema_messaging)
@@ -23,6 +27,9 @@ LATEST = max(STEPS, default=1)
 #: Small indexes over the rows that background duties look for.
 PARTIAL_INDEXES = (
     "CREATE INDEX IF NOT EXISTS frame_going ON frame (execution_id) WHERE phase = 'ready'",
+    "CREATE INDEX IF NOT EXISTS task_offered ON task (activity, priority DESC, id)"
+    " WHERE activity IS NOT NULL AND prompt IS NULL AND status IN ('SCHEDULED', 'RETURNED')",
+    "CREATE INDEX IF NOT EXISTS task_open ON task (activity) WHERE activity IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS execution_hot ON execution (id) WHERE status != 'RUNNING' AND archived = 0",
     "CREATE INDEX IF NOT EXISTS execution_old ON execution (stopped_ms) WHERE archived = 1",
     "CREATE INDEX IF NOT EXISTS execution_own ON execution (id) WHERE map_run_id = 0",

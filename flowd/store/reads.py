@@ -85,6 +85,12 @@ def count(session: Session, wanted: Filter) -> dict[str, int]:
     return {status: int(number) for status, number in rows if number}
 
 
+def running_of(session: Session, machine_id: int) -> int:
+    """How many executions of a machine run; of an SWF domain, whose id is negative here."""
+    row = session.get(schema.Counter, (machine_id, "RUNNING"))
+    return row.count if row is not None else 0
+
+
 def counts_by_machine(session: Session) -> dict[int, dict[str, int]]:
     """Machine id -> status -> number, from the counters."""
     found: dict[int, dict[str, int]] = {}
@@ -123,8 +129,8 @@ def detail(session: Session, arn: str, canonical: str) -> Detail | None:
     row = find(session, arn, canonical)
     if row is None:
         return None
-    definition = session.get_one(schema.Definition, row.definition_id)
-    found = Detail(row, *texts(session, row), definition.text)
+    definition = session.get(schema.Definition, row.definition_id)  # an SWF execution's decider is elsewhere
+    found = Detail(row, *texts(session, row), definition.text if definition is not None else "")
     if row.status == "RUNNING":
         _open_parts(session, row.id or 0, found)
     return found

@@ -207,7 +207,7 @@ class Task(SQLModel, table=True):
     pattern: str
     token: str | None = None  # NULL where nobody outside could answer
     status: str = "SCHEDULED"  # SCHEDULED | STARTED | SUBMITTED | RETURNED (its worker vanished as it took it)
-    activity: str | None = None  # the activity's name
+    activity: str | None = None  # the activity's name, or that of an SWF task list
     prompt: str | None = None  # the Prompt object as JSON text; such a task never reaches a poller
     short: str | None = None  # how people name a prompt
     worker: str | None = None
@@ -217,12 +217,12 @@ class Task(SQLModel, table=True):
     heartbeat_ms: int = 0
     scheduled_ms: int = 0
     started_ms: int = 0
+    priority: int = 0  # SWF's taskPriority: high first
 
     __table_args__ = (
         Index("task_execution", "execution_id", "frame"),
         # Most tasks have no token, activity or short name; partial indexes cost them no page.
         Index("task_token", "token", unique=True, sqlite_where=text("token IS NOT NULL")),
-        Index("task_activity", "activity", "status", "id", sqlite_where=text("activity IS NOT NULL")),
         Index("task_short", "short", sqlite_where=text("short IS NOT NULL")),
         {"sqlite_autoincrement": True},
     )

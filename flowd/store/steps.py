@@ -10,19 +10,21 @@ import logging
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from sqlmodel import Session
 
-from flowd.frames import Frame, prefix_range
+from flowd.decisions import Purpose
+from flowd.frames import prefix_range
 from flowd.history import HistoryEvent
 from flowd.payload import Payload
+from flowd.store import swf
 from flowd.store.database import raw
 from flowd.store.history import Packed, archive_rows
 
 log = logging.getLogger(__name__)
 Row = tuple[Any, ...]
-PURPOSES = ("wait", "retry", "timeout", "heartbeat", "execution")  # of deadlines
+PURPOSES = get_args(Purpose)  # of deadlines
 
 _EXECUTION = (
     "id, arn, name, machine_id, machine_name, machine_arn, definition_id, role_arn, type, status, version, alias,"
@@ -40,9 +42,9 @@ _UPSERT_FRAME = (
 )
 _TASK = (
     "id, execution_id, frame, attempt, state, family, resource, service, action, pattern, token, status, activity,"
-    " prompt, short, worker, parameters_id, submitted_id, timeout_ms, heartbeat_ms, scheduled_ms, started_ms"
+    " prompt, short, worker, parameters_id, submitted_id, timeout_ms, heartbeat_ms, scheduled_ms, started_ms, priority"
 )
-_INSERT_TASK = f"INSERT INTO task ({_TASK}) VALUES ({','.join('?' * 22)})"
+_INSERT_TASK = f"INSERT INTO task ({_TASK}) VALUES ({','.join('?' * 23)})"
 _UPDATE_TASK = (
     "UPDATE task SET status=?, worker=?, started_ms=?, submitted_id=? WHERE execution_id=? AND frame=? AND attempt=?"
 )
@@ -67,14 +69,16 @@ class ExecutionWrite:
         self.payloads: list[tuple[int, Payload]] = []  # row ids of large ones, and of those the execution's row names
         self.events: list[HistoryEvent] = []  # become one chunk when the batch leaves for the writer
         self.chunks: list[Row] = []
-        self.frames: dict[str, Frame] = {}
+        self.frames: dict[str, Any] = {}  # Frame or SwfFrame
         self.bodies: list[Row] = []  # made from `frames` once, before the batch leaves for the writer
         self.dropped_frames: list[str] = []  # Frame.branches prefixes
+        self.ended_frames: list[Row] = []
         self.tasks: dict[tuple[str, int], list[Any]] = {}
         self.task_updates: list[Row] = []  # (status, worker, started_ms, submitted_id, execution_id, frame, attempt)
         self.ended_tasks: list[Row] = []
         self.deadlines: dict[tuple[str, int, str], int] = {}
         self.ended_deadlines: list[Row] = []
+        self.ended_purposes: list[Row] = []  # one deadline of an attempt that goes on
         self.dropped: list[str] = []  # prefixes below which tasks and deadlines are over
         self.closed = False
         self.outputs: list[Row] = []
@@ -82,6 +86,7 @@ class ExecutionWrite:
         self.client_tokens: list[Row] = []
         self.map_runs: list[Row] = []
         self.map_run_ends: list[Row] = []  # (status, stopped_ms, id)
+        self.beside: tuple[str, Row] | None = None  # of an SWF execution: a key of swf.STATEMENTS, and its values
         self.archive: Packed | None = None  # the whole history of an EXPRESS execution, written at once
         self.counts: dict[tuple[int, str], int] = {}
 
@@ -101,6 +106,16 @@ class ExecutionWrite:
         for purpose in PURPOSES:
             self.deadlines.pop((frame, attempt, purpose), None)
         self.ended_deadlines.append((self.execution_id, frame, attempt))
+
+    def end_deadline(self, frame: str, attempt: int, purpose: str) -> None:
+        """One deadline of this attempt goes, the others stay."""
+        if self.deadlines.pop((frame, attempt, purpose), None) is None:
+            self.ended_purposes.append((self.execution_id, frame, attempt, purpose))
+
+    def end_frame(self, frame: str) -> None:
+        """This frame goes."""
+        self.frames.pop(frame, None)
+        self.ended_frames.append((self.execution_id, frame))
 
     def drop_branches(self, prefix: str, *, keep_frames: bool) -> None:
         """Everything below a `Frame.branches` prefix is over."""
@@ -169,6 +184,8 @@ def _write(connection: sqlite3.Connection, batch: Sequence[ExecutionWrite]) -> N
             connection.executemany(statement, rows)
 
     many(_INSERT_EXECUTION, [w.insert for w in batch if w.insert is not None])
+    for kind, statement in swf.STATEMENTS.items():
+        many(statement, [w.beside[1] for w in batch if w.beside is not None and w.beside[0] == kind])
     many(
         "INSERT INTO payload (id, execution_id, text) VALUES (?,?,?)",
         [(ref, w.execution_id, payload.text) for w in batch for ref, payload in w.payloads],
@@ -215,9 +232,14 @@ def _write_endings(connection: sqlite3.Connection, batch: Sequence[ExecutionWrit
 
     prefixes = [(w.execution_id, *prefix_range(p)) for w in batch for p in w.dropped_frames]
     many("DELETE FROM frame WHERE execution_id=? AND frame>=? AND frame<?", prefixes)
+    many("DELETE FROM frame WHERE execution_id=? AND frame=?", _flat(w.ended_frames for w in batch))
     over = [(w.execution_id, *prefix_range(p)) for w in batch for p in w.dropped]
     for table in ("task", "deadline"):
         many(f"DELETE FROM {table} WHERE execution_id=? AND frame>=? AND frame<?", over)
         many(f"DELETE FROM {table} WHERE execution_id=?", [(w.execution_id,) for w in batch if w.closed])
     many("DELETE FROM task WHERE execution_id=? AND frame=? AND attempt=?", _flat(w.ended_tasks for w in batch))
     many("DELETE FROM deadline WHERE execution_id=? AND frame=? AND attempt=?", _flat(w.ended_deadlines for w in batch))
+    many(
+        "DELETE FROM deadline WHERE execution_id=? AND frame=? AND attempt=? AND purpose=?",
+        _flat(w.ended_purposes for w in batch),
+    )

@@ -69,6 +69,7 @@ class Box:
         self.services: Services
         self.server: Server
         self.sdk: Any
+        self.swf_sdk: Any
         self.own: AsyncClient
 
     async def start(self) -> None:
@@ -96,9 +97,13 @@ class Box:
         )
         await self.server.start()
         self.own = AsyncClient(socket)
-        self.sdk = await asyncio.to_thread(
+        self.sdk = await self._client("stepfunctions")
+        self.swf_sdk = await self._client("swf")
+
+    async def _client(self, service: str) -> Any:
+        return await asyncio.to_thread(
             boto3.client,
-            "stepfunctions",
+            service,
             endpoint_url=self.server.url,
             region_name="us-east-1",
             aws_access_key_id="a",
@@ -109,6 +114,7 @@ class Box:
     async def stop(self) -> None:
         await self.own.close()
         await asyncio.to_thread(self.sdk.close)
+        await asyncio.to_thread(self.swf_sdk.close)
         await self.server.stop()
         await self.world.core.stop()
 
@@ -126,6 +132,18 @@ class Box:
         """Code and message of a call that must fail."""
         with pytest.raises(ClientError) as caught:
             await self.call(operation, **members)
+        error = caught.value.response["Error"]
+        return error["Code"], error["Message"]
+
+    async def swf(self, operation: str, **members: Any) -> Any:
+        """As `call`, of SWF."""
+        answer = await asyncio.to_thread(getattr(self.swf_sdk, operation), **members)
+        del answer["ResponseMetadata"]
+        return answer
+
+    async def swf_refused(self, operation: str, **members: Any) -> tuple[str, str]:
+        with pytest.raises(ClientError) as caught:
+            await self.swf(operation, **members)
         error = caught.value.response["Error"]
         return error["Code"], error["Message"]
 

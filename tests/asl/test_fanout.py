@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from flowd.asl.draft import Step
 from flowd.asl.model import StateMachine
 from flowd.asl.validate import validate
-from flowd.decisions import DropBranches
+from flowd.decisions import DropBranches, Step
 from flowd.frames import Execution, Frame
 from flowd.history import Event, News
 from flowd.payload import Payload

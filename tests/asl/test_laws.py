@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flowd.asl.draft import Step
+from flowd.decisions import Step
 from flowd.history import TERMINAL, Event, News
 from flowd.payload import Payload
 from tests.driver import Silence, Story, TaskError, as_bytes

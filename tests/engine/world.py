@@ -120,6 +120,8 @@ class World:
                 await asyncio.sleep(0.001)
             await core.stepper.idle()
             await core.express.ledger.flushed()
+            while not core.errands.idle:
+                await asyncio.sleep(0.001)
             await asyncio.sleep(0.001)
 
     def _calling(self) -> bool:

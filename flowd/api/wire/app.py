@@ -35,7 +35,7 @@ LARGEST_OBJECT = 64 * 1024 * 1024  # of other services: an object, a part of one
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Handler = Callable[[Any, Caller], Awaitable[answers.Body]]
+Handler = Callable[[Any, Caller], Awaitable[answers.Body | None]]
 
 
 class Reader(Protocol):
@@ -105,7 +105,8 @@ class App:
         who = self._identify(scope, headers, body)
         operation = self._find(scope, headers, body)
         request = operation.reader.read(body)
-        return answers.encode(await operation.handle(request, self._caller(scope, who)))
+        answer = await operation.handle(request, self._caller(scope, who))
+        return answers.encode(answer) if answer is not None else b""  # SWF's operations without an output
 
     async def _foreign(
         self, front: Front, target: Target, request: HttpRequest, scope: Scope, receive: Receive, request_id: str

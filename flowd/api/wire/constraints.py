@@ -22,6 +22,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "float": (int, float),
     "double": (int, float),
     "boolean": (bool,),
+    "timestamp": (int, float),
     "list": (list,),
     "structure": (dict,),
     "map": (dict,),

@@ -16,7 +16,14 @@ from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureSh
 from flowd.api.wire.constraints import explain, python_pattern
 from flowd.errors import SerializationException
 
-_SIMPLE: dict[str, Any] = {"integer": int, "long": int, "float": float, "double": float, "boolean": bool}
+_SIMPLE: dict[str, Any] = {
+    "integer": int,
+    "long": int,
+    "float": float,
+    "double": float,
+    "boolean": bool,
+    "timestamp": float,
+}
 
 
 class Request:

@@ -1,6 +1,6 @@
 """Requests for what is not here: says which operation of which service was meant, and that it is not built.
 
-SWF has its own words because its clients are expected; every other service is recognised by its target, by the
+Step Functions and SWF have words of their own; every other service is recognised by its target, by the
 `Action` of the Query protocol, or by the service that the request was signed for.
 """
 
@@ -14,7 +14,7 @@ from flowd.api.wire.shapes import operation_names
 from flowd.errors import ApiError, NotYetBuilt, UnknownOperationException
 
 STATES = "AWSStepFunctions"
-_SWF = ("SimpleWorkflowService", "com.amazonaws.swf.service.model.SimpleWorkflowService")
+SWF = ("SimpleWorkflowService", "com.amazonaws.swf.service.model.SimpleWorkflowService")
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
 _ACTION = re.compile(rb"(?:^|&)Action=([A-Za-z0-9]+)")
 
@@ -31,9 +31,9 @@ def no_such_operation(method: str, path: str, target: str, headers: Mapping[str,
         if operation in _operations("stepfunctions"):
             return NotYetBuilt(f"{operation} is an operation of Step Functions that is not built in flowd yet")
         return UnknownOperationException(f"Step Functions has no operation named '{operation}'")
-    if service in _SWF:
+    if service in SWF:
         if operation in _operations("swf"):
-            return NotYetBuilt(f"{operation} is an operation of Amazon SWF; SWF is not built in flowd yet")
+            return NotYetBuilt(f"{operation} is an operation of Amazon SWF that is not built in flowd yet")
         return UnknownOperationException(f"Amazon SWF has no operation named '{operation}'")
     if service == "Flowd":
         return UnknownOperationException(f"flowd has no operation named '{operation}'; docs/api.md lists them")

@@ -1,0 +1,143 @@
+"""SWF executions as their clients see them: started, signaled, asked to cancel, terminated. Each call returns when it
+is on disk. The settings of a start are worked out in `flowd.swf.starting`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from flowd.clock import Clock
+from flowd.engine.stepper import Stepper
+from flowd.engine.swf.registry import Registry
+from flowd.engine.swf.runs import new_run
+from flowd.entropy import Entropy
+from flowd.frames import ROOT
+from flowd.history import Event, News
+from flowd.payload import Payload
+from flowd.store import reads, swf
+from flowd.store.database import Database
+from flowd.store.executions import Ids
+from flowd.store.schema_swf import SwfExecution
+from flowd.swf import faults
+from flowd.swf.draft import run_id
+from flowd.swf.registration import DEPRECATED, Domain
+from flowd.swf.starting import Undefined, check_members, settings
+from flowd.swf_frames import Settings
+
+NO_MORE = "the domain has {} open executions already"
+
+
+class Workflows:
+    """All SWF executions of this daemon."""
+
+    def __init__(self, db: Database, stepper: Stepper, registry: Registry, ids: Ids, clock: Clock) -> None:
+        self._db = db
+        self._stepper = stepper
+        self._registry = registry
+        self._ids = ids
+        self._clock = clock
+        self._naming: dict[tuple[int, str], asyncio.Lock] = {}
+
+    async def start(self, domain_name: str, members: Mapping[str, Any]) -> str:
+        """StartWorkflowExecution; the runId."""
+        domain = self._registry.domain(domain_name)
+        domain.refuse_deprecated()
+        check_members(members)
+        wanted = members["workflowType"]
+        found = domain.type(("workflow", wanted["name"], wanted["version"]))
+        if found.status == DEPRECATED:
+            raise faults.TypeDeprecatedFault(found.label)
+        try:
+            chosen = settings(domain_name, found, members, members["workflowId"], run_id=new_run_id())
+        except Undefined as missing:
+            raise faults.DefaultUndefinedFault(missing.member) from None
+        given = members.get("input")
+        await self.begin(domain, chosen, Payload(text=given) if given is not None else None)
+        return chosen.run_id
+
+    async def begin(self, domain: Domain, chosen: Settings, given: Payload | None, trigger: str = "api") -> None:
+        """Begin a run, unless its workflowId is open (WorkflowExecutionAlreadyStartedFault) or there are too many
+        (LimitExceededFault)."""
+        async with self._alone(domain.id, chosen.workflow_id):
+            known = await self._db.read(partial(swf.open_run, domain_id=domain.id, workflow_id=chosen.workflow_id))
+            if known is not None:
+                raise faults.WorkflowExecutionAlreadyStartedFault("")
+            most = self._registry.limits.open_executions
+            if await self._db.read(partial(reads.running_of, machine_id=-domain.id)) >= most:
+                raise faults.LimitExceededFault(NO_MORE.format(most))
+            self._ids.execution += 1
+            live = new_run(
+                self._ids.execution,
+                chosen,
+                given,
+                self._registry.outside(domain.id),
+                domain_id=domain.id,
+                now_ms=self._clock.now_ms(),
+                region=self._registry.region,
+                account=self._registry.account,
+                event_limit=self._registry.limits.events,
+                trigger=trigger,
+            )
+            await self._stepper.start(live)
+
+    @asynccontextmanager
+    async def _alone(self, domain_id: int, workflow_id: str) -> AsyncIterator[None]:
+        """One start of a workflowId at a time: what is looked up stays true until the start is on disk."""
+        key = (domain_id, workflow_id)
+        lock = self._naming.setdefault(key, asyncio.Lock())
+        try:
+            async with lock:
+                yield
+        finally:
+            if not lock.locked():
+                self._naming.pop(key, None)
+
+    async def signal(self, domain: str, workflow_id: str, run: str | None, name: str, given: str | None) -> None:
+        await self._tell(domain, workflow_id, run, Event(News.SIGNALED, ROOT, 0, _some(signalName=name, input=given)))
+
+    async def request_cancel(self, domain: str, workflow_id: str, run: str | None) -> None:
+        await self._tell(domain, workflow_id, run, Event(News.CANCEL_REQUESTED))
+
+    async def terminate(
+        self,
+        domain: str,
+        workflow_id: str,
+        run: str | None,
+        reason: str | None,
+        details: str | None,
+        policy: str | None,
+    ) -> None:
+        facts = _some(reason=reason, details=details, childPolicy=policy)
+        await self._tell(domain, workflow_id, run, Event(News.TERMINATED, ROOT, 0, facts))
+
+    async def _tell(self, domain_name: str, workflow_id: str, run: str | None, event: Event) -> None:
+        domain = self._registry.domain(domain_name)
+        found = await self.open_run(domain, workflow_id, run)
+        if found is None or not await self._stepper.post(found.execution_id, event):
+            raise faults.unknown_execution(workflow_id, run)
+
+    async def open_run(self, domain: Domain, workflow_id: str, run: str | None) -> SwfExecution | None:
+        """The open execution of a workflowId; None if there is none, or if it is another run."""
+        found = await self._db.read(partial(swf.open_run, domain_id=domain.id, workflow_id=workflow_id))
+        return None if found is None or (run and found.run_id != run) else found
+
+    async def run(self, domain_name: str, workflow_id: str, run: str) -> SwfExecution:
+        """The execution of both ids, open or closed."""
+        domain = self._registry.domain(domain_name)
+        found = await self._db.read(partial(swf.run, domain_id=domain.id, workflow_id=workflow_id, run_id=run))
+        if found is None:
+            raise faults.unknown_run(workflow_id, run)
+        return found
+
+
+def new_run_id() -> str:
+    return run_id(Entropy(os.urandom(32)))
+
+
+def _some(**members: Any) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
