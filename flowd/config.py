@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from flowd.errors import ConfigError
-from flowd.names import ACCOUNT, REGION
+from flowd.names import ACCOUNT, ENDPOINTS, REGION
 
 LISTEN: Final = "127.0.0.1:8083"
 SYSTEM_SOCKET: Final = Path("/run/flowd/flowd.sock")
@@ -64,6 +64,27 @@ class EcsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CloudSettings:
+    """Which of AWS's services are not the daemon's own: "off", "aws", or the URL of who speaks as AWS does."""
+
+    services: Mapping[str, str] = field(default_factory=dict)
+    profile: str | None = None  # of ~/.aws, for credentials and region; None: the SDK's own search
+    region: str | None = None
+
+    @property
+    def remote(self) -> dict[str, str]:
+        """Where calls are passed through, by service."""
+        return {name: place for name, place in self.services.items() if place not in ("here", "off")}
+
+    def endpoints(self, url: str) -> dict[str, str]:
+        """What SDKs read to find the services that this daemon serves at `url`."""
+        return {f"AWS_ENDPOINT_URL_{id}": url for name, id in ENDPOINTS.items() if self.serves(name)}
+
+    def serves(self, service: str) -> bool:
+        return self.services.get(service, "here") == "here"
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All settings of a daemon, and what its clients need to find it."""
 
@@ -81,6 +102,7 @@ class Config:
     limits: LimitSettings = field(default_factory=LimitSettings)
     substitutions: Mapping[str, str] = field(default_factory=dict)  # `${Name}` in definitions
     ecs: EcsSettings = field(default_factory=EcsSettings)
+    cloud: CloudSettings = field(default_factory=CloudSettings)
     testing: TestingSettings | None = None  # None: a daemon for real work
     file: Path | None = None  # the settings file, if there is one
 
@@ -118,6 +140,7 @@ class Config:
             limits=_limits(settings),
             substitutions=settings.texts("substitutions"),
             ecs=EcsSettings(settings.text("ecs", "engine") or "", settings.list("ecs", "local_images") or ()),
+            cloud=_cloud(settings),
             testing=_testing(args, given, settings),
             file=settings.file if settings.found else None,
         )
@@ -151,6 +174,7 @@ class _Places:
 class _Settings:
     """The file `flowd.toml`; every key that nobody knows is an error."""
 
+    free: Final = ("substitutions", "services")  # whose keys are names
     known: Final[dict[str, tuple[str, ...]]] = {
         "daemon": (
             "workflows",
@@ -166,6 +190,7 @@ class _Settings:
         ),
         "hooks": ("on", "command", "webhook"),
         "ecs": ("engine", "local_images"),
+        "aws": ("profile", "region"),
         "testing": ("enabled", "time_factor", "mocks"),
         "limits": ("redrive_days", "execution_days", "events", "payload_bytes"),
     }
@@ -186,8 +211,8 @@ class _Settings:
 
     def _check(self) -> None:
         for section, members in self.values.items():
-            if section != "substitutions" and section not in self.known:
-                known = ", ".join(f"[{name}]" for name in (*self.known, "substitutions"))
+            if section not in self.free and section not in self.known:
+                known = ", ".join(f"[{name}]" for name in (*self.known, *self.free))
                 raise ConfigError(f"{self.file}: [{section}] is no section; there are {known}")
             if not isinstance(members, dict):
                 raise ConfigError(f"{self.file}: {section} must be a section: [{section}]")
@@ -325,6 +350,16 @@ def _limits(settings: _Settings) -> LimitSettings:
         events=settings.number("limits", "events", default.events),
         payload_bytes=settings.number("limits", "payload_bytes", default.payload_bytes),
     )
+
+
+def _cloud(settings: _Settings) -> CloudSettings:
+    services = settings.texts("services")
+    for name, place in services.items():
+        if place not in ("here", "off", "aws") and not place.startswith(("http://", "https://")):
+            raise settings.fail("services", name, '"here", "off", "aws" or a URL')
+        if name in ("stepfunctions", "swf"):
+            raise settings.fail("services", name, "left out: it is what flowd is")
+    return CloudSettings(services, settings.text("aws", "profile"), settings.text("aws", "region"))
 
 
 def _testing(args: object, given: _Given, settings: _Settings) -> TestingSettings | None:

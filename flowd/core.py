@@ -16,14 +16,17 @@ from flowd.clock import Clock, SystemClock
 from flowd.engine.aftermath import Aftermath
 from flowd.engine.alarms import Alarms, ApschedulerAlarms
 from flowd.engine.archivist import Archivist
+from flowd.engine.catalog import SERVICES
 from flowd.engine.children import Children
 from flowd.engine.closings import Closings
 from flowd.engine.commit import Recorder
 from flowd.engine.deadlines import Deadlines
 from flowd.engine.deciders import Deciders
 from flowd.engine.definitions import Definitions
+from flowd.engine.deliveries import Deliveries
 from flowd.engine.dispatch import Dispatch
 from flowd.engine.dispatch import Registry as Integrations
+from flowd.engine.embedded import Embedded
 from flowd.engine.executions import Executions, Limits
 from flowd.engine.express import Express
 from flowd.engine.hooks import Hooks
@@ -70,8 +73,9 @@ class Core:
         mocked: Callable[[TaskCall], bool] | None = None,
         buckets: Buckets | None = None,
         swf_limits: SwfLimits | None = None,
+        endpoint: str = "",
     ) -> None:
-        """`buckets`: by default folders below `s3` beside the database."""
+        """`buckets`: by default folders below `s3` beside the database; `endpoint`: where SDKs reach this box."""
         self.clock = clock or SystemClock()
         self.alarms = alarms or ApschedulerAlarms(self.clock)
         self.registry = registry
@@ -112,6 +116,10 @@ class Core:
         self.workflows = Workflows(self.db, self.stepper, self.swf, self.ids, self.clock)
         self.errands = Errands(self.db, self.swf, self.workflows, self.stepper.alive, self.stepper.post)
         self.swf_tasks = SwfTasks(self.db, self.stepper, self.waiters)
+        self.embedded = Embedded(self.db, self.clock, self.alarms, region, account, endpoint)
+        for service, tables in SERVICES:
+            self.embedded.register(service, tables)
+        self.deliveries = Deliveries(self.db, self.clock, self.alarms, self.embedded)
         self.stepper.after = Aftermath(
             self.dispatch,
             self.waiters,
@@ -130,6 +138,8 @@ class Core:
     def _rang(self) -> None:
         self.schedules.look()
         self.express.ring()
+        self.embedded.look()
+        self.deliveries.look()
 
     async def open(self) -> None:
         """Open the database and count on from what it holds; nothing runs yet."""
@@ -148,6 +158,8 @@ class Core:
         log.info("recovered: %d open calls, %d EXPRESS executions start over", calls, over)
         await self.errands.recover()
         await self.map_runs.start()
+        await self.embedded.start()
+        await self.deliveries.start()
         await self.deadlines.start()
         await self.schedules.start()
         await self.archivist.start()
@@ -162,7 +174,9 @@ class Core:
         await self.deadlines.stop()
         await self.map_runs.stop()
         await self.errands.stop()
+        await self.deliveries.stop()
         await self.dispatch.stop()
         await self.express.stop()
+        await self.embedded.stop()
         await self.stepper.idle()
         await self.db.stop()

@@ -14,17 +14,21 @@ from functools import partial
 
 import uvloop
 
+from flowd.api.backends import EmbeddedBackend
 from flowd.api.local import LocalOperations
 from flowd.api.machines import go_on_deleting
 from flowd.api.operations import Services, operations
 from flowd.api.server import Addresses, Server
 from flowd.api.wire.credentials import Credentials, load_or_create
+from flowd.api.wire.protocols.front import Backend, Front
 from flowd.asl.validate_resources import is_known_call
 from flowd.clock import Clock, ScaledClock, SystemClock, iso8601
 from flowd.config import Config
 from flowd.core import Core
 from flowd.decisions import Pattern
 from flowd.engine.alarms import ApschedulerAlarms
+from flowd.engine.carriers import to_functions, to_machines, to_urls
+from flowd.engine.cloud import Cloud
 from flowd.engine.cluster import Cluster
 from flowd.engine.dropfolder.scan import Scanner
 from flowd.engine.dropfolder.taskdefinitions import site_of
@@ -32,6 +36,7 @@ from flowd.engine.dropfolder.watch import DropFolder
 from flowd.engine.executions import Limits
 from flowd.engine.machines import Machines
 from flowd.engine.notify import Notifier
+from flowd.engine.passthrough import PassThrough
 from flowd.engine.registrar import Registrar
 from flowd.engine.timeinhand import TimeInHand, remembered
 from flowd.errors import FlowdError
@@ -66,6 +71,7 @@ class Daemon:
             alarms=ApschedulerAlarms(self.clock, config.testing.time_factor if config.testing else 1.0),
             region=config.region,
             account=config.account,
+            endpoint=_endpoint(config),
             limits=Limits(config.limits.redrive_days, config.limits.execution_days, config.limits.events),
             retention_days=config.retention_days,
             hooks=config.hooks.on if config.hooks.command or config.hooks.webhook else (),
@@ -75,7 +81,12 @@ class Daemon:
             mocked=None if self.mocks is None else self.mocks.covers,
         )
         self.cluster = Cluster(self.core.db, self.clock, ContainerClient(self.runner), site_of(config))
-        self.registry.connect(Ports(clock=self.clock, containers=self.cluster))
+        self.remote = PassThrough(config.cloud.remote, config.cloud.profile, config.cloud.region)
+        self.cloud = Cloud(self.core.embedded, config.cloud.services, self.remote)
+        self.registry.connect(Ports(clock=self.clock, containers=self.cluster, cloud=self.cloud))
+        self.core.deliveries.carriers.update(
+            {"lambda": to_functions(self.runner), "states": to_machines(self.local), "http": to_urls()}
+        )
         self.machines = Machines(self.core.db, self.clock, self._refuse, region=config.region, account=config.account)
         self.core.stepping.missing = self.machines.activities.missing
         self.credentials = load_or_create(config.data)
@@ -109,8 +120,18 @@ class Daemon:
             Addresses(unix=config.socket, tcp=config.listen),
             SystemClock(),  # signatures are dated by the clients' clocks, whatever time it is in here
             self.credentials if config.auth else None,
-            on_drain=self.core.waiters.stop,
+            on_drain=self._drain,
+            front=Front(self._backends()),
         )
+
+    def _backends(self) -> dict[str, Backend]:
+        """Who answers for which service over the wire."""
+        embedded = EmbeddedBackend(self.core.embedded)
+        return {name: embedded for name in self.core.embedded.services if self.cloud.serves(name)}
+
+    def _drain(self) -> None:
+        self.core.waiters.stop()
+        self.core.embedded.drain()
 
     def _refuse(self, service: str, action: str, pattern: Pattern) -> str | None:
         """Where a test case may answer, all that AWS knows can be loaded; not mocked, it fails when it is reached."""
@@ -141,6 +162,7 @@ class Daemon:
         if self.time is not None:
             await self.time.remember()
         await self.runner.close()
+        self.remote.stop()
 
 
 def _clock(config: Config) -> Clock:
@@ -179,10 +201,17 @@ def _environment(config: Config, credentials: Credentials) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": credentials.access_key,
         "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
     }
-    if config.listen is not None:
-        host, port = config.listen
-        found["AWS_ENDPOINT_URL_SFN"] = found["AWS_ENDPOINT_URL_SWF"] = f"http://{host}:{port}"
+    if endpoint := _endpoint(config):
+        found.update(config.cloud.endpoints(endpoint))
     return found
+
+
+def _endpoint(config: Config) -> str:
+    """Where SDKs reach this daemon; "" if they do not."""
+    if config.listen is None:
+        return ""
+    host, port = config.listen
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 async def _run(config: Config, notifier: Notifier) -> None:

@@ -170,3 +170,16 @@ def test_testing_comes_from_arguments_the_file_and_the_variable_of_step_function
 def test_a_time_factor_that_makes_no_sense_is_refused(tmp_path: Path, factor: object) -> None:
     with pytest.raises(ConfigError, match=r"--time-factor must be a number from 1 to 100,000"):
         Config.load(Namespace(time_factor=factor), environ(tmp_path))
+
+
+def test_services_are_here_off_at_aws_or_at_a_url(tmp_path: Path) -> None:
+    found = Config.load(NONE, settings(tmp_path, '[services]\nglue = "aws"\nsns = "off"\n[aws]\nprofile = "p"\n'))
+    assert found.cloud.remote == {"glue": "aws"}
+    assert (found.cloud.profile, found.cloud.serves("sns"), found.cloud.serves("sqs")) == ("p", False, True)
+    assert found.cloud.endpoints("http://here")["AWS_ENDPOINT_URL_SFN"] == "http://here"
+
+
+@pytest.mark.parametrize("line", ['glue = "mine"', "glue = 3", 'swf = "aws"'])
+def test_a_service_that_is_nowhere_is_refused_with_its_place(tmp_path: Path, line: str) -> None:
+    with pytest.raises(ConfigError, match=r"flowd.toml: \[services\] (glue|swf) must be"):
+        Config.load(NONE, settings(tmp_path, f"[services]\n{line}\n"))

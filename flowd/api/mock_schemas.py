@@ -5,15 +5,13 @@ It knows which operation answers for a Task, and how Step Functions spells its m
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, Final
 
-from botocore.exceptions import DataNotFoundError
-from botocore.loaders import Loader
-from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
+from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from flowd.asl.resources import Resource
 from flowd.errors import ValidationException
+from flowd.integrations import models
 
 #: Services whose name in a Resource is not that of botocore's model. None: what they answer has no model.
 _SERVICES: Final[dict[str, str | None]] = {
@@ -21,24 +19,6 @@ _SERVICES: Final[dict[str, str | None]] = {
     "elasticmapreduce": "emr",
     "http": None,
     "apigateway": None,
-}
-#: The same for `aws-sdk:` Resources, which go by the service's id.
-_SDK_SERVICES: Final[dict[str, str]] = {
-    "cloudwatchevents": "events",
-    "cloudwatchlogs": "logs",
-    "cognitoidentity": "cognito-identity",
-    "cognitoidentityprovider": "cognito-idp",
-    "configservice": "config",
-    "costandusagereport": "cur",
-    "costexplorer": "ce",
-    "databasemigration": "dms",
-    "directory": "ds",
-    "elasticloadbalancing": "elb",
-    "elasticloadbalancingv2": "elbv2",
-    "elasticsearch": "es",
-    "eventbridge": "events",
-    "iotdataplane": "iot-data",
-    "sfn": "stepfunctions",
 }
 #: `.sync`: the operation that a job is asked with decides (developer guide, "Mocking service integrations").
 _POLLS: Final[dict[tuple[str, str], str]] = {
@@ -95,13 +75,12 @@ def _answer(resource: Resource) -> StructureShape | None:
     """What the API answers; None if nothing is known of it."""
     action = resource.action
     if resource.service.startswith("aws-sdk:"):
-        name = resource.service.removeprefix("aws-sdk:")
-        service: str | None = _SDK_SERVICES.get(name, name)
+        service: str | None = models.service_of(resource.service)
     else:
         service = _SERVICES.get(resource.service, resource.service)
         if resource.pattern.startswith("sync"):
             action = _POLLS.get((resource.service, action), "")
-    model = None if service is None else _model(service)
+    model = None if service is None else models.model(service)
     wanted = action.lower()
     operation = (
         None if model is None else next((name for name in model.operation_names if name.lower() == wanted), None)
@@ -112,31 +91,15 @@ def _answer(resource: Resource) -> StructureShape | None:
     return shape if isinstance(shape, StructureShape) else None
 
 
-@lru_cache(maxsize=16)
-def _model(service: str) -> ServiceModel | None:
-    loader = Loader()
-    names = {name.replace("-", ""): name for name in loader.list_available_services("service-2")}
-    try:
-        name = names.get(service.replace("-", ""), service)
-        return ServiceModel(loader.load_service_model(name, "service-2"), name)
-    except DataNotFoundError:
-        return None
-
-
 def _structure(shape: StructureShape, value: dict[str, Any], strict: bool) -> None:
-    members = {_spelled(name): member for name, member in shape.members.items()}
+    members = {models.upper(name): member for name, member in shape.members.items()}
     if strict:
         for name in shape.required_members:
-            if _spelled(name) not in value:
-                raise _wrong(f"Required field '{_spelled(name)}' is missing")
+            if models.upper(name) not in value:
+                raise _wrong(f"Required field '{models.upper(name)}' is missing")
     for name, found in value.items():
         if name in members:
             _check(members[name], found, name, strict)
-
-
-def _spelled(member: str) -> str:
-    """Step Functions begins members with a capital."""
-    return member[:1].upper() + member[1:]
 
 
 def _check(shape: Shape, value: Any, field: str, strict: bool) -> None:

@@ -13,9 +13,6 @@ from flowd.cli.output import print_json
 from flowd.client import Client, RemoteError, Unreachable
 from flowd.config import Config, client_socket
 
-# Only what this daemon serves: a general AWS_ENDPOINT_URL would send it every other service's requests too.
-_SERVICES = ("SFN", "SWF")
-
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="DIR", help="the daemon's data folder (FLOWD_DATA)")
@@ -36,10 +33,13 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def settings(config: Config, endpoint: str) -> dict[str, str]:
-    """Environment variables of AWS's SDKs. Without authentication any key will do, so one is given."""
+    """Environment variables of AWS's SDKs. Without authentication any key will do, so one is given.
+
+    A general AWS_ENDPOINT_URL would send the daemon the requests for services that it does not have, too.
+    """
     key = _key(config) if config.auth else Credentials("flowd", "flowd")
     return {
-        **{f"AWS_ENDPOINT_URL_{service}": endpoint for service in _SERVICES},
+        **config.cloud.endpoints(endpoint),
         "AWS_REGION": config.region,
         "AWS_DEFAULT_REGION": config.region,
         "AWS_ACCESS_KEY_ID": key.access_key,

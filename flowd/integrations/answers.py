@@ -16,6 +16,8 @@ from flowd.integrations.ports import Failed, TaskCall
 from flowd.payload import dumps
 
 Stage = Literal["start", "submit", "run"]
+#: Where a call may have had its effect and cannot be repeated.
+LOST = "The daemon ended during this call, and nobody can tell what became of it."
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -43,17 +45,24 @@ def stage_of(task: TaskCall) -> Stage:
     return "submit" if task.pattern else "run"
 
 
-def optimised_error(task: TaskCall, prefix: str, service: str, error: ApiError) -> Failed:
-    """`StepFunctions.StateMachineDoesNotExistException`, as version 1 of the SDK words it."""
+def optimised_error(
+    task: TaskCall, prefix: str, service: str, error: ApiError, unmodelled: str | None = None
+) -> Failed:
+    """`StepFunctions.StateMachineDoesNotExistException`, as version 1 of the SDK words it.
+
+    `unmodelled` is the class of errors that the service's model does not have (recorded: `AmazonSQSException`).
+    """
     details = f"Status Code: {error.status}; Error Code: {error.code}; Request ID: {uuid.uuid4()}; Proxy: null"
     cause = f"{error.message} (Service: {service}; {details})"
-    return Failed(f"{prefix}.{exception_name(error.code)}", cause, stage_of(task))
+    return Failed(f"{prefix}.{unmodelled or exception_name(error.code)}", cause, stage_of(task))
 
 
 def sdk_error(task: TaskCall, service: str, error: ApiError, modelled: bool) -> Failed:
     """`Sfn.InvalidTokenException`, as version 2 words it; an error outside of the service's model is the service's."""
     name = exception_name(error.code) if modelled else f"{service}Exception"
     details = f"Service: {service}, Status Code: {error.status}, Request ID: {uuid.uuid4()}"
+    if service == "S3":
+        details += f", Extended Request ID: {uuid.uuid4().hex}"
     return Failed(f"{service}.{name}", f"{error.message} ({details}) (SDK Attempt Count: 1)", stage_of(task))
 
 

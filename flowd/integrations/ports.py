@@ -107,3 +107,23 @@ class Operations(Protocol):
     async def closed(self, execution_arn: str) -> None:
         """Wait until an execution is over; returns at once if it is, or if there is none."""
         ...
+
+
+class Cloud(Protocol):
+    """AWS's services as Tasks call them: the embedded ones, and those that a daemon passes through to AWS."""
+
+    def refuse(self, service: str, operation: str) -> str | None:
+        """Why this daemon cannot call such an operation (botocore's names), or None."""
+        ...
+
+    def once(self, service: str) -> bool:
+        """True if a call that is repeated under its key has its effect once, whatever happened to the daemon."""
+        ...
+
+    async def invoke(self, service: str, operation: str, members: Mapping[str, Any], task: str) -> dict[str, Any]:
+        """The answer, as boto3 shows it (time stamps in seconds, bodies as bytes); raises ApiError."""
+        ...
+
+    async def forget(self, service: str, task: str) -> None:
+        """The outcome of this attempt is on disk."""
+        ...

@@ -14,7 +14,8 @@ from flowd.decisions import Pattern
 from flowd.integrations.ecs import Ecs, TaskHost
 from flowd.integrations.lambda_ import FunctionHost, Lambda
 from flowd.integrations.noop import Noop
-from flowd.integrations.ports import Integration, Operations
+from flowd.integrations.ports import Cloud, Integration, Operations
+from flowd.integrations.sdk import Sdk
 from flowd.integrations.sdk_sfn import SdkSfn
 from flowd.integrations.states import States
 
@@ -27,10 +28,12 @@ class Ports:
     functions: FunctionHost | None = None
     operations: Operations | None = None
     containers: TaskHost | None = None
+    cloud: Cloud | None = None
 
 
 #: service -> how its integration is made; None where a port it needs is not configured.
 ROWS: Final[dict[str, Callable[[Ports], Integration | None]]] = {
+    "aws-sdk": lambda ports: Sdk(ports.cloud) if ports.cloud else None,
     "aws-sdk:sfn": lambda ports: SdkSfn(ports.operations) if ports.operations else None,
     "ecs": lambda ports: Ecs(ports.containers, ports.clock) if ports.containers else None,
     "flowd": lambda ports: Noop(),

@@ -6,16 +6,14 @@ and knows none of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from botocore.loaders import Loader
-from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
+from botocore.model import ServiceModel
 
 from flowd.decisions import Pattern
 from flowd.errors import ApiError
-from flowd.integrations import answers
+from flowd.integrations import answers, models
 from flowd.integrations.answers import Refusal
 from flowd.integrations.ports import Failed, Operations, Outcome, Succeeded, TaskCall
 from flowd.payload import Payload
@@ -23,7 +21,6 @@ from flowd.payload import Payload
 #: A call of these that was lost cannot be repeated without running something twice; all others can: they read, say
 #: what is to be, consume a token that is good once, or begin under a name or token of this attempt.
 _ONCE: Final = frozenset({"StartSyncExecution"})
-_LOST: Final = "The daemon ended during this call, and nobody can tell what became of it."
 #: Members that make a repeated call begin nothing twice, where AWS would make up a random one.
 _NAMED: Final[dict[str, str]] = {"StartExecution": "name", "RedriveExecution": "clientToken"}
 
@@ -37,7 +34,7 @@ class SdkSfn:
         self._operations = operations
 
     def refuse(self, service: str, action: str, pattern: Pattern) -> str | None:
-        operation = _upper(action)
+        operation = models.upper(action)
         if action == operation or operation not in _model().operation_names:
             return f"Step Functions has no operation {action}; the name is an operation's in camelCase"
         if pattern not in ("", "waitForTaskToken"):
@@ -48,12 +45,12 @@ class SdkSfn:
 
     async def call(self, task: TaskCall) -> Outcome:
         """Ask the daemon."""
-        operation = _upper(task.action)
+        operation = models.upper(task.action)
         if task.recovered and operation in _ONCE:
-            return Failed("Sfn.SdkClientException", _LOST, answers.stage_of(task))
+            return Failed("Sfn.SdkClientException", answers.LOST, answers.stage_of(task))
         model = _model().operation_model(operation)
         try:
-            members = _request(model.input_shape, task.parameters.value)
+            members = models.request(model.input_shape, task.parameters.value)
         except Refusal as refusal:
             return answers.refused(task, refusal)
         if operation in _NAMED:
@@ -61,8 +58,8 @@ class SdkSfn:
         try:
             body = await self._operations.invoke(operation, members, task.key)
         except ApiError as error:
-            return answers.sdk_error(task, "Sfn", error, error.code in _modelled())
-        return Succeeded(Payload.of(_shown(model.output_shape, body) if model.output_shape else {}))
+            return answers.sdk_error(task, "Sfn", error, error.code in models.error_names(_model()))
+        return Succeeded(Payload.of(models.shown(model.output_shape, body)))
 
     async def wait(self, task: TaskCall, submitted: Payload) -> Outcome:
         return Failed("States.Runtime", "aws-sdk integrations have no .sync")
@@ -76,118 +73,6 @@ class SdkSfn:
 
 @cache
 def _model() -> ServiceModel:
-    return ServiceModel(Loader().load_service_model("stepfunctions", "service-2"), "stepfunctions")
-
-
-@cache
-def _modelled() -> frozenset[str]:
-    """Error codes that the SDK has a class for."""
-    return frozenset(shape.name for shape in _model().error_shapes)
-
-
-def _upper(name: str) -> str:
-    return name[:1].upper() + name[1:]
-
-
-# -- requests ------------------------------------------------------------------
-
-
-def _request(shape: Shape | None, value: Any) -> dict[str, Any]:
-    """The members of a request, for the wire. Raises Refusal."""
-    if not isinstance(value, dict):
-        raise Refusal("The parameters are not an object")
-    if shape is None:
-        return {}
-    members: dict[str, Any] = _structure(shape, value, "")
-    return members
-
-
-def _structure(shape: Shape, value: Any, place: str) -> Any:
-    assert isinstance(shape, StructureShape)
-    if not isinstance(value, dict):
-        raise _invalid(place)
-    known = {_upper(name): name for name in shape.members}
-    found: dict[str, Any] = {}
-    for name, inner in value.items():
-        if name not in known:
-            raise Refusal(f'The field "{name}" is not supported by Step Functions')
-        if inner is not None:
-            found[known[name]] = _convert(shape.members[known[name]], inner, name)
-    for name in shape.required_members:
-        if name not in found:
-            raise Refusal(f"The field '{_upper(name)}' is required but was missing")
+    found = models.model("stepfunctions")
+    assert found is not None
     return found
-
-
-def _list(shape: Shape, value: Any, place: str) -> Any:
-    assert isinstance(shape, ListShape)
-    if not isinstance(value, list):
-        raise _invalid(place)
-    return [_convert(shape.member, inner, place) for inner in value]
-
-
-def _map(shape: Shape, value: Any, place: str) -> Any:
-    assert isinstance(shape, MapShape)
-    if not isinstance(value, dict):
-        raise _invalid(place)
-    return {key: _convert(shape.value, inner, place) for key, inner in value.items()}
-
-
-def _text(shape: Shape, value: Any, place: str) -> Any:
-    """An object where text is wanted is written as JSON (recorded: test_sfn_start_execution_implicit_json...)."""
-    return answers.text_member(place, value)
-
-
-def _boolean(shape: Shape, value: Any, place: str) -> Any:
-    if not isinstance(value, bool):
-        raise _invalid(place)
-    return value
-
-
-def _number(shape: Shape, value: Any, place: str) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _invalid(place)
-    if shape.type_name in ("integer", "long"):
-        if value != int(value):
-            raise _invalid(place)
-        return int(value)
-    return value
-
-
-_CONVERTERS: Final[dict[str, Callable[[Shape, Any, str], Any]]] = {
-    "structure": _structure,
-    "list": _list,
-    "map": _map,
-    "string": _text,
-    "boolean": _boolean,
-    "integer": _number,
-    "long": _number,
-    "float": _number,
-    "double": _number,
-}
-
-
-def _convert(shape: Shape, value: Any, place: str) -> Any:
-    return _CONVERTERS[shape.type_name](shape, value, place)
-
-
-def _invalid(place: str) -> Refusal:
-    return Refusal(f"The value of the field '{place}' has an invalid format")
-
-
-# -- answers -------------------------------------------------------------------
-
-
-def _shown(shape: Shape, value: Any) -> Any:
-    """An answer of the wire in PascalCase, with dates as text."""
-    if isinstance(shape, StructureShape):
-        return {
-            _upper(name): _shown(inner, value[name])
-            for name, inner in sorted(shape.members.items())
-            if value.get(name) is not None
-        }
-    if isinstance(shape, ListShape):
-        return [_shown(shape.member, inner) for inner in value]
-    if isinstance(shape, MapShape):
-        return {key: _shown(shape.value, inner) for key, inner in value.items()}
-    return answers.instant(value) if shape.type_name == "timestamp" else value

@@ -46,6 +46,8 @@ class Delivery:
     options: Mapping[str, Any] = field(default_factory=dict)
     dead_letter: str = ""
     due_ms: int = 0  # 0 = at once
+    tries: int = 185  # how often it may fail before it is given up, and
+    age_s: int = 86_400  # how long it may take (both are EventBridge's own)
 
 
 @dataclass(slots=True)
@@ -78,10 +80,12 @@ class Service(Generic[T]):
     """One embedded service. `name` is botocore's (`dynamodb`); T is its port to its tables, which `store` implements.
 
     `reads` are the operations that change nothing: they run on a reader, beside the writer. `tick` does what time
-    brings (expired items, visibility that ends) and returns when it wants to be called again, or None.
+    brings (expired items, visibility that ends) and returns when it wants to be called again, or None. `accept` takes
+    what is brought to one of its resources, in the transaction that ends the delivery.
     """
 
     name: str
     operations: Mapping[str, Operation[T]]
     reads: frozenset[str] = frozenset()
     tick: Callable[[T, Call], int | None] | None = None
+    accept: Callable[[T, Delivery, Call], None] | None = None

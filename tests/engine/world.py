@@ -116,13 +116,18 @@ class World:
         """Until nothing more happens without somebody outside or the clock."""
         core = self.core
         for _ in range(3):
-            while core.deadlines.busy or core.schedules.busy or core.map_runs.busy or core.db.busy or self._calling():
+            while self._working() or self._calling():
                 await asyncio.sleep(0.001)
             await core.stepper.idle()
             await core.express.ledger.flushed()
             while not core.errands.idle:
                 await asyncio.sleep(0.001)
             await asyncio.sleep(0.001)
+
+    def _working(self) -> bool:
+        core = self.core
+        services = (core.deadlines, core.schedules, core.map_runs, core.embedded, core.deliveries, core.db)
+        return any(service.busy for service in services)
 
     def _calling(self) -> bool:
         """True while a call may still end by itself: not one that hangs, or that waits for another execution."""

@@ -1,0 +1,67 @@
+"""How a delivery reaches what is outside of the database: a function, a state machine, a URL.
+
+At least once: whoever is told must bear to be told twice. A machine starts one execution per delivery, which is named
+by it; a function's host runs a key once as long as it remembers it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import httpx
+
+from flowd import names
+from flowd.engine.deliveries import Carrier, Refused
+from flowd.errors import ApiError
+from flowd.integrations.lambda_ import FunctionHost
+from flowd.integrations.ports import Operations
+from flowd.services.ports import Delivery
+
+TIMEOUT_S: Final = 30.0
+_STARTED: Final = "ExecutionAlreadyExists"
+
+
+def to_functions(host: FunctionHost) -> Carrier:
+    """An asynchronous invocation; the function's own outcome is not waited for."""
+
+    async def carry(delivery: Delivery, key: str) -> None:
+        parts = names.split_arn(delivery.target)
+        name = "" if parts is None else parts.rest.partition(":")[0]
+        if not await host.knows(name):
+            raise Refused(f"there is no function {name}", "NO_RESOURCE")
+        await host.invoke(f"delivery:{key}", name, delivery.body, arn=delivery.target, detached=True)
+        await host.acknowledge(f"delivery:{key}")
+
+    return carry
+
+
+def to_machines(operations: Operations) -> Carrier:
+    """StartExecution under the delivery's own name."""
+
+    async def carry(delivery: Delivery, key: str) -> None:
+        members = {"stateMachineArn": delivery.target, "name": key, "input": delivery.body}
+        try:
+            await operations.invoke("StartExecution", members, f"delivery:{key}")
+        except ApiError as error:
+            if error.code != _STARTED:
+                if error.status < 500:
+                    raise Refused(error.message, error.code) from None
+                raise
+
+    return carry
+
+
+def to_urls(transport: httpx.AsyncBaseTransport | None = None) -> Carrier:
+    """A POST, or `options.method`, with `options.headers`. An answer other than 2xx is a failure; most of 4xx will not
+    be another one next time."""
+
+    async def carry(delivery: Delivery, key: str) -> None:
+        headers = {str(name): str(value) for name, value in dict(delivery.options.get("headers", {})).items()}
+        method = str(delivery.options.get("method", "POST"))
+        async with httpx.AsyncClient(timeout=TIMEOUT_S, transport=transport) as http:
+            answer = await http.request(method, delivery.target, content=delivery.body.encode(), headers=headers)
+        if 400 <= answer.status_code < 500 and answer.status_code not in (401, 407, 409, 429):
+            raise Refused(f"{delivery.target} answered {answer.status_code}", str(answer.status_code))
+        answer.raise_for_status()
+
+    return carry

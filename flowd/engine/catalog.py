@@ -1,0 +1,10 @@
+"""The embedded services of a daemon: one row each, the service's rules beside its tables in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from flowd.services.ports import Service
+
+SERVICES: Final[tuple[tuple[Service[Any], Callable[[Any], Any]], ...]] = ()

@@ -1,0 +1,90 @@
+"""Which of AWS's services are here, which are passed through to AWS, and which are off: the switch of one daemon.
+
+Integrations call services through it. It knows providers, not services.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from flowd.engine.embedded import Embedded
+from flowd.errors import NotYetBuilt
+
+HERE, OFF = "here", "off"
+
+
+class Provider(Protocol):
+    """Something else that has services: functions of this box, AWS itself."""
+
+    #: True if a call that is repeated under its key has its effect once.
+    once: bool
+
+    def offers(self, service: str, operation: str) -> bool: ...
+
+    async def invoke(self, service: str, operation: str, members: Mapping[str, Any], task: str) -> dict[str, Any]: ...
+
+
+class Cloud:
+    """`settings` is `[services]` of flowd.toml: "here", "off", "aws" or a URL, by service.
+
+    `local` are providers beside the embedded services, by service; `remote` passes through to AWS.
+    """
+
+    def __init__(
+        self,
+        embedded: Embedded,
+        settings: Mapping[str, str],
+        remote: Provider | None = None,
+    ) -> None:
+        self._embedded = embedded
+        self._settings = dict(settings)
+        self._remote = remote
+        self.local: dict[str, Provider] = {}
+
+    def serves(self, service: str) -> bool:
+        """True if clients of this daemon are answered here."""
+        return self._settings.get(service, HERE) == HERE
+
+    def refuse(self, service: str, operation: str) -> str | None:
+        setting = self._settings.get(service, HERE)
+        if setting == OFF:
+            return f"the service {service} is switched off in this daemon ([services] {service} in flowd.toml)"
+        if setting != HERE:
+            return None
+        if self._is_here(service, operation):
+            return None
+        way_out = f'to call AWS\'s own, write {service} = "aws" into [services] of flowd.toml'
+        if service in (*self._embedded.services, *self.local):
+            return f"{operation} of {service} is not built in flowd; {way_out}"
+        return f"the service {service} is not built in flowd; {way_out}"
+
+    def once(self, service: str) -> bool:
+        if self._passed_on(service):
+            return False
+        provider = self.local.get(service)
+        return True if provider is None else provider.once
+
+    async def invoke(self, service: str, operation: str, members: Mapping[str, Any], task: str) -> dict[str, Any]:
+        reason = self.refuse(service, operation)
+        if reason is not None:
+            raise NotYetBuilt(reason)
+        if self._passed_on(service):
+            assert self._remote is not None
+            return await self._remote.invoke(service, operation, members, task)
+        if service in self.local:
+            return await self.local[service].invoke(service, operation, members, task)
+        return await self._embedded.invoke(service, operation, members, task_key=task, who=f"task {task}")
+
+    async def forget(self, service: str, task: str) -> None:
+        if not self._passed_on(service) and service not in self.local:
+            await self._embedded.forget(task)
+
+    def _is_here(self, service: str, operation: str) -> bool:
+        provider = self.local.get(service)
+        if provider is not None:
+            return provider.offers(service, operation)
+        return self._embedded.offers(service, operation)
+
+    def _passed_on(self, service: str) -> bool:
+        return self._remote is not None and self._settings.get(service, HERE) not in (HERE, OFF)

@@ -1,0 +1,212 @@
+"""Deliveries: what a service or a rule sends is a row of the outbox until its target has taken it or it is given up.
+
+A queue, a topic or an event bus of this daemon takes it in the transaction that deletes the row: exactly once.
+Functions, machines and URLs are told from outside of a transaction, at least once; an execution is named by the
+delivery, so that telling it twice starts it once. What fails is tried again with growing pauses, then goes to the
+dead-letter queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from flowd.clock import Clock
+from flowd.engine.alarms import Alarms
+from flowd.engine.embedded import Embedded
+from flowd.errors import ApiError, FlowdError, ServiceUnavailable
+from flowd.services.ports import Call, Delivery
+from flowd.store import embedded as rows
+from flowd.store.database import Database
+from flowd.store.schema_embedded import DeliveryRow
+
+log = logging.getLogger(__name__)
+AT_ONCE = 100
+IN_HAND = 32  # deliveries to the outside that are under way at the same time
+TIMEOUT_S = 60.0
+FIRST_MS, LONGEST_MS = 1_000, 600_000
+AGAIN_MS = 1_000
+#: Brings one delivery to a target outside of the database; the second argument names the delivery for ever.
+Carrier = Callable[[Delivery, str], Awaitable[None]]
+
+
+class Refused(FlowdError):
+    """The target will never take it: there is no such thing, or it refuses what it was sent."""
+
+    def __init__(self, message: str, code: str = "SDK_CLIENT_ERROR") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Deliveries:
+    """The outbox at work. `carriers` by kind of target: the service of its ARN, or `http`."""
+
+    def __init__(self, db: Database, clock: Clock, alarms: Alarms, embedded: Embedded) -> None:
+        self._db = db
+        self._clock = clock
+        self._alarms = alarms
+        self._embedded = embedded
+        self.carriers: dict[str, Carrier] = {}
+        self._due = asyncio.Event()
+        self._worker: asyncio.Task[None] | None = None
+        self._outside: dict[int, asyncio.Task[None]] = {}
+        self._looking = False
+        embedded.sent = self.look
+
+    async def start(self) -> None:
+        self._worker = asyncio.create_task(self._work(), name="deliveries")
+        self._due.set()
+
+    async def stop(self) -> None:
+        """What is under way is let go; its row is still there and is delivered again."""
+        tasks = [*self._outside.values(), *([self._worker] if self._worker else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._worker = None
+
+    def look(self) -> None:
+        """There may be something to deliver."""
+        self._due.set()
+
+    @property
+    def busy(self) -> bool:
+        return self._due.is_set() or self._looking or bool(self._outside)
+
+    async def _work(self) -> None:
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            self._looking = True
+            try:
+                await self._deliver_all()
+            except ServiceUnavailable as error:
+                log.warning("deliveries wait for the store: %s", error)
+                self._alarms.arm(self._clock.now_ms() + AGAIN_MS)
+            except Exception:
+                log.exception("deliveries could not be read or written")
+                self._alarms.arm(self._clock.now_ms() + AGAIN_MS)
+            finally:
+                self._looking = False
+
+    async def _deliver_all(self) -> None:
+        while len(self._outside) < IN_HAND:
+            read = partial(rows.due, now_ms=self._clock.now_ms(), limit=AT_ONCE, beside=tuple(self._outside))
+            found = await self._db.read(read)
+            inside = [row for row in found if _kind(row.target) in self._embedded.services]
+            outside = [row for row in found if _kind(row.target) not in self._embedded.services]
+            for row in outside[: IN_HAND - len(self._outside)]:
+                self._send_out(row)
+            await asyncio.gather(*(self._hand_over(row) for row in inside))
+            if not inside or len(found) < AT_ONCE:
+                break
+        earliest = await self._db.read(partial(rows.earliest, now_ms=self._clock.now_ms()))
+        if earliest is not None:
+            self._alarms.arm(earliest)
+
+    # -- inside of the database ----------------------------------------------------
+
+    async def _hand_over(self, row: DeliveryRow) -> None:
+        """One transaction: the target has it, the outbox has it no longer."""
+        delivery = rows.delivery(row)
+        try:
+            call = await self._db.write(partial(self._accept, delivery=delivery, row_id=row.id or 0))
+        except ServiceUnavailable:
+            raise
+        except ApiError as error:
+            await self._failed(row, delivery, error.code, error.message, for_good=error.status < 500)
+        except Exception as error:
+            log.exception("%s could not take a delivery", row.target)
+            await self._failed(row, delivery, "INTERNAL_ERROR", str(error), for_good=False)
+        else:
+            if call is not None:
+                self._embedded.follow(_kind(row.target), call)
+
+    def _accept(self, session: Any, delivery: Delivery, row_id: int) -> Call | None:
+        if not rows.end(session, row_id):
+            return None
+        return self._embedded.accept(session, _kind(delivery.target), delivery)
+
+    # -- outside -------------------------------------------------------------------
+
+    def _send_out(self, row: DeliveryRow) -> None:
+        number = row.id or 0
+        task = asyncio.create_task(self._carry(row), name=f"delivery {number}")
+        self._outside[number] = task
+        task.add_done_callback(lambda _: self._back(number))
+
+    def _back(self, number: int) -> None:
+        waited = len(self._outside) >= IN_HAND
+        self._outside.pop(number, None)
+        if waited:
+            self._due.set()
+
+    async def _carry(self, row: DeliveryRow) -> None:
+        delivery = rows.delivery(row)
+        carrier = self.carriers.get(_kind(row.target))
+        try:
+            if carrier is None:
+                raise Refused(f"nothing in flowd takes what is sent to {row.target}", "NO_RESOURCE")
+            async with asyncio.timeout(TIMEOUT_S):
+                await carrier(delivery, row.uuid)
+        except Refused as error:
+            await self._failed(row, delivery, error.code, error.message, for_good=True)
+        except Exception as error:
+            await self._failed(row, delivery, type(error).__name__, str(error), for_good=False)
+        else:
+            await self._keep_trying(partial(rows.end, delivery_id=row.id or 0))
+
+    async def _keep_trying(self, write: Callable[[Any], Any]) -> None:
+        """It was taken, and must not be sent again because the disk is full just now."""
+        while True:
+            try:
+                await self._db.write(write)
+                return
+            except ServiceUnavailable:
+                await asyncio.sleep(AGAIN_MS / 1000)
+
+    # -- failures ------------------------------------------------------------------
+
+    async def _failed(self, row: DeliveryRow, delivery: Delivery, code: str, said: str, *, for_good: bool) -> None:
+        now_ms = self._clock.now_ms()
+        over = row.attempts + 1 >= delivery.tries or now_ms - row.created_ms >= delivery.age_s * 1000
+        if not (for_good or over):
+            due_ms = now_ms + min(FIRST_MS * 2**row.attempts, LONGEST_MS)
+            log.info("%s did not take a delivery, will be tried again: %s: %s", row.target, code, said)
+            await self._db.write(partial(rows.postpone, delivery_id=row.id or 0, due_ms=due_ms))
+            self._alarms.arm(due_ms)
+            return
+        log.error("a delivery to %s is given up after %d tries: %s: %s", row.target, row.attempts + 1, code, said)
+        try:
+            call = await self._db.write(partial(self._give_up, row=row, delivery=delivery, code=code, said=said))
+        except ApiError as error:
+            log.error("nor does its dead-letter queue %s take it: %s", delivery.dead_letter, error.message)
+            await self._db.write(partial(rows.end, delivery_id=row.id or 0))
+        else:
+            if call is not None:
+                self._embedded.follow("sqs", call)
+
+    def _give_up(self, session: Any, row: DeliveryRow, delivery: Delivery, code: str, said: str) -> Call | None:
+        rows.end(session, row.id or 0)
+        if not delivery.dead_letter or "sqs" not in self._embedded.services:
+            return None
+        facts = {
+            "ERROR_CODE": code,
+            "ERROR_MESSAGE": said[:1000] or code,
+            "RULE_ARN": delivery.source,
+            "TARGET_ARN": delivery.target,
+        }
+        attributes = {name: {"DataType": "String", "StringValue": value} for name, value in facts.items() if value}
+        last = Delivery(delivery.dead_letter, delivery.body, delivery.source, {"MessageAttributes": attributes})
+        return self._embedded.accept(session, "sqs", last)
+
+
+def _kind(target: str) -> str:
+    """`sqs`, `lambda`, `states`, ..., or `http`."""
+    if target.startswith(("http://", "https://")):
+        return "http"
+    parts = target.split(":", 3)
+    return parts[2] if len(parts) > 3 else ""

@@ -1,0 +1,124 @@
+"""Deliveries: exactly once to what is in the database, at least once to the outside, and what becomes of failures."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from flowd.engine.carriers import to_urls
+from flowd.engine.deliveries import Refused
+from flowd.services.ports import Delivery
+from tests.engine.ledger import QUEUE
+from tests.engine.test_embedded import Box
+
+FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:f"
+
+
+class Told:
+    """A target outside that fails as often as a test says."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Delivery, str]] = []
+        self.fails: list[Exception] = []
+
+    async def __call__(self, delivery: Delivery, key: str) -> None:
+        self.calls.append((delivery, key))
+        if self.fails:
+            raise self.fails.pop(0)
+
+
+class Outbox(Box):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.told = Told()
+
+    async def wire(self) -> None:
+        await super().wire()
+        self.core.deliveries.carriers["lambda"] = self.told
+
+
+@pytest.fixture
+async def box(tmp_path: Path) -> AsyncIterator[Outbox]:
+    async with Outbox(tmp_path) as made:
+        yield made
+
+
+async def test_a_queue_has_a_delivery_once(box: Outbox) -> None:
+    await box.add(7, Tell=[QUEUE])
+    await box.settle()
+    assert await box.receive() == ["7"]
+    await box.reboot()
+    assert await box.receive() == []
+
+
+async def test_what_is_in_the_outbox_survives_the_daemon(box: Outbox) -> None:
+    await box.core.deliveries.stop()
+    await box.add(7, Tell=[QUEUE, FUNCTION])
+    await box.reboot()
+    assert await box.receive() == ["7"]
+    assert [delivery.body for delivery, _ in box.told.calls] == ["7"]
+
+
+async def test_one_that_fails_is_tried_again_under_the_same_name_with_growing_pauses(box: Outbox) -> None:
+    box.told.fails = [OSError("no route"), OSError("no route")]
+    await box.add(7, Tell=[FUNCTION])
+    await box.settle()
+    assert len(box.told.calls) == 1
+    await box.pass_time(1)
+    assert len(box.told.calls) == 2
+    await box.pass_time(1)
+    assert len(box.told.calls) == 2
+    await box.pass_time(1)
+    assert len(box.told.calls) == 3
+    assert len({key for _, key in box.told.calls}) == 1
+    await box.pass_time(3600)
+    assert len(box.told.calls) == 3
+
+
+async def test_what_was_tried_often_enough_goes_to_the_dead_letter_queue(box: Outbox) -> None:
+    box.told.fails = [OSError("no route")] * 9
+    await box.add(7, Tell=[FUNCTION], Dead=QUEUE)
+    for _ in range(5):
+        await box.pass_time(10)
+    assert len(box.told.calls) == 3
+    said = f"7[ERROR_CODE=OSError][ERROR_MESSAGE=no route][TARGET_ARN={FUNCTION}]"
+    assert await box.receive() == [said]
+
+
+@pytest.mark.parametrize("target", [QUEUE + "-gone", "arn:aws:glacier:us-east-1:000000000000:vault/v", FUNCTION])
+async def test_a_target_that_will_never_take_it_is_not_asked_again(box: Outbox, target: str) -> None:
+    box.told.fails = [Refused("no such function")]
+    await box.add(7, Tell=[target], Dead=QUEUE)
+    await box.settle()
+    [said] = await box.receive()
+    assert said.startswith("7[ERROR_CODE=")
+    assert f"[TARGET_ARN={target}]" in said
+
+
+async def test_without_a_dead_letter_queue_or_with_one_that_is_gone_it_is_dropped(box: Outbox) -> None:
+    box.told.fails = [Refused("no"), Refused("no")]
+    await box.add(7, Tell=[FUNCTION])
+    await box.add(7, Tell=[FUNCTION], Dead=QUEUE + "-gone")
+    await box.settle()
+    await box.reboot()
+    assert len(box.told.calls) == 2
+
+
+async def test_a_url_gets_a_post_and_its_answer_counts() -> None:
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(int(request.url.path[1:]))
+
+    carry = to_urls(httpx.MockTransport(answer))
+    await carry(Delivery("http://x/200", "body", options={"headers": {"X-A": "b"}}), "k")
+    assert (seen[0].method, seen[0].content, seen[0].headers["x-a"]) == ("POST", b"body", "b")
+    with pytest.raises(Refused, match="answered 404"):
+        await carry(Delivery("http://x/404", ""), "k")
+    for status in (429, 500):
+        with pytest.raises(httpx.HTTPStatusError):
+            await carry(Delivery(f"http://x/{status}", ""), "k")
