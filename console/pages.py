@@ -11,7 +11,8 @@ from console.client import Item
 PAGE = 200
 KEEP = 24  # pages in memory
 
-Fetch = Callable[[int | None, int], Awaitable[Item]]
+#: before, limit, and how many rows to leave out after that.
+Fetch = Callable[[int | None, int, int], Awaitable[Item]]
 
 
 class Source(Protocol):
@@ -40,15 +41,15 @@ class ListSource:
 class KeysetSource:
     """Executions, newest first, read in pages of `PAGE` with `before` = the last id of the page above.
 
-    A page further down than any read so far is reached by walking: only the keys are kept on the way. The list is
-    frozen at its first row; what begins later is counted by the screen and never pushes rows down.
+    A page that is far from any known one is reached by leaving out the rows between, which the daemon does in one
+    query. The list is frozen at its first row; what begins later is counted by the screen and never pushes rows down.
     """
 
     def __init__(self, fetch: Fetch, expected: int = 0) -> None:
         self._fetch = fetch
         self._expected = expected
         self._pages: OrderedDict[int, list[Item]] = OrderedDict()
-        self._before: list[int | None] = [None]
+        self._before: dict[int, int | None] = {0: None}
         self._end: int | None = None
         self._doubt: dict[int, dict[str, str]] = {}  # pages out of view with rows that changed: id -> status
         self.top = 0
@@ -57,12 +58,7 @@ class KeysetSource:
     def total(self) -> int:
         if self._end is not None:
             return self._end
-        return max(self._expected, self.walked + 1)
-
-    @property
-    def walked(self) -> int:
-        """How far down the list is known."""
-        return (len(self._before) - 1) * PAGE
+        return max(self._expected, max(self._before) * PAGE + 1)
 
     def row(self, index: int) -> Item | None:
         page = self._pages.get(index // PAGE)
@@ -75,25 +71,32 @@ class KeysetSource:
         return next((page for page in pages if page not in self._pages or page in self._doubt), None)
 
     async def step(self, page: int) -> None:
-        """Read the page, or the next one on the way to it; one that is held and in doubt is brought up to date."""
+        """Read the page; one that is held and in doubt is brought up to date."""
         if page in self._doubt and page in self._pages:
             await self._renew(page, self._doubt.pop(page))
             return
         self._doubt.pop(page, None)
-        page = min(page, len(self._before) - 1)
-        answer = await self._fetch(self._before[page], PAGE)
+        known = max(place for place in self._before if place <= page)
+        answer = await self._fetch(self._before[known], PAGE, (page - known) * PAGE)
         rows, following = list(answer["executions"]), answer.get("next")
         if page == 0 and rows:
             self.top = rows[0]["id"]
             self._before[0] = self.top + 1
+        if page and not rows:  # fewer than was thought
+            self._expected = min(self._expected, page * PAGE)
+            for place in [place for place in self._before if place >= page]:
+                del self._before[place]
+            return
         self._pages[page] = rows
         self._pages.move_to_end(page)
         while len(self._pages) > KEEP:
             self._pages.popitem(last=False)
         if not following:
             self._end = page * PAGE + len(rows)
-        elif page + 1 == len(self._before):
-            self._before.append(following)
+        else:
+            self._before.setdefault(page + 1, following)
+        if rows:
+            self._before.setdefault(page, rows[0]["id"] + 1)
 
     async def again(self, first: int, last: int, changed: dict[str, str]) -> None:
         """Bring the rows of the pages in view up to date in their places; pages out of view wait until they are seen.
@@ -111,7 +114,7 @@ class KeysetSource:
                 await self._renew(page, changed)
 
     async def _renew(self, page: int, changed: dict[str, str]) -> None:
-        answer = await self._fetch(self._before[page], PAGE)
+        answer = await self._fetch(self._before[page], PAGE, 0)
         fresh = {row["id"]: row for row in answer["executions"]}
         self._pages[page] = [_renewed(row, fresh, changed) for row in self._pages[page]]
 

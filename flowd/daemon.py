@@ -150,6 +150,7 @@ class Daemon:
         self.cluster.give(self.registrar.environment)
         await self.cluster.start()
         await self.core.start()
+        await self.services.desk.start()
         await self.dropfolder.start()
         await go_on_deleting(self.services)
         await self.server.start()
@@ -157,6 +158,7 @@ class Daemon:
     async def stop(self) -> None:
         await self.server.stop()
         await self.dropfolder.stop()
+        await self.services.desk.stop()
         await self.cluster.stop()
         await self.core.stop()
         if self.time is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import ClassVar
 
 from textual.widget import Widget
@@ -72,7 +73,7 @@ class ExecutionsScreen(ExecutionVerbs):
         """Read the list from its top."""
         daemon, text = self.host.daemon, self.text
         expected = sum(self.counts.values()) if not text else (await daemon.count(text)).get("total", 0)
-        source = KeysetSource(lambda before, limit: daemon.executions(text, before, limit), expected)
+        source = KeysetSource(partial(daemon.executions, text), expected)
         await source.step(0)
         self._source, self._stale, self.newer = source, False, 0
         self._changed.clear()

@@ -23,6 +23,9 @@ from console.looks import TONES, Span
 from console.messages import Opened, Selected
 from console.text import clip
 
+#: Tones that can be seen on blanks.
+MARKED = frozenset({"hit"})
+
 
 class Painted(Widget):
     """A widget that turns spans into segments."""
@@ -34,7 +37,17 @@ class Painted(Widget):
         return self.get_component_rich_style(f"tone--{name}", partial=True) if name else Style.null()
 
     def paint(self, spans: Sequence[Span], base: Style) -> list[Segment]:
-        return [Segment(span.text, base + self.tone(span.tone)) for span in spans if span.text]
+        """The spans as segments, as few as possible: over a slow line every change of style costs forty bytes."""
+        runs: list[tuple[str, str]] = []
+        for text, tone in spans:
+            if not text:
+                continue
+            before = runs[-1] if runs else None
+            if before and (tone == before[1] or (tone not in MARKED and text.isspace() and before[1] not in MARKED)):
+                runs[-1] = (before[0] + text, before[1])
+            else:
+                runs.append((text, tone))
+        return [Segment(text, base + self.tone(tone)) for text, tone in runs]
 
 
 class OneLine(Painted):

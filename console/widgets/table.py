@@ -63,7 +63,7 @@ class VirtualTable(LineView):
 
     def spans(self, index: int, width: int) -> Sequence[Span]:
         item = self.source.row(index)
-        if isinstance(self.source, KeysetSource) and self.source.lacks(index, index) is not None:
+        if isinstance(self.source, KeysetSource) and self._lacks(self.source) is not None:
             self._walk()
         if item is None:
             return [Span(f"  … {number(index + 1)}", "faint")]
@@ -75,20 +75,26 @@ class VirtualTable(LineView):
         return self._fitted[1]
 
     def _walk(self) -> None:
-        """Read what the screen lacks; far pages take many steps, and each looks again at what is wanted."""
+        """Read what the screen lacks, then the screen above and below it."""
         if not self._walking and isinstance(self.source, KeysetSource):
             self._walking = True
             self.run_worker(self._steps(self.source), group="walk", exit_on_error=False)
 
+    def _lacks(self, source: KeysetSource) -> int | None:
+        """The page to read next: what is in view first, then what a page key would bring into view."""
+        first, last = self.in_view
+        page, height = source.lacks(first, last), self.page_height()
+        return source.lacks(max(0, first - height), last + height) if page is None else page
+
     async def _steps(self, source: KeysetSource) -> None:
         try:
-            while self.source is source and (page := source.lacks(*self.in_view)) is not None:
-                total = source.total
+            while self.source is source and (page := self._lacks(source)) is not None:
+                total, seen = source.total, source.lacks(*self.in_view) == page
                 await source.step(page)
-                if (
-                    source.total != total or source.lacks(*self.in_view) is None
-                ):  # on the way nothing to see has changed
+                if source.total != total:
                     self.relayout()
+                elif seen:
+                    self.refresh()
         finally:
             self._walking = False
 

@@ -21,6 +21,7 @@ class Listing(msgspec.Struct, kw_only=True):
     filter: str | None = None
     limit: int | None = None
     before: int | None = None
+    skip: int | None = None
 
 
 class Counting(msgspec.Struct, kw_only=True):
@@ -66,16 +67,23 @@ def limited(limit: int | None, usual: int, most: int) -> int:
 async def list_executions(do: Services, request: Listing, caller: Caller) -> Body:
     size = limited(request.limit, 50, 500)
     wanted = filters.parse(request.filter, do.clock.now_ms())
-    rows = await do.core.db.read(partial(reads.executions, wanted=wanted, before=request.before, limit=size + 1))
+    skip = request.skip or 0
+    if not 0 <= skip < 1 << 31:
+        raise ValidationException(f"skip is {skip}; it must not be negative")
+    rows = await do.desk.read(
+        wanted, partial(reads.executions, wanted=wanted, before=request.before, limit=size + 1, skip=skip)
+    )
     return present(
-        executions=[execution_body(row) for row in rows[:size]], next=rows[size - 1].id if len(rows) > size else None
+        executions=[execution_body(row) for row in rows[:size]],
+        next=rows[size - 1].id if len(rows) > size else None,
+        incomplete=do.desk.incomplete(wanted) or None,
     )
 
 
 async def count_executions(do: Services, request: Counting, caller: Caller) -> Body:
     wanted = filters.parse(request.filter, do.clock.now_ms())
-    counts = await do.core.db.read(partial(reads.count, wanted=wanted))
-    return {"counts": counts, "total": sum(counts.values())}
+    counts = await do.desk.read(wanted, partial(reads.count, wanted=wanted))
+    return present(counts=counts, total=sum(counts.values()), incomplete=do.desk.incomplete(wanted) or None)
 
 
 async def get_execution(do: Services, request: Naming, caller: Caller) -> Body:

@@ -20,6 +20,7 @@ from flowd.errors import FlowdError
 from flowd.functions import FunctionSpec
 from flowd.integrations.mocks import Mocks
 from flowd.operators.audit import Audit
+from flowd.operators.desk import Desk
 from flowd.operators.health import Runner
 from flowd.operators.prompts import Prompts
 from flowd.store.changes import Change
@@ -105,6 +106,11 @@ class Services:
     @cached_property
     def aliases(self) -> Aliases:
         return Aliases(self.core.db, self.machines, self.clock)
+
+    @cached_property
+    def desk(self) -> Desk:
+        """Started and stopped by whoever made these services."""
+        return Desk(self.core)
 
     @cached_property
     def audit(self) -> Audit:

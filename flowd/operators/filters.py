@@ -1,8 +1,9 @@
 """The filter that people type into lists of executions: words, all of which must hold. Pure: text in, conditions out.
 
-    status:failed,running  machine:order-*  name:abc*  since:24h  until:1h  error:Card*  waiting:prompt  type:standard
+    status:failed,running  machine:order-*  on:Approve  since:24h  error:Card*  waiting:prompt  waiting:>1h  4711
 
-A word without a key is a part of the name; quotes keep blanks together (`name:"my order"`).
+A word without a key is searched in names, errors, inputs and outputs; `name:` holds for names only, with `*` for
+anything; quotes keep blanks together (`"card declined"`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from flowd.errors import ValidationException
 from flowd.store.reads import STATUSES, Filter
+from flowd.store.search import phrase
 
 WAITING = ("prompt", "task", "timer", "retry")
 TYPES = ("STANDARD", "EXPRESS")
@@ -31,8 +33,7 @@ def parse(text: str | None, now_ms: int) -> Filter:
         if read is None:
             if colon and re.fullmatch(r"[a-z]+", key):
                 raise _bad(word, f"'{key}' is no key; keys are {', '.join(_KEYS)}")
-            conditions["contains"] = (*conditions.get("contains", ()), word)
-            continue
+            read, value = _search(""), word
         if not value:
             raise _bad(word, "there is nothing behind the colon")
         field, found = read(word, value, now_ms)
@@ -52,11 +53,13 @@ def _words(text: str) -> list[str]:
 
 def _both(field: str, earlier: Any, found: Any) -> Any:
     """A key that stands twice: times narrow down, values must be in both lists."""
-    if field == "since_ms":
+    if field in ("since_ms", "waiting_after_ms"):
         return max(earlier, found)
-    if field == "until_ms":
+    if field in ("until_ms", "waiting_before_ms"):
         return min(earlier, found)
-    if field in ("machines", "names", "errors"):
+    if field == "words":
+        return (*earlier, *found)
+    if field in ("machines", "names", "errors", "states", "triggers"):
         raise ValidationException(f"Filter: two words for {field}; join their values with a comma in one word")
     return tuple(value for value in earlier if value in found) or ("",)
 
@@ -77,6 +80,28 @@ def _patterns(field: str) -> Any:
         return field, tuple(part for part in value.split(",") if part)
 
     return read
+
+
+def _search(column: str) -> Any:
+    def read(word: str, value: str, now_ms: int) -> tuple[str, tuple[str, ...]]:
+        wanted = phrase(value, column)
+        if wanted is None:
+            raise _bad(word, "to be searched it needs a letter or a digit")
+        return "words", (wanted,)
+
+    return read
+
+
+def _waiting(word: str, value: str, now_ms: int) -> tuple[str, Any]:
+    """What it waits for, or since when: `prompt,task`, `>1h`, `<5m`."""
+    if value[0] not in "<>":
+        found: tuple[str, Any] = _one_of("waiting", WAITING, str.lower)(word, value, now_ms)
+        return found
+    span = _SPAN.fullmatch(value[1:])
+    if span is None:
+        raise _bad(word, "behind > or < stands a span like 30m, 24h, 7d")
+    at_ms = now_ms - round(float(span[1]) * _UNITS_MS[span[2]])
+    return ("waiting_before_ms" if value[0] == ">" else "waiting_after_ms"), at_ms
 
 
 def _moment(field: str) -> Any:
@@ -106,6 +131,10 @@ _KEYS: dict[str, Any] = {
     "since": _moment("since_ms"),
     "until": _moment("until_ms"),
     "error": _patterns("errors"),
-    "waiting": _one_of("waiting", WAITING, str.lower),
+    "waiting": _waiting,
+    "on": _patterns("states"),
+    "trigger": _patterns("triggers"),
+    "input": _search("input"),
+    "output": _search("output"),
     "type": _one_of("types", TYPES, str.upper),
 }

@@ -95,6 +95,7 @@ class Box:
             None,
             on_drain=core.waiters.stop,
         )
+        await self.services.desk.start()
         await self.server.start()
         self.own = AsyncClient(socket)
         self.sdk = await self._client("stepfunctions")
@@ -116,6 +117,7 @@ class Box:
         await asyncio.to_thread(self.sdk.close)
         await asyncio.to_thread(self.swf_sdk.close)
         await self.server.stop()
+        await self.services.desk.stop()
         await self.world.core.stop()
 
     async def restart(self) -> None:

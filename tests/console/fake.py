@@ -158,9 +158,9 @@ class FakeDaemon:
                 raise RemoteError("ValidationException", f"unknown word in the filter: {word}")
         return rows
 
-    async def executions(self, text: str, before: int | None, limit: int) -> Item:
+    async def executions(self, text: str, before: int | None, limit: int, skip: int = 0) -> Item:
         self._check()
-        rows = [row for row in self._matching(text) if before is None or row["id"] < before]
+        rows = [row for row in self._matching(text) if before is None or row["id"] < before][skip:]
         page = rows[:limit]
         return {"executions": page, **({"next": page[-1]["id"]} if len(rows) > limit else {})}
 

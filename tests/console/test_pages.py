@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
+
+import pytest
 
 from console.pages import KEEP, PAGE, KeysetSource
 from tests.console.fake import FakeDaemon
@@ -12,9 +15,9 @@ class Many:
     def __init__(self, amount: int) -> None:
         self.amount, self.asked = amount, 0
 
-    async def fetch(self, before: int | None, limit: int) -> dict[str, Any]:
+    async def fetch(self, before: int | None, limit: int, skip: int) -> dict[str, Any]:
         self.asked += 1
-        top = self.amount if before is None else min(self.amount, before - 1)
+        top = (self.amount if before is None else min(self.amount, before - 1)) - skip
         rows: list[dict[str, Any]] = [
             {"id": number, "status": "RUNNING"} for number in range(top, max(0, top - limit), -1)
         ]
@@ -35,15 +38,32 @@ async def test_only_the_pages_in_view_are_read() -> None:
     assert row is not None and row["id"] == 99_960 and source.row(PAGE) is None
 
 
-async def test_the_end_is_reached_by_walking_and_few_pages_stay_in_memory() -> None:
+async def test_the_end_is_one_jump_away() -> None:
     many = Many(100_000)
-    source = KeysetSource(many.fetch, 99_000)
-    await walk(source, 98_990, 98_999)
-    while source.lacks(source.total - 10, source.total - 1) is not None:
-        await walk(source, source.total - 10, source.total - 1)
+    source = KeysetSource(many.fetch, 100_000)
+    await walk(source, 0, 40)
+    await walk(source, 99_990, 99_999)
     row = source.row(source.total - 1)
-    assert row is not None and row["id"] == 1 and source.total == 100_000
-    assert len(list(source.held())) <= KEEP * PAGE
+    assert row is not None and row["id"] == 1 and source.total == 100_000 and many.asked == 2
+    await walk(source, 50_010, 50_020)
+    assert (source.row(50_010) or {})["id"] == 49_990
+
+
+async def test_few_pages_stay_in_memory() -> None:
+    source = KeysetSource(Many(100_000).fetch, 100_000)
+    for place in range(0, 100_000, PAGE):
+        await walk(source, place, place)
+    assert len(list(source.held())) == KEEP * PAGE
+
+
+@pytest.mark.parametrize(("expected", "there"), [(99_000, 100_000), (101_000, 100_000), (900, 0)])
+async def test_a_list_that_is_longer_or_shorter_than_was_thought_ends_where_it_ends(expected: int, there: int) -> None:
+    source = KeysetSource(Many(there).fetch, expected)
+    await source.step(0)
+    while source.lacks(max(0, source.total - 10), source.total - 1) is not None:
+        await walk(source, max(0, source.total - 10), source.total - 1)
+    assert source.total == there
+    assert there == 0 or (source.row(source.total - 1) or {})["id"] == 1
 
 
 async def test_what_begins_later_does_not_push_rows_down() -> None:
@@ -58,7 +78,7 @@ async def test_what_begins_later_does_not_push_rows_down() -> None:
 
 async def test_a_row_that_left_the_filter_keeps_its_place_with_its_new_status() -> None:
     daemon = FakeDaemon()
-    source = KeysetSource(lambda before, limit: daemon.executions("status:running", before, limit), 127)
+    source = KeysetSource(partial(daemon.executions, "status:running"), 127)
     await walk(source, 0, 10)
     first, second = source.row(0), source.row(1)
     assert first is not None and second is not None
@@ -77,7 +97,7 @@ async def test_an_empty_list_is_empty() -> None:
 
 async def test_a_row_out_of_view_that_changed_is_read_again_when_it_is_seen() -> None:
     daemon = FakeDaemon()
-    source = KeysetSource(lambda before, limit: daemon.executions("", before, limit), 1000)
+    source = KeysetSource(partial(daemon.executions, ""), 1000)
     await walk(source, 0, 2 * PAGE)
     place = PAGE + 50
     old = source.row(place)
@@ -93,7 +113,7 @@ async def test_a_row_out_of_view_that_changed_is_read_again_when_it_is_seen() ->
 
 async def test_a_row_that_left_the_filter_unseen_is_marked_though_nobody_knows_its_status() -> None:
     daemon = FakeDaemon()
-    source = KeysetSource(lambda before, limit: daemon.executions("status:running", before, limit), 127)
+    source = KeysetSource(partial(daemon.executions, "status:running"), 127)
     await walk(source, 0, 10)
     daemon.rows[0] = daemon.rows[0] | {"status": "SUCCEEDED"}
     await source.again(0, 10, {str(row["id"]): "" for row in source.held()})

@@ -25,9 +25,16 @@ HOUR = 3_600_000
         ("since:2023-11-14", Filter(since_ms=1_699_920_000_000)),
         ("until:2023-11-14T01:00:00+01:00", Filter(until_ms=1_699_920_000_000)),
         ("waiting:Prompt type:express", Filter(waiting=("prompt",), types=("EXPRESS",))),
-        ('error:"States.Timeout" "my order" x', Filter(errors=("States.Timeout",), contains=("my order", "x"))),
+        ('error:"States.Timeout" "my order" x', Filter(errors=("States.Timeout",), words=('"my order" *', '"x" *'))),
+        ("on:Charge,Ask* trigger:schedule:*", Filter(states=("Charge", "Ask*"), triggers=("schedule:*",))),
+        ("waiting:>1h waiting:prompt", Filter(waiting=("prompt",), waiting_before_ms=NOW - HOUR)),
+        (
+            "waiting:>1h waiting:>2h waiting:<1d",
+            Filter(waiting_before_ms=NOW - 2 * HOUR, waiting_after_ms=NOW - 24 * HOUR),
+        ),
+        ("input:4711 output:P-77", Filter(words=('input : "4711" *', 'output : "P-77" *'))),
         ('name:"a b"', Filter(names=("a b",))),
-        ("#1 a\\b", Filter(contains=("#1", "a\\b"))),
+        ("#1 a\\b", Filter(words=('"#1" *', '"a\\b" *'))),
     ],
 )
 def test_words_become_conditions(text: str | None, wanted: Filter) -> None:
@@ -44,6 +51,8 @@ def test_words_become_conditions(text: str | None, wanted: Filter) -> None:
         ("waiting:me", "waiting:me"),
         ('name:"a', "quote"),
         ("name:a name:b", "names"),
+        ("waiting:>soon", "waiting:>soon"),
+        ("a #", "letter or a digit"),
     ],
 )
 def test_a_bad_word_is_named(text: str, named: str) -> None:

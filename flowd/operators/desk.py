@@ -1,0 +1,38 @@
+"""What works for the operators in the background of a daemon, put together: its order of start and stop.
+
+Nothing of the engine waits for anything here. It decides nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flowd.core import Core
+from flowd.operators.search import Search
+from flowd.store.reads import Filter
+from flowd.store.search import SearchIndex
+
+T = TypeVar("T")
+
+
+class Desk:
+    """One for each daemon."""
+
+    def __init__(self, core: Core) -> None:
+        self._db = core.db
+        self.search = Search(core.db, SearchIndex(core.db.path.with_name("search.db"), core.db.path))
+
+    async def start(self) -> None:
+        await self.search.start()
+
+    async def stop(self) -> None:
+        await self.search.stop()
+
+    def incomplete(self, wanted: Filter) -> bool:
+        """True if a search may miss something because the index is still being built."""
+        return bool(wanted.words) and self.search.building
+
+    async def read(self, wanted: Filter, fn: Callable[[Any], T]) -> T:
+        """Run a read of executions where its filter can be answered."""
+        return await (self.search.read(fn) if wanted.words else self._db.read(fn))
