@@ -16,6 +16,8 @@ class Situation(NamedTuple):
     connected: bool = True
     readonly: bool = False
     item: dict[str, Any] | None = None
+    state: Any = None  # the outline's row of the selected state, on the screen of an execution
+    past: bool = False  # an execution is looked at as it was
 
 
 Why = Callable[[Situation], str]
@@ -40,6 +42,7 @@ class Action(NamedTuple):
 _KEY_NAMES = {
     "slash": "/", "question_mark": "?", "colon": ":", "exclamation_mark": "!", "escape": "esc", "minus": "-",
     "plus": "+", "enter": "enter", "ctrl+s": "ctrl+s", "tab": "tab", "comma": ",",
+    "full_stop": ".", "less_than_sign": "<", "greater_than_sign": ">",
 }  # fmt: skip
 
 
@@ -68,6 +71,10 @@ def redrivable(now: Situation) -> str:
         return str(now.item.get("redriveStatusReason") or "it cannot be redriven")
     refused = {"RUNNING": "it is still running", "SUCCEEDED": "it succeeded, nothing is left to do"}
     return refused.get(str(now.item.get("status")), "")
+
+
+def looking_back(now: Situation) -> str:
+    return "" if now.past else "press t first, to look back"
 
 
 def machine(now: Situation) -> str:
@@ -108,15 +115,26 @@ TABLE: dict[str, tuple[Action, ...]] = {
     ),
     "execution": (
         Action("view_outline", "1", "states", "the states in order, with a bar of time for each", bar=False),
-        Action("view_events", "2", "events", "every event, with its details", bar=False),
-        Action("view_io", "3", "in/out", "input, output, error and cause", bar=False),
-        Action("view_tasks", "4", "output", "what the tasks printed", bar=False),
-        Action("view_definition", "5", "definition", "the definition that this execution runs", bar=False),
-        Action("open", "enter", "events of it", "the events of the state under the cursor", row, bar=False),
+        Action("view_graph", "2", "graph", "hjkl to the next state, + - zoom, z fold, v visited only", bar=False),
+        Action("view_events", "3", "events", "every event, with its details", bar=False),
+        Action("view_io", "4", "in/out", "input, output, error and cause", bar=False),
+        Action("view_tasks", "5", "logs", "what the tasks printed", bar=False),
+        Action("view_definition", "6", "definition", "the definition that this execution runs", bar=False),
+        Action("inspect", "tab", "inspect", "the data of the selected state; tab again to come back"),
+        Action("stage", "i", "stage", "the next stage of its data: input, result, output, tries, log", bar=False),
+        Action("stage_back", "I", "stage back", "the stage before", bar=False),
+        Action("open", "enter", "events of it", "the events of the selected state", row, bar=False),
         _REDRIVE, _AGAIN, _STOP,
         Action("inbox", "a", "answer", "open the prompt it waits for", running),
         Action("failure", "f", "next failure", "go to the next state or event that failed"),
-        Action("filter", "slash", "find", "search in the view; n and N go to the next and the previous hit"),
+        Action("filter", "slash", "find", "search in the view; in events a filter: a regular expression, ! turns it"),
+        Action("past", "t", "look back", "show it as it was: , and . step, < and > leap, t comes back", bar=False),
+        Action("earlier", "comma", "earlier", "one event back", looking_back, bar=False),
+        Action("later", "full_stop", "later", "one event on", looking_back, bar=False),
+        Action("much_earlier", "less_than_sign", "much earlier", "many events back", looking_back, bar=False),
+        Action("much_later", "greater_than_sign", "much later", "many events on", looking_back, bar=False),
+        Action("wrap", "w", "wrap", "wrap the long lines of a log, or cut them", bar=False),
+        Action("follow", "F", "follow", "keep the end of the log in view, or not", bar=False),
         _COPY,
     ),
     "inbox": (

@@ -40,6 +40,7 @@ class Daemon(Protocol):
     async def start_again(self, arn: str, document: str) -> Item: ...
     async def redrive(self, arn: str) -> Item: ...
     async def stop(self, arn: str, error: str, cause: str) -> Item: ...
+    async def test_state(self, definition: str, members: Item) -> Item: ...
     async def close(self) -> None: ...
 
 
@@ -112,6 +113,10 @@ class SocketDaemon:
 
     async def stop(self, arn: str, error: str, cause: str) -> Item:
         return await self._states("StopExecution", executionArn=arn, error=error or None, cause=cause or None)
+
+    async def test_state(self, definition: str, members: Item) -> Item:
+        """AWS's TestState; `members` are those beside the definition."""
+        return await self._states("TestState", definition=definition, **members)
 
     async def close(self) -> None:
         await self._client.close()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from console.event_rows import document
 from console.journal import message_of
+from console.jsonlines import flatten, spans
 from console.looks import VISIT, Span
 from console.outline import Row, tally
 from console.rows import Now
@@ -33,6 +35,11 @@ def inspect_lines(row: Row | None, execution: Item, now: Now) -> list[list[Span]
     lines += _open(row, execution, now)
     failed = next((v for v in reversed(row.visits) if v.error), None)
     return lines + (_trouble(failed.error, failed.cause) if failed else [])
+
+
+def event_lines(event: Item) -> tuple[tuple[str, str], ...]:
+    """One event as the lines of its JSON, with the texts in it opened up."""
+    return tuple(("".join(span.text for span in spans(line, False)), "") for line in flatten(document(event)))
 
 
 def _title(row: Row) -> list[Span]:

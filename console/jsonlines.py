@@ -6,13 +6,31 @@ Each line knows where its block ends, so folding is skipping: nothing is rebuilt
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from console.looks import Span
 from console.text import clean
 
 LONGEST = 2000  # characters of one string shown in place
+
+
+Marks = Mapping[tuple[str | int, ...], str]
+
+
+class Mark(NamedTuple):
+    """Where a value stands among the marks; what is inside of something marked has its sign."""
+
+    marks: Marks
+    path: tuple[str | int, ...]
+    around: str = ""
+
+    @property
+    def sign(self) -> str:
+        return self.around or self.marks.get(self.path, "")
+
+    def inside(self, step: str | int) -> Mark:
+        return Mark(self.marks, (*self.path, step), self.sign)
 
 
 class JsonLine(NamedTuple):
@@ -24,6 +42,7 @@ class JsonLine(NamedTuple):
     tone: str
     end: int = 0
     members: int = 0
+    mark: str = ""  # + or ~ where it differs from something else
 
     @property
     def opens(self) -> bool:
@@ -45,26 +64,51 @@ def explain(error: ValueError) -> str:
     return clean(error)
 
 
-def flatten(value: Any) -> list[JsonLine]:
-    """All lines of a value, unfolded."""
+def flatten(value: Any, marks: Marks | None = None) -> list[JsonLine]:
+    """All lines of a value, unfolded; `marks` are signs by path (see `changes.marks`)."""
     lines: list[JsonLine] = []
-    _put(lines, value, None, 0, "")
+    _put(lines, value, None, 0, "", Mark(marks or {}, ()))
     return lines
 
 
-def _put(lines: list[JsonLine], value: Any, key: str | None, depth: int, comma: str) -> None:
+def _put(lines: list[JsonLine], value: Any, key: str | None, depth: int, comma: str, mark: Mark) -> None:
     shown = None if key is None else clean(key, 200)
     if not isinstance(value, (dict, list)) or not value:
-        lines.append(JsonLine(depth, shown, _scalar(value) + comma, _tone(value)))
+        lines.append(JsonLine(depth, shown, _scalar(value) + comma, _tone(value), mark=mark.sign))
         return
     opened, closed = ("{", "}") if isinstance(value, dict) else ("[", "]")
     start = len(lines)
-    lines.append(JsonLine(depth, shown, opened, "dim"))
-    pairs: Iterable[tuple[str | None, Any]] = value.items() if isinstance(value, dict) else ((None, x) for x in value)
+    lines.append(JsonLine(depth, shown, opened, "dim", mark=mark.sign))
+    pairs: Iterable[tuple[str | int, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
     for place, (name, member) in enumerate(pairs, 1):
-        _put(lines, member, name, depth + 1, "," if place < len(value) else "")
+        inner = mark.inside(name) if mark.marks else mark
+        _put(
+            lines, member, name if isinstance(name, str) else None, depth + 1, "," if place < len(value) else "", inner
+        )
     lines[start] = lines[start]._replace(end=len(lines), members=len(value))
-    lines.append(JsonLine(depth, None, closed + comma, "dim"))
+    lines.append(JsonLine(depth, None, closed + comma, "dim", mark=mark.sign))
+
+
+def line_of(value: Any, path: Sequence[str | int]) -> int:
+    """The number of the line where the member at a path begins, or the nearest one around it."""
+    line = 0
+    for step in path:
+        if isinstance(value, dict) and step in value:
+            before: Iterable[Any] = list(value.values())[: list(value).index(step)]
+        elif isinstance(value, list) and isinstance(step, int) and 0 <= step < len(value):
+            before = value[:step]
+        else:
+            break
+        line += 1 + sum(map(height, before))
+        value = value[step]
+    return line
+
+
+def height(value: Any) -> int:
+    """How many lines a value has."""
+    if not isinstance(value, (dict, list)) or not value:
+        return 1
+    return 2 + sum(map(height, value.values() if isinstance(value, dict) else value))
 
 
 def _scalar(value: Any) -> str:
@@ -109,6 +153,8 @@ def spans(line: JsonLine, is_folded: bool) -> list[Span]:
     """One line with its fold mark, key and value."""
     mark = ("▸ " if is_folded else "▾ ") if line.opens else "  "
     shown = [Span("  " * line.depth + mark, "faint")]
+    if line.mark:
+        shown.insert(0, Span(line.mark + " ", "ok" if line.mark == "+" else "late"))
     if line.key is not None:
         shown += [Span(json.dumps(line.key, ensure_ascii=False), "key"), Span(": ", "dim")]
     shown.append(Span(line.text, line.tone))

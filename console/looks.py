@@ -73,6 +73,12 @@ STATE_TYPE: dict[str, str] = {
     "Fail": "✗",
 }
 
+#: Edges that are told instead of drawn: back to, caught in, far away, to a state that does not exist.
+CHIP: dict[str, str] = {"loop": "↺", "catch": "↯", "far": "→", "lost": "✗"}
+
+#: The border of the selected state, so that it shows without colours too.
+HEAVY = str.maketrans("╭─╮│╰╯┬┌┄┐┆└┘", "┏━┓┃┗┛┳┏┅┓┇┗┛")
+
 FILE: dict[str, Look] = {
     "loaded": Look("✓", "loaded", "ok"),
     "rejected": Look("✗", "rejected", "bad"),

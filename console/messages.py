@@ -23,6 +23,14 @@ class Selected(Message):
     """The cursor of a table stands on another row."""
 
 
+class Chosen(Message):
+    """A state was selected in one of the views of an execution."""
+
+    def __init__(self, state: tuple[str, ...]) -> None:
+        super().__init__()
+        self.state = state
+
+
 class Opened(Message):
     """A row was chosen with the mouse."""
 

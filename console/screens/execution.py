@@ -1,77 +1,94 @@
-"""One execution in five views: states and times, events, input and output, what tasks printed, definition."""
+"""One execution in six views that share one selected state: states and times, graph, events, in/out, logs, definition.
+
+Beside them, where there is room, the inspector shows the data of the selected state; in a small terminal `tab` lays it
+over the view. From 160 by 45 on, graph, states, one more view and the inspector stand side by side.
+"""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from textual.containers import Vertical
+from textual.containers import Container
 from textual.widget import Widget
-from textual.widgets import ContentSwitcher, Input
+from textual.widgets import Input
 
-from console.actions import bindings
-from console.client import Item
-from console.event_rows import EVENTS, document, is_failure, output_lines, result_document
-from console.inspector import inspect_lines
-from console.journal import Journal, state_of
+from console.actions import Situation, bindings
+from console.client import Item, RemoteError
+from console.event_rows import EVENTS, output_lines, result_document
+from console.eventfilter import Wanted, wanted
+from console.inspector import event_lines, inspect_lines
+from console.journal import Path, Visit
+from console.jsonlines import line_of
+from console.known import Known, definition_path
 from console.looks import Span, status
-from console.messages import News, Opened
-from console.outline import outline, stretch, waits_of
+from console.messages import Chosen, News, Opened
+from console.outline import Row
 from console.pages import ListSource
-from console.screens.verbs import ExecutionVerbs, definition_of, read_history
-from console.text import clean, count_of, moment, took
+from console.screens.moving import ExecutionMoves
+from console.screens.verbs import read_history
+from console.stages import Stage, log, merged, stages, trial_of, variables_before
+from console.text import clean, clip, count_of, moment, took
 from console.widgets.bars import Facts
+from console.widgets.graph import GraphView
+from console.widgets.inspector import Inspector
 from console.widgets.jsonview import JsonView
+from console.widgets.log import LogView
 from console.widgets.outline import OutlineView
-from console.widgets.paint import LineView
 from console.widgets.panel import Panel
 from console.widgets.table import VirtualTable
 
 VIEWS = (
-    ("outline", "states"),
-    ("events", "events"),
-    ("io", "in/out"),
-    ("tasks", "output"),
+    ("outline", "states"), ("graph", "graph"), ("events", "events"), ("io", "in/out"), ("tasks", "logs"),
     ("definition", "definition"),
-)
+)  # fmt: skip
+UPPER = ("outline", "graph")
+HUGE = (160, 45)
 
 
-class ExecutionScreen(ExecutionVerbs):
+class ExecutionScreen(ExecutionMoves):
     NAME = "execution"
     BINDINGS = bindings("execution")
     KINDS: ClassVar[frozenset[str]] = frozenset({"execution", "prompt"})
 
-    def __init__(self, arn: str, name: str, view: str = "outline") -> None:
+    def __init__(self, arn: str, name: str, view: str = "outline", state: str = "") -> None:
         super().__init__()
-        self.arn, self._label, self._view = arn, name, view
-        self.execution: Item | None = None
-        self.journal = Journal()
-        self.events: list[Item] = []
-        self._states: dict[str, str] = {}
+        self.arn, self._label, self.view = arn, name, view
+        self.known = Known()
+        self.selected: Path = ()
+        self.events: list[Item] = []  # those that the filter lets through
+        self._filter: Wanted | None = None
+        self._filter_text = ""
+        self._outputs: list[Item] = []
+        self._trials: dict[tuple[Path, int], list[Stage]] = {}
+        self._wanted_state = state
+        self._full = False  # one view over all of a large terminal
 
     def body(self) -> Iterable[Widget]:
         yield Facts(id="tabs")
-        with ContentSwitcher(initial=self._view):
-            with Vertical(id="outline"):
-                yield OutlineView(self.host.now, id="states", empty="reading …")
-                yield Panel(id="inspect")
-            with Vertical(id="events", classes="split"):
-                yield VirtualTable(EVENTS, self.host.now, id="list", empty="no events")
-                yield JsonView(id="details")
+        yield Facts(id="slider")
+        with Container(id="views"):
+            yield GraphView(id="graph")
+            yield OutlineView(self.host.now, id="outline", empty="reading …")
+            yield VirtualTable(EVENTS, self.host.now, id="events", empty="no events")
             yield JsonView(id="io", empty="reading …")
-            yield JsonView(id="tasks", empty="no task has printed anything")
+            yield LogView(id="tasks", empty="no task has printed anything")
             yield JsonView(id="definition", empty="reading …")
+            yield Inspector(id="inspector")
+        yield Panel(id="inspect")
         yield Input(id="filter", compact=True, placeholder="find")
 
     def crumbs(self) -> Sequence[str]:
         return ("flowd", "executions", self._label)
 
     def item(self) -> Item | None:
-        return self.execution
+        return self.known.item
+
+    def situation(self) -> Situation:
+        return super().situation()._replace(state=self.row, past=self.known.past is not None)
 
     def facts(self) -> Sequence[Span]:
-        item = self.execution
+        item = self.known.item
         if item is None:
             return ()
         look, now = status(item["status"]), self.host.now()
@@ -84,184 +101,271 @@ class ExecutionScreen(ExecutionVerbs):
         return spans
 
     def opened(self) -> None:
-        self.query_one("#list").add_class("main")
-        self.query_one("#details").add_class("side")
-        self._show(self._view)
+        self.query_one("#slider", Facts).say()
+        self.fit_panes()
+        self.focused_view().focus()
+
+    def on_resize(self) -> None:
+        if self.ready:
+            self.fit_panes()
+
+    # -- which views are in sight
+
+    @property
+    def huge(self) -> bool:
+        return self.size.width >= HUGE[0] and self.size.height >= HUGE[1] and not self._full
+
+    @property
+    def wide(self) -> bool:
+        return self.size.width >= 120 and self.size.height >= 20 and not self.huge
+
+    @property
+    def lower(self) -> str:
+        """The view beside the inspector in a large terminal."""
+        return self.view if self.view not in UPPER else "events"
+
+    def fit_panes(self) -> None:
+        """Show the views there is room for."""
+        overlay = self.has_class("-inspecting")
+        for name, _ in VIEWS:
+            seen = name == self.view or (self.huge and (name in UPPER or name == self.lower))
+            self.query_one(f"#{name}").display = seen and (self.huge or self.wide or not overlay)
+        small = not self.huge and not self.wide
+        beside = self.view == "events" and self.size.height >= 20
+        self.query_one("#inspector").display = not small or overlay or beside
+        self.query_one("#inspect").display = small and not overlay and self.view in UPPER
+        self.set_class(self.huge, "-huge")
+        self.set_class(self.wide, "-beside")
+        self.set_class(small and beside and not overlay, "-below")
+
+    def focused_view(self) -> Any:
+        return self.query_one(f"#{self.view}")
+
+    def show(self, view: str) -> None:
+        """Go to a view; in a large terminal going to the one that has the focus shows it alone, or all again."""
+        if view == self.view and self.size.width >= HUGE[0] and self.size.height >= HUGE[1]:
+            self._full = not self._full
+        self.view = view
+        self.remove_class("-inspecting")
+        self.fit_panes()
+        self.focused_view().focus()
+        self.on_moved()
+        self.tabs()
+        self.refresh_bars()
+        if view == "tasks":
+            self.work(self._read_output())
 
     # -- reading
 
     async def load(self) -> None:
         daemon = self.host.daemon
-        self.execution = await daemon.execution(self.arn)
-        fresh = await read_history(daemon, self.arn, self.journal.last)
-        self.journal.add(fresh)
-        self.events += [{**event, "state": state_of(event, self._states)} for event in fresh]
-        self._paint()
-        if self._view == "tasks":
+        item = await daemon.execution(self.arn)
+        self.known.learn(item, await read_history(daemon, self.arn, self.known.journal.last))
+        if not self.selected:
+            self.selected = self._first()
+        self.paint()
+        if self.view == "tasks" or self.huge:
             await self._read_output()
+
+    def _first(self) -> Path:
+        """Where to look at first: what was asked for, what failed, what goes on, else the first state."""
+        visits = self.known.journal.visits
+        named = [visit for visit in visits if visit.path[-1] == self._wanted_state]
+        failed = [visit for visit in visits if visit.status in ("FAILED", "TIMED_OUT")]
+        going = [visit for visit in visits if visit.end is None]
+        found = named or failed or going or visits[:1]
+        return found[-1].path if found else ()
 
     def heard(self, news: News) -> None:
         ours = any(change.get("executionArn") == self.arn for change in news.changes)
         if news.stale or ours:
             self.reload()
 
-    def _paint(self) -> None:
-        """Show what was read in all views; those not on top cost nothing until they are."""
-        item = self.execution
+    async def _read_output(self) -> None:
+        self._outputs = await self.host.daemon.task_output(self.arn)
+        self.query_one(LogView).show_lines(output_lines(self._outputs, self.host.now()))
+
+    # -- painting
+
+    def paint(self) -> None:
+        """Show what is known in all views; those out of sight cost little."""
+        item = self.known.item
         if item is None:
             return
-        now = self.host.now()
-        definition = definition_of(item)
-        states = self.query_one("#states", OutlineView)
-        states.empty = "the definition has no states that can be shown"
-        states.show_rows(outline(definition, self.journal, waits_of(item, now.at)), stretch(self.journal, now.at))
-        table = self.query_one("#list", VirtualTable)
-        follow = table.cursor >= table.length() - 1 and table.length() > 0 and self._view != "events"
-        table.show_rows(ListSource(self.events))
-        if follow:
-            table.action_bottom()
+        now = self.known.moment(self.host.now().at)
+        rows = self.known.rows(now)
+        states = self.query_one(OutlineView)
+        states.empty = "this execution has no states: its decider decides, see its events (3)"
+        if not rows:
+            self.query_one(GraphView).empty = states.empty
+        states.show_rows(rows, self.known.over(self.host.now().at))
+        self.query_one(GraphView).show_graph(self.known.definition, self.known.story(rows))
+        self._paint_events()
         self.query_one("#io", JsonView).show_value(result_document(item))
-        self.query_one("#definition", JsonView).show_value(definition)
-        self.on_moved()
-        self._tabs()
+        self.query_one("#definition", JsonView).show_value(self.known.definition)
+        self._select_in_views()
+        self.inspect()
+        self.tabs()
 
-    async def _read_output(self) -> None:
-        outputs = await self.host.daemon.task_output(self.arn)
-        self.query_one("#tasks", JsonView).show_lines(output_lines(outputs, self.host.now()))
+    def _paint_events(self) -> None:
+        table = self.query_one(VirtualTable)
+        found = self.known.visible_events()
+        self.events = [event for event in found if self._filter(event)] if self._filter else found
+        follow = table.cursor >= table.length() - 1 and table.length() > 0 and self.view != "events"
+        table.show_rows(ListSource(self.events))
+        if follow or self.known.past is not None:
+            table.action_bottom()
 
-    def on_moved(self) -> None:
-        item, now = self.execution, self.host.now()
-        states, table = self.query_one("#states", OutlineView), self.query_one("#list", VirtualTable)
-        if item is not None and self._view == "outline":
-            self.query_one(Panel).show_lines(inspect_lines(states.row, item, now))
-        if self._view == "events" and table.item is not None:
-            self.query_one("#details", JsonView).show_value(document(table.item))
-
-    def _tabs(self) -> None:
+    def tabs(self) -> None:
         spans: list[Span] = []
         for key, (name, word) in enumerate(VIEWS, 1):
-            here = name == self._view
+            here = name == self.view
             spans += [Span(str(key), "key" if not here else "hit"), Span(f" {word}  ", "bold" if here else "dim")]
-        item, now = self.execution, self.host.now()
+        item, now = self.known.item, self.host.now()
+        if self._filter is not None:
+            text = clip(clean(self._filter_text), 10 if self.size.width < 110 else 40)
+            spans.append(Span(f"/{text} {len(self.events)}/{len(self.known.events)}", "late"))
         if item is not None and self.size.width >= 110:
             told = f" {clean(item['stateMachineName'])} · started {moment(item['startDate'], *now)}"
             if item.get("trigger", "api") != "api":
                 told += f" by {clean(item['trigger'])}"
-            spans.append(Span(f"{told} · {count_of(len(self.events), 'event')}", "faint"))
+            spans.append(Span(f"{told} · {count_of(len(self.known.events), 'event')}", "faint"))
         self.query_one("#tabs", Facts).say(*spans)
 
     def tick(self) -> None:
-        item = self.execution
-        if item is not None and item["status"] == "RUNNING":
+        item = self.known.item
+        if item is not None and item["status"] == "RUNNING" and self.known.past is None:
             now = self.host.now().at
-            states = self.query_one("#states", OutlineView)
-            if stretch(self.journal, now) != states.over:
-                rows = outline(definition_of(item), self.journal, waits_of(item, now))
-                states.show_rows(rows, stretch(self.journal, now))
+            states = self.query_one(OutlineView)
+            if self.known.over(now) != states.over:
+                states.show_rows(self.known.rows(now), self.known.over(now))
                 self.refresh_bars()
 
-    # -- verbs
+    # -- one selection
 
-    def _show(self, view: str) -> None:
-        self._view = view
-        self.query_one(ContentSwitcher).current = view
-        self.focused_view().focus()
-        self.on_moved()
-        self._tabs()
+    @property
+    def row(self) -> Row | None:
+        """The outline's row of the selected state."""
+        return next((row for row in self.query_one(OutlineView).rows if row.path == self.selected), None)
+
+    def visit(self) -> Visit | None:
+        """The stay that the inspector shows: of the event under the cursor, else the last one that matters."""
+        visits = self.known.visits(self.selected)
+        event = self.query_one(VirtualTable).item if self.view == "events" else None
+        if event is not None:
+            frame = event.get("frame", "0")
+            before = [visit for visit in visits if visit.frame == frame and visit.entered <= event["id"]]
+            if before:
+                return before[-1]
+        bad = [visit for visit in visits if visit.status in ("FAILED", "TIMED_OUT")]
+        return (bad or visits)[-1] if visits else None
+
+    def select(self, path: Path) -> None:
+        """Select a state in all views."""
+        if path and path != self.selected:
+            self.selected = path
+            self._select_in_views()
+        self.inspect()
         self.refresh_bars()
 
-    def focused_view(self) -> LineView:
-        names = {"outline": "#states", "events": "#list"}
-        return self.query_one(names.get(self._view, f"#{self._view}"), LineView)
+    def _select_in_views(self) -> None:
+        states = self.query_one(OutlineView)
+        place = next((i for i, row in enumerate(states.rows) if row.path == self.selected), None)
+        if place is not None and (states.row is None or states.row.path != self.selected):
+            states.cursor = place
+        self.query_one(GraphView).select(self.selected)
+        if self.huge and not self.query_one(VirtualTable).has_focus:
+            self.find_in_events()
+        if self.view == "definition" or self.huge:
+            self.find_in_definition()
 
-    def do_view_outline(self) -> None:
-        self._show("outline")
+    def find_in_events(self) -> None:
+        """Put the cursor of the events on the entry of the selected state."""
+        visits = self.known.visits(self.selected)
+        place = next((i for i, e in enumerate(self.events) if visits and e["id"] >= visits[-1].entered), None)
+        if place is not None:
+            self.query_one(VirtualTable).cursor = place
 
-    def do_view_events(self) -> None:
-        self._show("events")
+    def find_in_definition(self) -> None:
+        """Bring the selected state's place in the definition into sight."""
+        line = line_of(self.known.definition, definition_path(self.known.definition, self.selected))
+        self.query_one("#definition", JsonView).go_to(line)
 
-    def do_view_io(self) -> None:
-        self._show("io")
+    def on_chosen(self, event: Chosen) -> None:
+        event.stop()
+        self.select(event.state)
 
-    async def do_view_tasks(self) -> None:
-        self._show("tasks")
-        await self._read_output()
-
-    def do_view_definition(self) -> None:
-        self._show("definition")
-
-    def do_failure(self) -> None:
-        """To the next state or event that failed, round and round."""
-        view = self.focused_view()
-        if isinstance(view, OutlineView):
-            failed = [i for i, row in enumerate(view.rows) if row.status in ("FAILED", "TIMED_OUT", "CAUGHT")]
-        elif isinstance(view, VirtualTable):
-            failed = [i for i, event in enumerate(self.events) if is_failure(event["type"])]
+    def on_moved(self) -> None:
+        """A cursor moved: the state under it is the one selected."""
+        focused = self.focused
+        if isinstance(focused, OutlineView) and focused.row is not None:
+            self.select(focused.row.path)
+        elif isinstance(focused, VirtualTable) and focused.item is not None:
+            self.select(self.known.path_of(focused.item))
+        elif self.view == "definition":
+            return
         else:
-            failed = []
-        if failed:
-            view.cursor = next((i for i in failed if i > view.cursor), failed[0])
-        else:
-            self.say("nothing failed here")
+            self.inspect()
 
-    async def do_inbox(self) -> None:
-        prompts = [p for p in await self.host.daemon.prompts(False) if p["executionArn"] == self.arn]
-        if prompts:
-            self.host.show_prompt(prompts[0])
-        else:
-            self.say("it waits for nobody")
+    # -- the inspector
 
-    def do_open(self) -> None:
-        """In the outline: the events of the state."""
-        row = self.query_one("#states", OutlineView).row
-        if self._view == "outline" and row is not None and row.visits:
-            first = row.visits[-1].entered
-            self._show("events")
-            table = self.query_one("#list", VirtualTable)
-            table.cursor = next((i for i, event in enumerate(self.events) if event["id"] >= first), 0)
+    def inspect(self) -> None:
+        """Show the selected state in the inspector and in the lines under a small view."""
+        item, row, now = self.known.item, self.row, self.host.now()
+        if item is None:
+            return
+        now = now._replace(at=self.known.moment(now.at))
+        lines = inspect_lines(row, item, now)
+        inspector = self.query_one(Inspector)
+        if not inspector.display:
+            self.query_one("#inspect", Panel).show_lines(lines if self.view in UPPER else [])
+            return
+        event = self.query_one(VirtualTable).item if self.view == "events" else None
+        visit = self.visit()
+        found = self._stages(visit, row)
+        if event is not None:
+            found = [Stage("event", lines=event_lines(event)), *found]
+        default = "event" if event is not None else "tries" if visit is not None and visit.error else "output"
+        inspector.show([] if self.has_class("-below") else lines, found, default)
+
+    def _stages(self, visit: Visit | None, row: Row | None) -> list[Stage]:
+        if visit is None:
+            return []
+        key = (visit.path, visit.entered)
+        found = stages(self.known.events_of(visit), self.host.now().zone)
+        if key in self._trials:
+            found = merged(found, {"inspectionData": {}}) if not self._trials[key] else self._trials[key]
+        elif visit.end is not None and row is not None:
+            self.work(self._work_out(visit, row, found))
+        printed = log(self._outputs, visit.frame, visit.path[-1])
+        return [*found, printed] if printed is not None else found
+
+    async def _work_out(self, visit: Visit, row: Row, found: list[Stage]) -> None:
+        """Ask the daemon for the stages that the history does not hold."""
+        key = (visit.path, visit.entered)
+        self._trials[key] = found
+        variables = variables_before(self.known.events, visit.entered, visit.frame)
+        trial = trial_of(visit.path[-1], row.type, found, variables)
+        if trial is None:
+            return
+        try:
+            answer = await self.host.daemon.test_state((self.known.item or {}).get("definition", ""), trial)
+        except RemoteError:
+            return  # it cannot be worked out; the history's own stages stand
+        self._trials[key] = merged(found, answer)
+        self.inspect()
+
+    # -- filters and finding
+
+    def filter_events(self, text: str) -> None:
+        found, wrong = wanted(text)
+        if found is None:
+            self.say(wrong, bad=True)
+            return
+        self._filter, self._filter_text = (found, text) if text.strip() else (None, "")
+        self._paint_events()
+        self.tabs()
 
     def on_opened(self, event: Opened) -> None:
         event.stop()
         self.do_open()
-
-    # -- searching
-
-    def do_filter(self) -> None:
-        box = self.query_one("#filter", Input)
-        box.add_class("-open")
-        box.focus()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        box = self.query_one("#filter", Input)
-        box.remove_class("-open")
-        self.focused_view().focus()
-        self.find(event.value)
-
-    def find(self, wanted: str) -> None:
-        """Go to the first place that has the text; in JSON mark them all."""
-        view = self.focused_view()
-        if isinstance(view, JsonView):
-            found = view.search(wanted)
-            self.say(count_of(found, "hit") if wanted else "search ended")
-            return
-        low = wanted.lower()
-        texts = self._texts(view)
-        order = [*range(view.cursor + 1, len(texts)), *range(view.cursor + 1)]
-        place = next((i for i in order if i < len(texts) and low in texts[i]), None)
-        if place is None:
-            self.say(f"no {clean(wanted)} here")
-        else:
-            view.cursor = place
-
-    def _texts(self, view: LineView) -> list[str]:
-        if isinstance(view, OutlineView):
-            return [f"{row.label} {row.error}".lower() for row in view.rows]
-        return [json.dumps(event, ensure_ascii=False, default=str).lower() for event in self.events]
-
-    def do_back(self) -> None:
-        box = self.query_one("#filter", Input)
-        if box.has_class("-open"):
-            box.remove_class("-open")
-            self.focused_view().focus()
-        else:
-            super().do_back()

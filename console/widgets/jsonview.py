@@ -53,8 +53,17 @@ class JsonView(LineView):
         """Show plain lines, each a text and a tone; the texts must be clean."""
         self._put([jsonlines.JsonLine(0, None, text, tone) for text, tone in lines])
 
-    def show_value(self, value: Any) -> None:
-        self._put(jsonlines.flatten(value))
+    def show_value(self, value: Any, marks: jsonlines.Marks | None = None) -> None:
+        """Show a value; `marks` are signs beside what differs from another one."""
+        self._put(jsonlines.flatten(value, marks))
+
+    def go_to(self, line: int) -> None:
+        """Bring a line to the cursor and, where there is room, to the top."""
+        if not 0 <= line < len(self._lines):
+            return
+        self._go(line)
+        self.scroll_to(y=max(0, self.cursor - 1), animate=False, force=True)
+        self.refresh()
 
     def _put(self, lines: list[jsonlines.JsonLine]) -> None:
         if lines == self._lines:

@@ -215,6 +215,10 @@ class FakeDaemon:
              "text": "\x1b[31mbusy\x1b[0m\t[red]not markup[/red]\nretrying", "truncated": True},
         ]  # fmt: skip
 
+    async def test_state(self, definition: str, members: Item) -> Item:
+        self._check()
+        raise RemoteError("ValidationException", "this daemon in memory tests nothing")
+
     async def start(self, machine_arn: str, document: str, name: str) -> Item:
         self._write("start", machine_arn, document, name)
         return {"executionArn": self.rows[0]["executionArn"], "startDate": NOW}

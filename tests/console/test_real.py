@@ -126,7 +126,7 @@ async def test_an_answer_survives_the_daemon_that_asked_for_it(stage: Stage) -> 
         await sees(pilot, "nothing waits for you")
         await goes_to(pilot, "exec")
         await sees(pilot, "SUCCEEDED")
-        await pilot.press("enter", "3")
+        await pilot.press("enter", "4")
         await sees(pilot, '"amount": 3', '"note": "half a line"')
 
 
@@ -137,7 +137,7 @@ async def test_of_two_who_answer_the_second_is_told_who_was_first(stage: Stage) 
         await sees(pilot, "1 prompt")
         await pilot.press("enter")
         await sees(pilot, "amount *")
-        await pilot.press("3")
+        await pilot.press("4")
         screen = pilot.app.screen
         assert isinstance(screen, AnswerScreen)
         stage.command("answer", screen.key, "--output", '{"amount": 1}')

@@ -35,7 +35,7 @@ async def filtered(pilot: Pilot[int]) -> None:
 async def states(pilot: Pilot[int]) -> None:
     await executions(pilot)
     await pilot.press("j", "enter")
-    await sees(pilot, "128: 128✓", "entered 19:07:09")
+    await sees(pilot, "128: 128✓", "▣ prompt 19c2")
 
 
 async def failed(pilot: Pilot[int]) -> None:
@@ -48,14 +48,26 @@ async def failed(pilot: Pilot[int]) -> None:
 
 async def events(pilot: Pilot[int]) -> None:
     await states(pilot)
-    await pilot.press("2")
-    await sees(pilot, "ExecutionStarted", '"order": "4711"')
+    await pilot.press("3")
+    await sees(pilot, "ActivityStarted", '"name": "Approve"')
 
 
 async def definition(pilot: Pilot[int]) -> None:
     await states(pilot)
-    await pilot.press("5")
-    await sees(pilot, '"StartAt": "CheckOrder"')
+    await pilot.press("6")
+    await sees(pilot, '"Type": "Task"')
+
+
+async def graph(pilot: Pilot[int]) -> None:
+    await failed(pilot)
+    await pilot.press("2")
+    await sees(pilot, "ƒ Refund ✗]")
+
+
+async def inspector(pilot: Pilot[int]) -> None:
+    await failed(pilot)
+    await pilot.press("tab")
+    await sees(pilot, "refund.py:12 in handler")
 
 
 async def redrive(pilot: Pilot[int]) -> None:
@@ -120,8 +132,8 @@ async def no_daemon(pilot: Pilot[int]) -> None:
 
 
 STORIES: list[Story] = [
-    executions, filtered, states, failed, events, definition, redrive, inbox, form, machines, machine, schedules,
-    health, help_page, no_daemon,
+    executions, filtered, states, failed, graph, events, inspector, definition, redrive, inbox, form, machines, machine,
+    schedules, health, help_page, no_daemon,
 ]  # fmt: skip
 
 
@@ -131,7 +143,7 @@ def test_screen(story: Story, size: tuple[int, int], snap_compare: Any, make_app
     assert snap_compare(make_app(), terminal_size=size, run_before=story)
 
 
-@pytest.mark.parametrize("story", [executions, failed, form], ids=lambda story: story.__name__)
+@pytest.mark.parametrize("story", [executions, graph, form], ids=lambda story: story.__name__)
 def test_screen_without_colours(
     story: Story, snap_compare: Any, make_app: Callable[..., FlowdApp], monkeypatch: pytest.MonkeyPatch
 ) -> None:

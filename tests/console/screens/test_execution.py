@@ -17,13 +17,19 @@ async def test_the_states_come_first_and_the_cursor_tells_more(console: Console)
         await sees(pilot, "order-1000")
         await pilot.press("j", "enter")
         await sees(pilot, "6a7be1b7-0999", "128: 128✓", "▣ prompt 19c2")
-        await pilot.press(*"jjjjjj")
+        await pilot.press(*"kkkk")
         await sees(pilot, "PayAndTell › Charge", "3 attempts")
 
 
 @pytest.mark.parametrize(
     ("key", "expected"),
-    [("2", "ExecutionStarted"), ("3", '"total": 1250.5'), ("4", "checking 4711"), ("5", '"StartAt": "CheckOrder"')],
+    [
+        ("2", "┌┄ ‖ PayAndTell"),
+        ("3", "ActivityStarted"),
+        ("4", '"total": 1250.5'),
+        ("5", "checking 4711"),
+        ("6", '"Approve": {'),
+    ],
 )
 async def test_every_view_has_a_number(console: Console, key: str, expected: str) -> None:
     async with console() as pilot:
@@ -37,7 +43,7 @@ async def test_every_view_has_a_number(console: Console, key: str, expected: str
 async def test_what_tasks_print_is_neither_markup_nor_a_command(console: Console) -> None:
     async with console() as pilot:
         await sees(pilot, "order-1000")
-        await pilot.press("enter", "4")
+        await pilot.press("enter", "5")
         await sees(pilot, "busy    [red]not markup[/red]")
 
 
@@ -56,8 +62,8 @@ async def test_f_goes_from_failure_to_failure_and_enter_to_the_events_of_a_state
 async def test_a_search_marks_hits_and_n_goes_on(console: Console) -> None:
     async with console() as pilot:
         await sees(pilot, "order-1000")
-        await pilot.press("enter", "5")
-        await sees(pilot, '"StartAt"')
+        await pilot.press("enter", "6")
+        await sees(pilot, '"Approve": {')
         await pilot.press("slash", *"refund", "enter")
         await until(pilot, lambda: " hits" in notices(pilot))
         assert isinstance(pilot.app.screen, ExecutionScreen)
@@ -106,6 +112,6 @@ async def test_answering_is_one_key_from_the_execution(console: Console) -> None
 async def test_input_and_cause_that_hold_json_are_opened_up(console: Console) -> None:
     async with console() as pilot:
         await sees(pilot, "order-1000")
-        await pilot.press("j", "j", "j", "enter", "3")
+        await pilot.press("j", "j", "j", "enter", "4")
         text = await sees(pilot, '"errorMessage": "no such payment"')
         assert json.dumps("Refund.Unknown") in text and "Traceback" not in screen_text(pilot)

@@ -1,0 +1,211 @@
+"""Moving about in one execution: views, failures, finding, looking back in time. What is shown is the screen's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from textual.widgets import Input
+
+from console.event_rows import is_failure
+from console.looks import Span
+from console.screens.verbs import ExecutionVerbs
+from console.text import clean, clock, count_of
+from console.widgets.bars import Facts
+from console.widgets.graph import GraphView
+from console.widgets.inspector import Inspector
+from console.widgets.jsonview import JsonView
+from console.widgets.log import LogView
+from console.widgets.outline import OutlineView
+from console.widgets.table import VirtualTable
+
+if TYPE_CHECKING:
+    from console.screens.execution import ExecutionScreen
+
+SLIDER = 24
+_BAD = ("FAILED", "TIMED_OUT", "CAUGHT")
+
+
+class ExecutionMoves(ExecutionVerbs):
+    """The verbs of the screen of one execution that change nothing."""
+
+    @property
+    def own(self) -> ExecutionScreen:
+        return cast("ExecutionScreen", self)
+
+    # -- views
+
+    def do_view_outline(self) -> None:
+        self.own.show("outline")
+
+    def do_view_graph(self) -> None:
+        self.own.show("graph")
+
+    def do_view_events(self) -> None:
+        if self.own.view != "events":
+            self.own.find_in_events()
+        self.own.show("events")
+
+    def do_view_io(self) -> None:
+        self.own.show("io")
+
+    def do_view_tasks(self) -> None:
+        self.own.show("tasks")
+
+    def do_view_definition(self) -> None:
+        self.own.show("definition")
+        self.own.find_in_definition()
+
+    def do_inspect(self) -> None:
+        """Into the inspector and back; where it has no room of its own it lies over the view."""
+        own = self.own
+        inspector = self.query_one(Inspector)
+        if inspector.view.has_focus:
+            self.remove_class("-inspecting")
+            own.fit_panes()
+            own.focused_view().focus()
+            return
+        if not own.huge and not own.wide:
+            self.add_class("-inspecting")
+        own.fit_panes()
+        own.inspect()
+        inspector.view.focus()
+
+    def do_stage(self) -> None:
+        self.query_one(Inspector).turn(1)
+
+    def do_stage_back(self) -> None:
+        self.query_one(Inspector).turn(-1)
+
+    def do_visited(self) -> None:
+        self.query_one(GraphView).action_visited()
+
+    def do_open(self) -> None:
+        """From a state to its events; from an event to its state."""
+        own = self.own
+        if own.view == "events":
+            own.show("outline")
+            return
+        if own.visit() is not None:
+            self.do_view_events()
+
+    def do_failure(self) -> None:
+        """To the next state or event that failed, round and round."""
+        view = self.own.focused_view()
+        if isinstance(view, GraphView):
+            if not view.next_failure():
+                self.say("nothing failed here")
+            return
+        failed: list[int] = []
+        if isinstance(view, OutlineView):
+            failed = [i for i, row in enumerate(view.rows) if row.status in _BAD]
+        elif isinstance(view, VirtualTable):
+            failed = [i for i, event in enumerate(self.own.events) if is_failure(event["type"])]
+        if failed and isinstance(view, (OutlineView, VirtualTable)):
+            view.cursor = next((i for i in failed if i > view.cursor), failed[0])
+        else:
+            self.say("nothing failed here")
+
+    async def do_inbox(self) -> None:
+        prompts = [p for p in await self.host.daemon.prompts(False) if p["executionArn"] == self.own.arn]
+        if prompts:
+            self.host.show_prompt(prompts[0])
+        else:
+            self.say("it waits for nobody")
+
+    def do_wrap(self) -> None:
+        if self.own.view == "tasks":
+            self.say("long lines are wrapped" if self.query_one(LogView).toggle_wrap() else "long lines are cut")
+
+    def do_follow(self) -> None:
+        if self.own.view == "tasks":
+            self.say("follows the end" if self.query_one(LogView).toggle_follow() else "stays where it is")
+
+    # -- finding
+
+    def do_filter(self) -> None:
+        box = self.query_one("#filter", Input)
+        box.placeholder = "regular expression; ! in front for all others" if self.own.view == "events" else "find"
+        box.add_class("-open")
+        box.focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.query_one("#filter", Input).remove_class("-open")
+        self.own.focused_view().focus()
+        if self.own.view == "events":
+            self.own.filter_events(event.value)
+        else:
+            self.find(event.value)
+
+    def find(self, text: str) -> None:
+        """Go to the first place that has the text; in JSON and logs mark them all."""
+        view = self.own.focused_view()
+        if isinstance(view, (JsonView, LogView)):
+            found = view.search(text)
+            self.say(count_of(found, "hit") if text else "search ended")
+            return
+        low, states = text.lower(), self.query_one(OutlineView)
+        texts = [f"{row.label} {row.error}".lower() for row in states.rows]
+        order = [*range(states.cursor + 1, len(texts)), *range(states.cursor + 1)]
+        place = next((i for i in order if i < len(texts) and low in texts[i]), None)
+        if place is None:
+            self.say(f"no {clean(text)} here")
+        else:
+            self.own.select(states.rows[place].path)
+
+    def do_back(self) -> None:
+        box, own = self.query_one("#filter", Input), self.own
+        if box.has_class("-open"):
+            box.remove_class("-open")
+            own.focused_view().focus()
+        elif self.has_class("-inspecting"):
+            self.do_inspect()
+        elif own.known.past is not None:
+            self.do_past()
+        else:
+            super().do_back()
+
+    # -- looking back
+
+    def do_past(self) -> None:
+        """Begin to look back, or come back to the present."""
+        known = self.own.known
+        known.look_back(len(known.events) if known.past is None and known.events else None)
+        self._show_moment()
+
+    def do_earlier(self) -> None:
+        self._move_in_time(-1)
+
+    def do_later(self) -> None:
+        self._move_in_time(1)
+
+    def do_much_earlier(self) -> None:
+        self._move_in_time(-self._leap())
+
+    def do_much_later(self) -> None:
+        self._move_in_time(self._leap())
+
+    def _leap(self) -> int:
+        return max(5, len(self.own.known.events) // 20)
+
+    def _move_in_time(self, by: int) -> None:
+        known = self.own.known
+        if known.past is not None:
+            known.look_back(known.past + by)
+            self._show_moment()
+
+    def _show_moment(self) -> None:
+        own, known = self.own, self.own.known
+        own.paint()
+        slider = self.query_one("#slider", Facts)
+        if known.past is None:
+            slider.say()
+        else:
+            event = known.events[known.past - 1]
+            path = known.path_of(event)
+            own.select(path)
+            done = round(known.past / len(known.events) * SLIDER)
+            told = f" {clock(event['timestamp'], self.host.now().zone)}  event {known.past} of {len(known.events)} "
+            bar = "█" * done + "·" * (SLIDER - done)
+            keys = [Span("  , . ", "key"), Span("step"), Span("  < > ", "key"), Span("leap"), Span("  t ", "key")]
+            slider.say(Span("◷", "late"), Span(told, "bold"), Span(bar, "run"), *keys, Span("now"))
+        self.refresh_bars()
