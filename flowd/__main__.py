@@ -32,6 +32,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "stop": ("executions", "stop an execution"),
     "skip": ("testing", "on a daemon for tests: skip to the next deadline"),
     "redrive": ("executions", "restart a failed execution at what failed"),
+    "batch": ("batch", "do something to many executions, or list such batches"),
     "inbox": ("inbox", "list what waits for a person"),
     "answer": ("inbox", "answer what waits for a person"),
     "machines": ("lists", "list state machines, and what is wrong in the workflows folder"),

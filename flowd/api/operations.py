@@ -13,6 +13,7 @@ from flowd.api import (
     aliases,
     arns,
     executions,
+    flowd_batches,
     flowd_daemon,
     flowd_executions,
     flowd_machines,
@@ -55,7 +56,15 @@ _SWF: dict[str, Handler] = {
 }
 _FLOWD: dict[str, tuple[type, Handler]] = {
     name: row
-    for noun in (flowd_daemon, flowd_executions, flowd_prompts, flowd_machines, flowd_schedules, flowd_testing)
+    for noun in (
+        flowd_daemon,
+        flowd_executions,
+        flowd_batches,
+        flowd_prompts,
+        flowd_machines,
+        flowd_schedules,
+        flowd_testing,
+    )
     for name, row in noun.OPERATIONS.items()
 }
 _REQUESTS = requests("stepfunctions")

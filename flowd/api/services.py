@@ -23,7 +23,6 @@ from flowd.operators.audit import Audit
 from flowd.operators.desk import Desk
 from flowd.operators.health import Runner
 from flowd.operators.prompts import Prompts
-from flowd.store.changes import Change
 
 WARM_S = 2.0
 
@@ -96,8 +95,7 @@ class Services:
 
     def tell(self, kind: str, name: str) -> None:
         """Something that consoles show is different now."""
-        changes = self.core.db.changes
-        changes.append([Change(changes.next_cursor(), kind, name, name=name)])
+        self.desk.tell(kind, name)
 
     @cached_property
     def pages(self) -> Pages:
@@ -114,7 +112,7 @@ class Services:
 
     @cached_property
     def audit(self) -> Audit:
-        return Audit(self.core.db, self.clock)
+        return self.desk.audit
 
     @cached_property
     def prompts(self) -> Prompts:

@@ -9,7 +9,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from flowd.core import Core
+from flowd.operators.audit import Audit
+from flowd.operators.batches import Batches
 from flowd.operators.search import Search
+from flowd.store.changes import Change
 from flowd.store.reads import Filter
 from flowd.store.search import SearchIndex
 
@@ -20,14 +23,23 @@ class Desk:
     """One for each daemon."""
 
     def __init__(self, core: Core) -> None:
+        self.audit = Audit(core.db, core.clock)
         self._db = core.db
         self.search = Search(core.db, SearchIndex(core.db.path.with_name("search.db"), core.db.path))
+        self.batches = Batches(core, self.audit, self.read, self.tell)
 
     async def start(self) -> None:
         await self.search.start()
+        await self.batches.start()
 
     async def stop(self) -> None:
+        await self.batches.stop()
         await self.search.stop()
+
+    def tell(self, kind: str, name: str) -> None:
+        """Something that consoles show is different now."""
+        changes = self._db.changes
+        changes.append([Change(changes.next_cursor(), kind, name, name=name)])
 
     def incomplete(self, wanted: Filter) -> bool:
         """True if a search may miss something because the index is still being built."""

@@ -173,6 +173,14 @@ def due(session: Session, now_ms: int, limit: int) -> list[Due]:
     return [Due(*row) for row in rows]
 
 
+def back_offs(session: Session, execution_id: int) -> list[tuple[str, int]]:
+    """Frame and attempt of everything in an execution that waits for its next retry."""
+    rows = raw(session).execute(
+        "SELECT frame, attempt FROM deadline WHERE execution_id=? AND purpose='retry' ORDER BY id", (execution_id,)
+    )
+    return [(frame, attempt) for frame, attempt in rows]
+
+
 def earliest_deadline(session: Session) -> int | None:
     """When flowd must act next for an execution; None if never."""
     found = session.exec(select(func.min(schema.Deadline.due_ms))).one()

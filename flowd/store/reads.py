@@ -174,6 +174,11 @@ def counts_by_machine(session: Session) -> dict[int, dict[str, int]]:
     return found
 
 
+def by_ids(session: Session, ids: Sequence[int]) -> list[schema.Execution]:
+    """The executions with these ids that still exist."""
+    return list(session.exec(select(schema.Execution).where(col(schema.Execution.id).in_(ids))).all())
+
+
 def find(session: Session, arn: str, canonical: str) -> schema.Execution | None:
     """The execution of an ARN; if there is none, that of the same name in this daemon's region and account."""
     found = by_arn(session, arn)
