@@ -25,6 +25,7 @@ from flowd.api import (
     map_runs,
     swf_domains,
     swf_executions,
+    swf_lists,
     swf_tasks,
     swf_types,
     tagging,
@@ -51,7 +52,7 @@ _STATES: dict[str, Handler] = {
 }
 _SWF: dict[str, Handler] = {
     name: handler
-    for noun in (swf_domains, swf_types, swf_executions, swf_tasks)
+    for noun in (swf_domains, swf_types, swf_executions, swf_lists, swf_tasks)
     for name, handler in noun.OPERATIONS.items()
 }
 _FLOWD: dict[str, tuple[type, Handler]] = {

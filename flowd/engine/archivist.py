@@ -56,6 +56,12 @@ class Archivist:
             packed += len(ids)
         return packed
 
+    async def expire_domains(self) -> None:
+        """Delete the SWF executions that have outlived the retention of their domains."""
+        now_ms = self._clock.now_ms()
+        while ids := await self._db.read(partial(history.expired_in_domains, now_ms=now_ms, limit=AT_ONCE)):
+            await self._db.write(partial(history.delete, execution_ids=ids))
+
     async def _pack(self) -> None:
         while True:
             await self._closed.wait()
@@ -63,7 +69,7 @@ class Archivist:
             try:
                 while ids := await self._db.read(partial(history.closed_and_hot, limit=AT_ONCE)):
                     await self._db.write(partial(history.archive, execution_ids=ids))
-                await self._expire_domains()
+                await self.expire_domains()
             except ServiceUnavailable as error:
                 log.warning("closed executions wait to be packed: %s", error)
                 self._closed.set()
@@ -76,12 +82,7 @@ class Archivist:
             try:
                 while ids := await self._db.read(partial(history.expired, closed_before_ms=before_ms, limit=AT_ONCE)):
                     await self._db.write(partial(history.delete, execution_ids=ids))
-                await self._expire_domains()
+                await self.expire_domains()
             except ServiceUnavailable as error:
                 log.warning("retention waits for the store: %s", error)
             await asyncio.sleep(SWEEP_S)
-
-    async def _expire_domains(self) -> None:
-        now_ms = self._clock.now_ms()
-        while ids := await self._db.read(partial(history.expired_in_domains, now_ms=now_ms, limit=AT_ONCE)):
-            await self._db.write(partial(history.delete, execution_ids=ids))

@@ -96,7 +96,7 @@ class Waiters:
             if found is not None and still_there():
                 return found
             if found is not None:
-                await self._give_back(activity, found.token)
+                await self.give_back(activity, found.token)
                 return None
             if loop.time() >= end:
                 return None
@@ -152,7 +152,7 @@ class Waiters:
         hand_over = partial(executions.hand_over, task_id=row.id or 0, before="RETURNED", after="STARTED")
         return await self._db.write(hand_over)
 
-    async def _give_back(self, activity: str, token: str) -> None:
+    async def give_back(self, activity: str, token: str) -> None:
         """The worker vanished while its claim was committed: the same task is offered again under the same token."""
         row = await self._db.read(partial(executions.task_of, token=token))
         if row is None or row.id is None:

@@ -18,8 +18,8 @@ from flowd.errors import ValidationException
 from flowd.store.reads import STATUSES, Filter
 from flowd.store.search import phrase
 
-WAITING = ("prompt", "task", "timer", "retry")
-TYPES = ("STANDARD", "EXPRESS")
+WAITING = ("prompt", "task", "timer", "retry", "decision", "child", "signal")
+TYPES = ("STANDARD", "EXPRESS", "SWF")
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d|w)")
 _UNITS_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 

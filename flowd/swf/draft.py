@@ -63,7 +63,6 @@ class Draft:
     def end(self, frame: SwfFrame) -> None:
         """This one is over."""
         self.changed[frame.id] = None
-        self.decisions.append(EndFrame(frame=frame.id))
 
     def set(self, **changes: Any) -> None:
         """Change the workflow's own frame."""
@@ -178,9 +177,11 @@ class Draft:
         self.timer(ROOT, number, wait, "schedule-to-start")
 
     def finish(self) -> Step:
+        """A name may end and be used again in one step: only what is over at its end is said to be."""
         frames = {name: frame for name, frame in self.changed.items() if frame is not None}
         frames[ROOT] = self.root
-        return Step(self.events, self.decisions, frames)
+        over: list[Decision] = [EndFrame(frame=name) for name, frame in self.changed.items() if frame is None]
+        return Step(self.events, [*self.decisions, *over], frames)
 
 
 def run_id(entropy: Entropy) -> str:

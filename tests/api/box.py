@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import httpx
 import pytest
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import ClientError
@@ -148,6 +149,13 @@ class Box:
             await self.swf(operation, **members)
         error = caught.value.response["Error"]
         return error["Code"], error["Message"]
+
+    async def raw_swf(self, operation: str, body: Any, prefix: str = "SimpleWorkflowService") -> tuple[int, Any]:
+        """An SWF request that boto3 would not send; status and body."""
+        async with httpx.AsyncClient() as client:
+            headers = {"X-Amz-Target": f"{prefix}.{operation}", "Content-Type": "application/x-amz-json-1.0"}
+            answer = await client.post(self.server.url or "", headers=headers, content=json.dumps(body))
+        return answer.status_code, answer.json() if answer.content else None
 
     async def flowd(self, operation: str, **members: Any) -> Any:
         """One of flowd's own operations over the unix socket."""

@@ -54,15 +54,18 @@ class SwfTasks:
         """The next `decision` or `activity` task of a list, or None when `timeout_s` has passed."""
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout_s
+        name = list_key(kind, domain, task_list)
         while True:
             try:
-                name = list_key(kind, domain, task_list)
                 task = await self._waiters.poll(name, identity, still_there, max(end - loop.time(), 0))
             except ActivityWorkerLimitExceeded:
                 raise faults.LimitExceededFault(TOO_MANY) from None
             if task is None:
                 return None
             found = await self._db.read(partial(swf_reads.polled, execution_id=task.execution_id, name=task.frame))
+            if not still_there():
+                await self._waiters.give_back(name, task.token)
+                return None
             if found is not None and is_open(found[1], task.attempt):
                 return Polled(task, *found)
 

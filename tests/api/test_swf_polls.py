@@ -1,0 +1,213 @@
+"""Long polls of SWF over boto3: who gets which task, long histories in pages, pollers that vanish, tokens that fit."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from flowd.api import swf_tasks
+from tests.api.box import Box
+from tests.api.swf_shop import CHARGE, DOMAIN, Shop, decision
+
+
+@pytest.fixture
+async def shop(box: Box) -> Shop:
+    made = Shop(box)
+    await made.register()
+    return made
+
+
+def call(activity_id: str, **members: Any) -> dict[str, Any]:
+    return decision("ScheduleActivityTask", activityType=CHARGE, activityId=activity_id, **members)
+
+
+async def waiting(shop: Shop, pollers: int, name: str = "swf/decision/shop/orders") -> None:
+    """Until so many polls wait."""
+    async with asyncio.timeout(10):
+        while shop.box.world.core.waiters.pollers(name) != pollers:
+            await asyncio.sleep(0.001)
+
+
+async def test_a_poll_that_finds_nothing_answers_with_zeros(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(swf_tasks, "POLL_S", 0.01)
+    assert await shop.poll() == {"taskToken": "", "startedEventId": 0, "previousStartedEventId": 0}
+    assert await shop.work() == {"taskToken": "", "startedEventId": 0}
+
+
+async def test_the_longest_waiting_poll_gets_the_task(shop: Shop) -> None:
+    polls = []
+    for number in range(3):
+        polls.append(asyncio.create_task(shop.poll(identity=f"d{number}")))
+        await waiting(shop, number + 1)
+    run = await shop.start()
+    task = await polls[0]
+    assert task["workflowExecution"]["runId"] == run
+    assert (await shop.last(run, "DecisionTaskStarted"))["identity"] == "d0"
+    shop.box.world.core.waiters.stop()
+    assert [each["taskToken"] for each in await asyncio.gather(*polls[1:])] == ["", ""]
+
+
+async def test_high_priority_comes_first_then_the_oldest(shop: Shop) -> None:
+    await shop.start()
+    await shop.decide(call("low", taskPriority="-5"), call("first"), call("second"), call("high", taskPriority="9"))
+    counted = await shop.call("count_pending_activity_tasks", domain=DOMAIN, taskList={"name": "work"})
+    assert counted == {"count": 4, "truncated": False}
+    assert [(await shop.work())["activityId"] for _ in range(4)] == ["high", "first", "second", "low"]
+
+
+async def test_lists_of_the_same_name_for_decisions_and_activities_are_two(shop: Shop) -> None:
+    await shop.start()
+    await shop.decide(call("a", taskList={"name": "orders"}))
+    await shop.call("signal_workflow_execution", domain=DOMAIN, workflowId="order-1", signalName="s")
+    assert (await shop.work("orders"))["activityId"] == "a"
+    assert (await shop.poll("orders"))["taskToken"]
+    for kind in ("decision", "activity"):
+        counted = await shop.call(f"count_pending_{kind}_tasks", domain=DOMAIN, taskList={"name": "never"})
+        assert counted == {"count": 0, "truncated": False}
+
+
+async def test_more_of_a_long_history_is_the_same_task(shop: Shop) -> None:
+    run = await shop.start()
+    marks = [decision("RecordMarker", markerName=str(number)) for number in range(20)]
+    await shop.decide(*marks)
+    await shop.call("signal_workflow_execution", domain=DOMAIN, workflowId="order-1", signalName="s")
+    first = await shop.poll(maximumPageSize=10)
+    await shop.call("signal_workflow_execution", domain=DOMAIN, workflowId="order-1", signalName="later")
+    pages = [first]
+    while "nextPageToken" in pages[-1]:
+        pages.append(await shop.poll(maximumPageSize=10, nextPageToken=pages[-1]["nextPageToken"]))
+    assert {page["taskToken"] for page in pages} == {first["taskToken"]}
+    assert {page["startedEventId"] for page in pages} == {27}
+    seen = [event["eventId"] for page in pages for event in page["events"]]
+    assert seen == list(range(1, 28))  # what came after the start is for the next task
+    assert (await shop.types(run)).count("DecisionTaskStarted") == 2
+
+
+async def test_a_page_of_a_task_that_is_over_is_refused(shop: Shop) -> None:
+    await shop.start()
+    task = await shop.poll(maximumPageSize=1)
+    await shop.respond(task)
+    refused = await shop.refused(
+        "poll_for_decision_task", domain=DOMAIN, taskList={"name": "orders"}, nextPageToken=task["nextPageToken"],
+        maximumPageSize=1,
+    )  # fmt: skip
+    assert refused == ("UnknownResourceFault", "Unknown decision, scheduledEventId = 2")
+    other = await shop.refused(
+        "poll_for_decision_task", domain=DOMAIN, taskList={"name": "other"}, nextPageToken=task["nextPageToken"]
+    )
+    assert other == ("ValidationException", "Invalid token")
+
+
+async def test_the_history_of_a_task_can_be_had_from_its_end(shop: Shop) -> None:
+    await shop.start()
+    await shop.decide(decision("RecordMarker", markerName="m"))
+    await shop.call("signal_workflow_execution", domain=DOMAIN, workflowId="order-1", signalName="s")
+    first = await shop.poll(reverseOrder=True, maximumPageSize=5)
+    rest = await shop.poll(reverseOrder=True, maximumPageSize=5, nextPageToken=first["nextPageToken"])
+    assert [event["eventId"] for event in [*first["events"], *rest["events"]]] == list(range(8, 0, -1))
+
+
+async def test_a_poll_can_begin_at_the_decision_before(shop: Shop) -> None:
+    await shop.start()
+    await shop.decide(decision("RecordMarker", markerName="m"))
+    await shop.call("signal_workflow_execution", domain=DOMAIN, workflowId="order-1", signalName="s")
+    task = await shop.poll(startAtPreviousStartedEvent=True, maximumPageSize=4)
+    more = await shop.poll(startAtPreviousStartedEvent=True, maximumPageSize=4, nextPageToken=task["nextPageToken"])
+    events = [*task["events"], *more["events"]]
+    assert [event["eventId"] for event in events] == [3, 4, 5, 6, 7, 8]
+    assert task["previousStartedEventId"] == 3
+
+
+async def test_a_first_poll_that_begins_at_the_decision_before_has_it_all(shop: Shop) -> None:
+    await shop.start()
+    task = await shop.poll(startAtPreviousStartedEvent=True)
+    assert [event["eventId"] for event in task["events"]] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("kind", ["decision", "activity"])
+async def test_a_poller_that_vanished_eats_no_task(shop: Shop, kind: str) -> None:
+    core = shop.box.world.core
+    name = f"swf/{kind}/shop/{'orders' if kind == 'decision' else 'work'}"
+    there = True
+    gone = asyncio.create_task(core.swf_tasks.poll(kind, DOMAIN, name.rpartition("/")[2], "gone", lambda: there, 30))
+    await waiting(shop, 1, name)
+    there = False
+    run = await shop.start()
+    if kind == "activity":
+        await shop.decide(call("a"))
+    assert await gone is None
+    task = await (shop.poll(identity="next") if kind == "decision" else shop.work(identity="next"))
+    assert task["taskToken"]
+    assert (await shop.last(run, f"{'Decision' if kind == 'decision' else 'Activity'}TaskStarted"))["identity"] == (
+        "next"
+    )
+
+
+async def test_a_poller_that_vanishes_while_its_claim_is_written_gives_the_task_back(shop: Shop) -> None:
+    core = shop.box.world.core
+    answers = iter([True])
+    run = await shop.start()
+    lost = await core.swf_tasks.poll("decision", DOMAIN, "orders", "lost", lambda: next(answers, False), 5)
+    assert lost is None
+    task = await shop.poll(identity="next")
+    assert (await shop.types(run)).count("DecisionTaskStarted") == 1  # the same task under the same token
+    await shop.respond(task)
+
+
+async def test_a_thousand_pollers_are_enough_for_a_list(shop: Shop) -> None:
+    core = shop.box.world.core
+    polls = [
+        asyncio.create_task(core.swf_tasks.poll("activity", DOMAIN, "work", None, lambda: True, 30))
+        for _ in range(1000)
+    ]
+    await waiting(shop, 1000, "swf/activity/shop/work")
+    refused = await shop.refused("poll_for_activity_task", domain=DOMAIN, taskList={"name": "work"})
+    assert refused[0] == "LimitExceededFault"
+    core.waiters.stop()
+    assert await asyncio.gather(*polls) == [None] * 1000
+
+
+@pytest.mark.parametrize("token", ["nonsense", "0" * 48 + "-a-1", "0" * 48 + "-x-1"])
+async def test_a_token_that_never_was_one_is_told_so(shop: Shop, token: str) -> None:
+    refused = await shop.refused("respond_decision_task_completed", taskToken=token)
+    assert refused == ("ValidationException", "Invalid token")
+
+
+async def test_an_answer_given_twice_is_too_late(shop: Shop) -> None:
+    await shop.start()
+    await shop.decide(call("a"))
+    work = await shop.work()
+    await shop.call("respond_activity_task_failed", taskToken=work["taskToken"], reason="r", details="d")
+    told = ("UnknownResourceFault", "Unknown activity, scheduledEventId = 5")
+    assert await shop.refused("respond_activity_task_completed", taskToken=work["taskToken"]) == told
+    task = await shop.poll()
+    await shop.respond(task)
+    assert await shop.refused("respond_decision_task_completed", taskToken=task["taskToken"]) == (
+        "UnknownResourceFault",
+        "Unknown decision, scheduledEventId = 8",
+    )
+
+
+async def test_an_activity_that_fails_says_why(shop: Shop) -> None:
+    run = await shop.start()
+    await shop.decide(call("a"))
+    work = await shop.work()
+    await shop.call("respond_activity_task_failed", taskToken=work["taskToken"], reason="r", details="d")
+    assert await shop.last(run, "ActivityTaskFailed") == {
+        "reason": "r",
+        "details": "d",
+        "scheduledEventId": 5,
+        "startedEventId": 6,
+    }
+
+
+async def test_unknown_domains_and_bad_lists_are_refused(shop: Shop) -> None:
+    for operation in ("poll_for_decision_task", "poll_for_activity_task", "count_pending_activity_tasks"):
+        unknown = await shop.refused(operation, domain="x", taskList={"name": "l"})
+        assert unknown == ("UnknownResourceFault", "Unknown domain: x")
+        assert (await shop.refused(operation, domain=DOMAIN, taskList={"name": "a:b"}))[0] == "ValidationException"
+    assert (await shop.refused("poll_for_decision_task", domain=DOMAIN, taskList={"name": " l"}))[0] == (
+        "ValidationException"
+    )
