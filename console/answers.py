@@ -14,6 +14,7 @@ from console.journal import Journal
 from console.jsonlines import parse
 from console.looks import STATE_TYPE, VISIT, Span
 from console.text import clean, count_of
+from flowd.questions import choices_of, limited
 
 Item = dict[str, Any]
 
@@ -25,8 +26,8 @@ def schema_of(prompt: Item) -> Any:
     schema = prompt.get("schema")
     schema = parse(schema)[0] if isinstance(schema, str) else schema
     if isinstance(schema, dict) and schema:
-        return _with_choices(schema, choices_of(prompt))
-    decision = {"title": "Decision", "enum": choices_of(prompt) or ["approve", "reject"]}
+        return limited(schema, choices_of(prompt.get("choices")))
+    decision = {"title": "Decision", "enum": choices_of(prompt.get("choices")) or ["approve", "reject"]}
     comment = {"title": "Comment", "type": "string", "format": "textarea"}
     return {"type": "object", "properties": {"decision": decision, "comment": comment}, "required": ["decision"]}
 
@@ -39,32 +40,6 @@ def context_of(prompt: Item) -> str | None:
         return text
     rest = {name: member for name, member in value.items() if name != "Prompt"}
     return json.dumps(rest, ensure_ascii=False) if rest else None
-
-
-def choices_of(prompt: Item) -> list[Any]:
-    """The choices as plain values; an object counts with its `value`, else with its `label`."""
-    found = []
-    for choice in prompt.get("choices") or []:
-        if isinstance(choice, dict):
-            low = {str(name).lower(): value for name, value in choice.items()}
-            choice = low.get("value", low.get("label", choice))
-        found.append(choice)
-    return found
-
-
-def _with_choices(schema: dict[str, Any], choices: list[Any]) -> dict[str, Any]:
-    """Choices beside a schema limit what they fit to: the whole answer, its only field, or the one named for it."""
-    if not choices:
-        return schema
-    members = schema.get("properties")
-    if not isinstance(members, dict) or not members:
-        return schema if schema.get("type") in ("object", "array") else {**schema, "enum": choices}
-    named = [name for name in members if name.lower() in ("decision", "choice", "answer", "action")]
-    name = named[0] if named else next(iter(members)) if len(members) == 1 else ""
-    member = members.get(name)
-    if not isinstance(member, dict) or member.get("type", "string") != "string" or "enum" in member:
-        return schema
-    return {**schema, "properties": {**members, name: {**member, "enum": choices}}}
 
 
 def output_of(answer: Any) -> str:

@@ -34,6 +34,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "redrive": ("executions", "restart a failed execution at what failed"),
     "batch": ("batch", "do something to many executions, or list such batches"),
     "inbox": ("inbox", "list what waits for a person"),
+    "claim": ("inbox", "say that you work on a prompt, or who shall"),
     "answer": ("inbox", "answer what waits for a person"),
     "machines": ("lists", "list state machines, and what is wrong in the workflows folder"),
     "schedules": ("lists", "list schedules; pause, resume or run one"),

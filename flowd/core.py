@@ -134,8 +134,12 @@ class Core:
         )
 
         self.express.ledger.after = self.stepper.after
+        self.rang: list[Callable[[], None]] = []  # who else looks at the clock when an alarm rings
+        self.noticed = frozenset(hooks)
 
     def _rang(self) -> None:
+        for look in self.rang:
+            look()
         self.schedules.look()
         self.express.ring()
         self.embedded.look()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,7 +12,9 @@ from flowd.api.wire.answers import Body, date, present
 from flowd.api.wire.caller import Caller
 from flowd.operators.prompts import Given
 from flowd.payload import loads
-from flowd.store import prompts, schema
+from flowd.questions import reminder_of
+from flowd.store import holds, prompts, schema
+from flowd.store.schema_operators import PromptHold
 
 
 class Listing(msgspec.Struct, kw_only=True):
@@ -30,10 +33,100 @@ class Failure(msgspec.Struct, kw_only=True):
     cause: str | None = None
 
 
+class Claiming(msgspec.Struct, kw_only=True):
+    id: str
+    force: bool | None = None
+
+
+class Naming(msgspec.Struct, kw_only=True):
+    id: str
+
+
+class Assigning(msgspec.Struct, kw_only=True):
+    id: str
+    to: str | None = None
+    comment: str | None = None
+
+
+class Remark(msgspec.Struct, kw_only=True):
+    id: str
+    text: str
+
+
+class Drafting(msgspec.Struct, kw_only=True):
+    id: str
+    body: str | None = None
+
+
 async def list_prompts(do: Services, request: Listing, caller: Caller) -> Body:
     if request.closed:
         return {"prompts": [_answered(each) for each in await do.prompts.closed()]}
-    return {"prompts": [_open(each) for each in await do.prompts.open()]}
+    found = await do.prompts.open()
+    shorts = [each.task.short or "" for each in found]
+    held = await do.core.db.read(partial(holds.of, shorts=shorts))
+    remarks = await do.core.db.read(partial(holds.comment_counts, shorts=shorts))
+    now_ms = do.clock.now_ms()
+    return {
+        "prompts": [
+            {**_open(each), **_held(held.get(short), now_ms), **present(comments=remarks.get(short))}
+            for each, short in zip(found, shorts, strict=True)
+        ]
+    }
+
+
+async def get_prompt(do: Services, request: Naming, caller: Caller) -> Body:
+    """What was said and arranged about a prompt, and the caller's own draft of an answer."""
+    about = await do.desk.holds.about(request.id, caller.who)
+    draft = about.draft
+    return present(
+        id=request.id,
+        **_held(about.hold, do.clock.now_ms()),
+        comments=[{"by": each.who, "at": date(each.at_ms), "text": each.text} for each in about.comments],
+        draft={"body": draft.body, "at": date(draft.at_ms)} if draft else None,
+    )
+
+
+async def claim_prompt(do: Services, request: Claiming, caller: Caller) -> Body:
+    hold = await do.desk.holds.claim(request.id, caller.who, bool(request.force))
+    do.tell("prompt", request.id)
+    return {"id": request.id, **_held(hold, do.clock.now_ms())}
+
+
+async def release_prompt(do: Services, request: Naming, caller: Caller) -> Body:
+    await do.desk.holds.release(request.id, caller.who)
+    do.tell("prompt", request.id)
+    return {"id": request.id}
+
+
+async def assign_prompt(do: Services, request: Assigning, caller: Caller) -> Body:
+    hold = await do.desk.holds.assign(request.id, request.to, request.comment, caller.who)
+    do.tell("prompt", request.id)
+    return {"id": request.id, **_held(hold, do.clock.now_ms())}
+
+
+async def comment_prompt(do: Services, request: Remark, caller: Caller) -> Body:
+    await do.desk.holds.comment(request.id, request.text, caller.who)
+    do.tell("prompt", request.id)
+    return {"id": request.id}
+
+
+async def save_draft(do: Services, request: Drafting, caller: Caller) -> Body:
+    """Without a body the draft is thrown away."""
+    await do.desk.holds.keep_draft(request.id, request.body, caller.who)
+    return {"id": request.id, "at": date(do.clock.now_ms())}
+
+
+def _held(hold: PromptHold | None, now_ms: int) -> Body:
+    if hold is None:
+        return {}
+    claimed = holds.holder(hold, now_ms)
+    return present(
+        claimedBy=claimed,
+        claimedUntil=date(hold.claimed_until_ms) if claimed else None,
+        assignedTo=hold.assigned_to,
+        assignedBy=hold.assigned_by,
+        reminded=hold.reminded or None,
+    )
 
 
 async def answer_prompt(do: Services, request: Answer, caller: Caller) -> Body:
@@ -85,8 +178,7 @@ def _of(row: schema.Execution) -> Body:
 def _asked(prompt: str | None, state: str, asked_ms: int) -> Body:
     """The members of a Prompt object; one that is not as it should be is shown as far as it goes."""
     asked: dict[str, Any] = loads(prompt) if prompt is not None else {}
-    reminder = asked.get("Reminder")
-    seconds = reminder if isinstance(reminder, int | float) and not isinstance(reminder, bool) else None
+    reminder = reminder_of(asked)
     title, message = asked.get("Title"), asked.get("Message")
     return present(
         title=title if isinstance(title, str) and title else state,
@@ -94,7 +186,7 @@ def _asked(prompt: str | None, state: str, asked_ms: int) -> Body:
         schema=asked["Schema"] if isinstance(asked.get("Schema"), dict) else None,
         choices=asked["Choices"] if isinstance(asked.get("Choices"), list) else None,
         assignees=_names(asked.get("Assignees")),
-        reminderAt=asked_ms / 1000 + seconds if seconds is not None else None,
+        reminderAt=asked_ms / 1000 + reminder.seconds if reminder is not None else None,
     )
 
 
@@ -108,4 +200,10 @@ OPERATIONS: dict[str, tuple[type, Any]] = {
     "ListPrompts": (Listing, list_prompts),
     "AnswerPrompt": (Answer, answer_prompt),
     "FailPrompt": (Failure, fail_prompt),
+    "GetPrompt": (Naming, get_prompt),
+    "ClaimPrompt": (Claiming, claim_prompt),
+    "ReleasePrompt": (Naming, release_prompt),
+    "AssignPrompt": (Assigning, assign_prompt),
+    "CommentPrompt": (Remark, comment_prompt),
+    "SaveDraft": (Drafting, save_draft),
 }

@@ -116,7 +116,7 @@ class Services:
 
     @cached_property
     def prompts(self) -> Prompts:
-        return Prompts(self.core.db, self.core.tasks, self.audit, self.clock)
+        return Prompts(self.core.db, self.core.tasks, self.audit, self.clock, self.desk.holds)
 
     def execution_arn(self, arn: str) -> arns.ExecutionArn:
         """An execution's ARN, checked, with its form in this daemon's region and account."""

@@ -1,8 +1,9 @@
-"""Commands for what waits for a person: inbox, answer. A prompt is named by its short id; tokens never appear."""
+"""Commands for what waits for a person: inbox, answer, claim. A prompt is named by its short id; tokens never appear."""
 
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from flowd.cli.command import FAILED, OK, Command, connect, document, json_flag, socket_option
 from flowd.cli.output import clean, complain, moment, print_json, print_table
@@ -20,7 +21,7 @@ def _inbox(args: argparse.Namespace) -> int:
     if args.json:
         print_json(prompts)
         return OK
-    head = ["ID", "QUEUE", "TITLE", "EXECUTION", "ASKED", "DUE"]
+    head = ["ID", "QUEUE", "TITLE", "EXECUTION", "ASKED", "DUE", *([] if args.closed else ["WHO"])]
     rows = [
         [
             prompt["id"],
@@ -29,6 +30,7 @@ def _inbox(args: argparse.Namespace) -> int:
             f"{prompt['stateMachineName']}:{prompt['executionName']}",
             moment(prompt.get("askedAt")),
             moment(prompt.get("dueAt")),
+            *([] if args.closed else [_whose(prompt)]),
         ]
         for prompt in prompts
     ]
@@ -38,6 +40,41 @@ def _inbox(args: argparse.Namespace) -> int:
             answer = prompt.get("answer", {})
             row += [answer.get("output") or answer.get("error"), answer.get("by")]
     print_table(head, rows, "nothing waits for an answer" if not args.closed else "nothing was answered yet")
+    return OK
+
+
+def _whose(prompt: dict[str, Any]) -> str:
+    """Who works on it, else for whom it is meant."""
+    if prompt.get("claimedBy"):
+        return f"{prompt['claimedBy']} works on it"
+    return str(prompt.get("assignedTo") or ", ".join(prompt.get("assignees") or ()))
+
+
+def _claim_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", help="the short id that `flowd inbox` shows")
+    verb = parser.add_mutually_exclusive_group()
+    verb.add_argument("--force", action="store_true", help="take it over from somebody else")
+    verb.add_argument("--release", action="store_true", help="work on it no longer")
+    verb.add_argument("--assign", metavar="WHO", help="it is meant for somebody else; '' for nobody in particular")
+    parser.add_argument("--comment", metavar="COMMENT", help="a remark that everybody sees")
+    json_flag(parser)
+    socket_option(parser)
+
+
+def _claim(args: argparse.Namespace) -> int:
+    client = connect(args)
+    if args.assign is not None:
+        answer = client.flowd("AssignPrompt", id=args.id, to=args.assign)
+        said = f"{args.id} is meant for {args.assign or 'nobody in particular'}"
+    elif args.release:
+        answer = client.flowd("ReleasePrompt", id=args.id)
+        said = f"{args.id} is free"
+    else:
+        answer = client.flowd("ClaimPrompt", id=args.id, force=args.force)
+        said = f"{args.id} is claimed until {moment(answer['claimedUntil'])}; claim it again to renew"
+    if args.comment:
+        client.flowd("CommentPrompt", id=args.id, text=args.comment)
+    print_json(answer) if args.json else print(clean(said))
     return OK
 
 
@@ -83,5 +120,6 @@ def _refused(error: RemoteError) -> int:
 
 COMMANDS = {
     "inbox": Command("list what waits for a person", _inbox_arguments, _inbox),
+    "claim": Command("say that you work on a prompt, or who shall", _claim_arguments, _claim),
     "answer": Command("answer what waits for a person", _answer_arguments, _answer),
 }

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 from flowd.core import Core
 from flowd.operators.audit import Audit
 from flowd.operators.batches import Batches
+from flowd.operators.holds import Holds
+from flowd.operators.reminders import Reminders
 from flowd.operators.search import Search
 from flowd.store.changes import Change
 from flowd.store.reads import Filter
@@ -27,12 +29,16 @@ class Desk:
         self._db = core.db
         self.search = Search(core.db, SearchIndex(core.db.path.with_name("search.db"), core.db.path))
         self.batches = Batches(core, self.audit, self.read, self.tell)
+        self.holds = Holds(core.db, self.audit, core.clock)
+        self.reminders = Reminders(core, self.audit, "prompt" in core.noticed)
 
     async def start(self) -> None:
         await self.search.start()
         await self.batches.start()
+        await self.reminders.start()
 
     async def stop(self) -> None:
+        await self.reminders.stop()
         await self.batches.stop()
         await self.search.stop()
 

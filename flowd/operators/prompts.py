@@ -16,13 +16,16 @@ from jsonschema.protocols import Validator
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+from flowd import questions
 from flowd.clock import Clock
 from flowd.engine.tasks import Tasks
 from flowd.errors import ConflictException, InvalidToken, ResourceNotFound, TaskTimedOut, ValidationException
 from flowd.operators.audit import Audit
+from flowd.operators.holds import Holds
 from flowd.payload import InvalidJson, Payload, loads
 from flowd.store import prompts, schema
 from flowd.store.database import Database
+from flowd.store.holds import forget
 
 LISTED = 1000
 FAULTS = 20  # told of one answer
@@ -41,11 +44,12 @@ class Given:
 class Prompts:
     """What waits for people in this daemon."""
 
-    def __init__(self, db: Database, tasks: Tasks, audit: Audit, clock: Clock) -> None:
+    def __init__(self, db: Database, tasks: Tasks, audit: Audit, clock: Clock, holds: Holds) -> None:
         self._db = db
         self._tasks = tasks
         self._audit = audit
         self._clock = clock
+        self._holds = holds
         self._answering: dict[str, asyncio.Lock] = {}
 
     async def open(self) -> list[prompts.Open]:
@@ -88,6 +92,7 @@ class Prompts:
         if found is None:
             return await self._too_late(given)
         task = found.task
+        await self._holds.refuse_others(given.short, given.answered_by)
         if given.output is not None and task.prompt is not None:
             await asyncio.to_thread(check, given.output, task.prompt)
         given.execution_id, given.state = task.execution_id, task.state
@@ -105,6 +110,7 @@ class Prompts:
             await self._db.write(partial(prompts.withdraw, short=facts[0]))
             raise ResourceNotFound(f"'{facts[0]}' is over: it timed out or its execution ended") from None
         verb = "AnswerPrompt" if given.output is not None else "FailPrompt"
+        await self._db.write(partial(forget, short=facts[0]))
         await self._audit.note(facts[1], verb, target, _noted(detail, given.comment))
         return Given(*facts, repeated=False)
 
@@ -137,13 +143,11 @@ def _noted(detail: str | None, comment: str | None) -> str:
 
 
 def check(output: str, prompt: str) -> None:
-    """Raise ValidationException with `errors` [{path, message}] if an answer does not fit its prompt's Schema.
+    """Raise ValidationException with `errors` [{path, message}] if an answer does not fit Schema and Choices.
 
     A schema may refer to its own parts only: nothing is fetched.
     """
-    wanted = loads(prompt).get("Schema")
-    if not isinstance(wanted, dict | bool):
-        return
+    wanted = questions.wanted(loads(prompt))
     value = loads(output)
     try:
         faults = sorted(_validator(wanted).iter_errors(value), key=lambda fault: [str(step) for step in fault.path])

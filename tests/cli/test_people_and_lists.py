@@ -61,6 +61,26 @@ def test_a_prompt_can_be_failed_by_hand(flowd: Flowd, daemon: FakeDaemon) -> Non
     assert flowd("answer", "7f3a", "--error", "E", "--output", "1").code == 2
 
 
+def test_claim_release_assign_and_comment(flowd: Flowd, daemon: FakeDaemon) -> None:
+    daemon.answers = {
+        "ClaimPrompt": {"id": "7f3a", "claimedBy": "ada", "claimedUntil": 1_700_000_900.0},
+        "ReleasePrompt": {"id": "7f3a"},
+        "AssignPrompt": {"id": "7f3a", "assignedTo": "bob"},
+        "CommentPrompt": {"id": "7f3a"},
+    }
+    assert flowd("claim", "7f3a", "--comment", "mine").out.startswith("7f3a is claimed until 2023-11-14 22:28:20")
+    assert flowd("claim", "7f3a", "--release").out == "7f3a is free\n"
+    assert flowd("claim", "7f3a", "--assign", "bob").out == "7f3a is meant for bob\n"
+    assert daemon.asked_for("CommentPrompt") == [{"id": "7f3a", "text": "mine"}]
+    assert daemon.asked_for("AssignPrompt") == [{"id": "7f3a", "to": "bob"}]
+
+
+def test_the_inbox_tells_who_works_on_it(flowd: Flowd, daemon: FakeDaemon) -> None:
+    daemon.answers = {"ListPrompts": {"prompts": [{**PROMPT, "claimedBy": "eva"}, {**PROMPT, "assignees": ["a", "b"]}]}}
+    lines = flowd("inbox").out.splitlines()
+    assert lines[1].endswith("eva works on it") and lines[2].endswith("a, b")
+
+
 def test_machines_also_tells_which_files_are_refused(flowd: Flowd, daemon: FakeDaemon) -> None:
     machine = {"name": "order", "type": "STANDARD", "version": 3, "states": 9, "counts": {"RUNNING": 2, "FAILED": 0}}
     rejected = {
