@@ -73,6 +73,20 @@ def redrivable(now: Situation) -> str:
     return refused.get(str(now.item.get("status")), "")
 
 
+def state(now: Situation) -> str:
+    return row(now) or ("" if now.state is not None and now.state.type else "no state is selected")
+
+
+def open_task(now: Situation) -> str:
+    return writes(now) or running(now) or ("" if now.item and now.item.get("openTasks") else "no task is open")
+
+
+def backing_off(now: Situation) -> str:
+    timers = (now.item or {}).get("timers") or []
+    waits = any(timer.get("purpose") == "retry" for timer in timers)
+    return writes(now) or running(now) or ("" if waits else "nothing waits for a retry")
+
+
 def looking_back(now: Situation) -> str:
     return "" if now.past else "press t first, to look back"
 
@@ -124,7 +138,14 @@ TABLE: dict[str, tuple[Action, ...]] = {
         Action("stage", "i", "stage", "the next stage of its data: input, result, output, tries, log", bar=False),
         Action("stage_back", "I", "stage back", "the stage before", bar=False),
         Action("open", "enter", "events of it", "the events of the selected state", row, bar=False),
-        _REDRIVE, _AGAIN, _STOP,
+        _REDRIVE,
+        Action("fork", "K", "fork here", "a new execution that begins at the selected state", all_of(writes, state)),
+        Action("edit", "E", "edit, run", "the same definition once more, with an edited input", all_of(writes, row)),
+        _AGAIN._replace(bar=False), _STOP,
+        Action("resolve", "X", "resolve", "complete or fail its open task by hand", open_task, bar=False),
+        Action("heartbeat", "H", "heartbeat", "the open task of the state is being worked on", open_task, bar=False),
+        Action("retry_now", "exclamation_mark", "retry now", "skip the back-off it waits in", backing_off, bar=False),
+        Action("test", "T", "test state", "run the state alone, with its input", all_of(writes, state), bar=False),
         Action("inbox", "a", "answer", "open the prompt it waits for", running),
         Action("failure", "f", "next failure", "go to the next state or event that failed"),
         Action("filter", "slash", "find", "search in the view; in events a filter: a regular expression, ! turns it"),

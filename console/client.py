@@ -41,6 +41,9 @@ class Daemon(Protocol):
     async def redrive(self, arn: str) -> Item: ...
     async def stop(self, arn: str, error: str, cause: str) -> Item: ...
     async def test_state(self, definition: str, members: Item) -> Item: ...
+    async def fork(self, arn: str, members: Item) -> Item: ...
+    async def retry_now(self, arn: str) -> Item: ...
+    async def heartbeat(self, prompt: str) -> Item: ...
     async def close(self) -> None: ...
 
 
@@ -117,6 +120,16 @@ class SocketDaemon:
     async def test_state(self, definition: str, members: Item) -> Item:
         """AWS's TestState; `members` are those beside the definition."""
         return await self._states("TestState", definition=definition, **members)
+
+    async def fork(self, arn: str, members: Item) -> Item:
+        """flowd's ForkExecution; `members` are those beside the ARN."""
+        return await self._flowd("ForkExecution", executionArn=arn, **members)
+
+    async def retry_now(self, arn: str) -> Item:
+        return await self._flowd("RetryNow", executionArn=arn)
+
+    async def heartbeat(self, prompt: str) -> Item:
+        return await self._flowd("HeartbeatPrompt", id=prompt)
 
     async def close(self) -> None:
         await self._client.close()

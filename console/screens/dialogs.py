@@ -114,18 +114,31 @@ class Fill(Dialog[bool]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "send", show=False)]
 
     def __init__(
-        self, title: str, verb: str, send: Send, *, text: str | None = None, entries: Sequence[tuple[str, str]] = ()
+        self,
+        title: str,
+        verb: str,
+        send: Send,
+        *,
+        text: str | None = None,
+        entries: Sequence[tuple[str, str]] = (),
+        lines: Sequence[Sequence[Span]] = (),
+        needs: str = "",
     ) -> None:
+        """`lines` say beforehand what will happen; the entry `needs` must not be empty."""
         super().__init__(title, [("ctrl+s", verb), ("esc", "leave it")])
         self._send, self._text, self._entries = send, text, entries
+        self._lines, self._needs = lines, needs
         self._busy = False
         self.set_class(text is not None, "-big")
 
     def content(self) -> ComposeResult:
+        if self._lines:
+            yield Panel(id="lines")
         for label, value in self._entries:
+            told = "say why" if label == self._needs else "optional"
             with Horizontal(classes="pair"):
                 yield Static(label, classes="label", markup=False)
-                yield Input(value, compact=True, placeholder="optional" if not value else "", name=label)
+                yield Input(value, compact=True, placeholder=told if not value else "", name=label)
         if self._text is not None:
             yield TextArea(
                 self._text, language=None, show_line_numbers=True, tab_behavior="focus", highlight_cursor_line=False,
@@ -133,6 +146,8 @@ class Fill(Dialog[bool]):
             )  # fmt: skip
 
     def opened(self) -> None:
+        if self._lines:
+            self.query_one(Panel).show_lines(self._lines)
         for control in self.query("TextArea, Input"):
             if isinstance(control, TextArea) or self._text is None:
                 control.focus()
@@ -151,9 +166,12 @@ class Fill(Dialog[bool]):
         if self._text is not None and (wrong := parse(text)[1]):
             self.complain(wrong)
             return
+        entries = {str(entry.name): entry.value.strip() for entry in self.query(Input)}
+        if self._needs and not entries.get(self._needs):
+            self.complain(f"{self._needs}: say why; it stands in the history and in the audit")
+            return
         if not self._busy:
             self._busy = True
-            entries = {str(entry.name): entry.value.strip() for entry in self.query(Input)}
             self.run_worker(self._deliver(text, entries), exit_on_error=False)
 
     async def _deliver(self, text: str, entries: dict[str, str]) -> None:
@@ -167,6 +185,19 @@ class Fill(Dialog[bool]):
             self.dismiss(True)
         finally:
             self._busy = False
+
+
+class Tell(Dialog[None]):
+    """Lines to read."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,enter", "cancel", show=False)]
+
+    def __init__(self, title: str, lines: Sequence[Sequence[Span]]) -> None:
+        super().__init__(title, [("esc", "close")])
+        self._lines = lines
+
+    def content(self) -> ComposeResult:
+        yield Lines(self._lines)
 
 
 class CommandLine(ModalScreen[str]):

@@ -25,7 +25,7 @@ from console.looks import Span, status
 from console.messages import Chosen, News, Opened
 from console.outline import Row
 from console.pages import ListSource
-from console.screens.moving import ExecutionMoves
+from console.screens.family import StateVerbs
 from console.screens.verbs import read_history
 from console.stages import Stage, log, merged, stages, trial_of, variables_before
 from console.text import clean, clip, count_of, moment, took
@@ -46,7 +46,7 @@ UPPER = ("outline", "graph")
 HUGE = (160, 45)
 
 
-class ExecutionScreen(ExecutionMoves):
+class ExecutionScreen(StateVerbs):
     NAME = "execution"
     BINDINGS = bindings("execution")
     KINDS: ClassVar[frozenset[str]] = frozenset({"execution", "prompt"})

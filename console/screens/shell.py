@@ -238,4 +238,21 @@ class Shell(Screen[None]):
             self.host.go("quit")
 
 
-WRITES = frozenset({"redrive", "again", "stop", "submit", "fail", "start", "pause", "run"})
+WRITES = frozenset(
+    {
+        "redrive",
+        "again",
+        "stop",
+        "submit",
+        "fail",
+        "start",
+        "pause",
+        "run",
+        "fork",
+        "edit",
+        "resolve",
+        "heartbeat",
+        "retry_now",
+        "test",
+    }
+)

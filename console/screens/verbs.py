@@ -88,7 +88,9 @@ class ExecutionVerbs(Shell):
             await self.host.daemon.stop(item["executionArn"], entries["error"], entries["cause"])
 
         title = f"Stop {clean(item['name'])}?  It is {look.glyph} {look.word} and ends as ■ ABORTED."
-        if await self.app.push_screen_wait(Fill(title, "stop it", send, entries=(("error", ""), ("cause", "")))):
+        if await self.app.push_screen_wait(
+            Fill(title, "stop it", send, entries=(("error", ""), ("cause", "")), needs="cause")
+        ):
             self.say(f"{clean(item['name'])} is stopped")
             self.reload()
 

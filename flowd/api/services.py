@@ -23,6 +23,7 @@ from flowd.operators.audit import Audit
 from flowd.operators.desk import Desk
 from flowd.operators.health import Runner
 from flowd.operators.prompts import Prompts
+from flowd.operators.retries import Retries
 
 WARM_S = 2.0
 
@@ -113,6 +114,10 @@ class Services:
     @cached_property
     def audit(self) -> Audit:
         return self.desk.audit
+
+    @cached_property
+    def retries(self) -> Retries:
+        return Retries(self.core, self.machines, self.audit)
 
     @cached_property
     def prompts(self) -> Prompts:

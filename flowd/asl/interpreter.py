@@ -126,7 +126,8 @@ def _on_start(draft: Draft, event: Event) -> bool:
     if draft.find(ROOT) is not None:
         return False
     execution = draft.execution
-    root = draft.put(Frame(id=ROOT, state=draft.machine.root.start_at, input=execution.input))
+    variables = event.details.get("variables")  # an execution that was forked begins with those of its origin
+    root = draft.put(Frame(id=ROOT, state=draft.machine.root.start_at, input=execution.input, variables=variables))
     details: dict[str, Any] = {"input": execution.input, "inputDetails": WHOLE, "roleArn": execution.role_arn}
     if execution.alias_arn is not None:
         details["stateMachineAliasArn"] = execution.alias_arn

@@ -144,6 +144,7 @@ def _stop(args: argparse.Namespace) -> int:
 def _redrive_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("execution", metavar="EXECUTION", help="name, MACHINE:NAME or ARN")
     parser.add_argument("--wait", action="store_true", help="wait for the end and print the output; exit 1 on failure")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would run again; exit 1 if nothing can")
     json_flag(parser)
     socket_option(parser)
 
@@ -151,11 +152,24 @@ def _redrive_arguments(parser: argparse.ArgumentParser) -> None:
 def _redrive(args: argparse.Namespace) -> int:
     client = connect(args)
     arn = execution_arn(client, args.execution)
+    if args.dry_run:
+        return _preview(client.flowd("PreviewRedrive", executionArn=arn), args.json)
     answer = client.states("RedriveExecution", executionArn=arn)
     if args.wait:
         return report_end(wait_for_end(client, arn), args.json)
     print_json(answer) if args.json else print(f"redriven {arn}")
     return OK
+
+
+def _preview(answer: dict[str, Any], as_json: bool) -> int:
+    if as_json:
+        print_json(answer)
+    elif "reason" in answer:
+        complain(answer["reason"])
+    else:
+        rows = [(each["state"], each["frame"], each.get("error")) for each in answer["willRun"]]
+        print_table(("STATE", "FRAME", "FAILED WITH"), rows, "nothing")
+    return FAILED if "reason" in answer else OK
 
 
 COMMANDS = {

@@ -47,6 +47,14 @@ class Started:
 
 
 @dataclass(frozen=True)
+class Fork:
+    """What a fork begins with instead of its machine's: a definition of its own, and variables."""
+
+    definition_id: int
+    variables: Payload | None = None
+
+
+@dataclass(frozen=True)
 class Origin:
     """How an execution came about: by whom, and by which version or alias."""
 
@@ -54,6 +62,7 @@ class Origin:
     version: schema.StateMachineVersion | None
     alias: str | None
     trace_header: str | None
+    fork: Fork | None = None
 
 
 @dataclass(frozen=True)
@@ -97,11 +106,12 @@ class Executions:
         version: schema.StateMachineVersion | None = None,
         alias: str | None = None,
         trace_header: str | None = None,
+        fork: Fork | None = None,
     ) -> Started:
         """Begin an execution. The same name and input text while it runs answers the first start again; EXPRESS ones
         begin each time."""
         _refuse_gone(machine)
-        origin = Origin(trigger, version, alias, trace_header)
+        origin = Origin(trigger, version, alias, trace_header, fork)
         if machine.type == "EXPRESS":
             live = await self._new(machine, name or str(uuid.uuid4()), input, origin)
             await self._express.start(live)
@@ -154,6 +164,8 @@ class Executions:
     async def _new(self, machine: schema.StateMachine, name: str, input: Payload, origin: Origin) -> Live:
         version, alias = origin.version, origin.alias
         definition_id = version.definition_id if version else machine.definition_id
+        if origin.fork is not None:
+            definition_id = origin.fork.definition_id
         definition = await self._definitions(definition_id)
         now_ms = self._clock.now_ms()
         self._ids.execution += 1
@@ -182,6 +194,7 @@ class Executions:
             heavy=definition.evaluates,
             trigger=origin.trigger,
             trace_header=origin.trace_header,
+            variables=origin.fork.variables if origin.fork is not None else None,
         )
 
     async def stop(self, arn: str, error: str | None, cause: str | None) -> int:

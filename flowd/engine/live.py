@@ -86,6 +86,7 @@ class Live:
     life: str = ""  # of an EXPRESS execution: one that starts over calls its tasks by other keys
     trigger: str = "api"
     trace_header: str | None = None
+    variables: Payload | None = None  # what its first frame begins with, if it is a fork
     output_id: int = 0
     error: str | None = None
     cause: str | None = None

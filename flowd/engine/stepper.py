@@ -79,7 +79,8 @@ class Stepper:
         if len(self._starts) >= STARTS:
             reply.set_exception(ServiceUnavailable("too many starts are waiting; try again in a moment"))
             return reply
-        live.inbox.append((Event(News.STARTED), reply))
+        given = {"variables": live.variables} if live.variables is not None else {}
+        live.inbox.append((Event(News.STARTED, details=given), reply))
         self._starts.append(live)
         self._kick()
         return reply

@@ -104,8 +104,8 @@ def running(session: Session, machine_id: int, limit: int) -> list[str]:
 # -- writes --------------------------------------------------------------------
 
 
-def _definition(session: Session, text: str) -> int:
-    """The row of a definition text, made if it is new: the same text is stored once."""
+def keep_definition(session: Session, text: str) -> int:
+    """Write: the row of a definition text, made if it is new: the same text is stored once."""
     sha256 = hashlib.sha256(text.encode()).hexdigest()
     known = session.exec(select(schema.Definition).where(schema.Definition.sha256 == sha256)).first()
     if known is None:
@@ -117,7 +117,7 @@ def _definition(session: Session, text: str) -> int:
 
 def create(session: Session, machine: dict[str, Any], definition: str) -> schema.StateMachine:
     """Write: a new machine; `machine` are its columns but the definition's."""
-    row = schema.StateMachine(**machine, definition_id=_definition(session, definition))
+    row = schema.StateMachine(**machine, definition_id=keep_definition(session, definition))
     session.add(row)
     session.flush()
     return row
@@ -130,7 +130,7 @@ def change(
     row = session.get_one(schema.StateMachine, machine_id)
     row.sqlmodel_update(values)
     if definition is not None:
-        row.definition_id = _definition(session, definition)
+        row.definition_id = keep_definition(session, definition)
     session.add(row)
     session.flush()
     return row

@@ -217,7 +217,26 @@ class FakeDaemon:
 
     async def test_state(self, definition: str, members: Item) -> Item:
         self._check()
-        raise RemoteError("ValidationException", "this daemon in memory tests nothing")
+        if "roleArn" not in members:
+            raise RemoteError("ValidationException", "this daemon in memory works nothing out")
+        self._write("test", members["stateName"], members["input"])
+        return {"status": "SUCCEEDED", "output": '{"fine": true}', "nextState": "Done", "inspectionData": {}}
+
+    async def fork(self, arn: str, members: Item) -> Item:
+        self._check()
+        state = members.get("state", "CheckOrder")
+        plan = {"state": state, "willRun": [state, "Done"], "input": '{"order": "4711"}', "variables": '{"n": 2}'}
+        if not members.get("dryRun"):
+            self._write("fork", arn, members)
+        return {"executionArn": self.rows[1]["executionArn"], "startDate": NOW, **plan}
+
+    async def retry_now(self, arn: str) -> Item:
+        self._write("retry_now", arn)
+        return {"retried": 1}
+
+    async def heartbeat(self, prompt: str) -> Item:
+        self._write("heartbeat", prompt)
+        return {}
 
     async def start(self, machine_arn: str, document: str, name: str) -> Item:
         self._write("start", machine_arn, document, name)
