@@ -15,6 +15,7 @@ from flowd import names
 from flowd.clock import Clock, SystemClock
 from flowd.engine.aftermath import Aftermath
 from flowd.engine.alarms import Alarms, ApschedulerAlarms
+from flowd.engine.announce import KIND, SOURCE, Announcer
 from flowd.engine.archivist import Archivist
 from flowd.engine.catalog import SERVICES
 from flowd.engine.children import Children
@@ -41,6 +42,7 @@ from flowd.engine.swf.tasks import SwfTasks
 from flowd.engine.swf.workflows import Workflows
 from flowd.engine.tasks import Tasks
 from flowd.engine.waiters import Waiters
+from flowd.engine.wanted import Wanted
 from flowd.integrations.ports import TaskCall
 from flowd.services.s3 import Buckets, FolderBuckets
 from flowd.store import executions
@@ -82,7 +84,14 @@ class Core:
         self.db = Database(path, str(uuid.uuid4()))
         self.ids = executions.Ids()
         self.definitions = Definitions(self.db)
-        recorder = Recorder(self.ids, self.db.changes.next_cursor, frozenset(hooks), mocked)
+        self.embedded = Embedded(self.db, self.clock, self.alarms, region, account, endpoint)
+        for service, tables in SERVICES:
+            self.embedded.register(service, tables)
+        self.deliveries = Deliveries(self.db, self.clock, self.alarms, self.embedded)
+        self.status_events = Wanted(self.db, self.embedded, SOURCE, KIND)
+        bus = f"arn:aws:events:{region}:{account}:event-bus/default"
+        announcer = Announcer(frozenset(hooks), bus, self.status_events)
+        recorder = Recorder(self.ids, self.db.changes.next_cursor, announcer, mocked)
         stepping = self.stepping = Stepping()
         events = (limits or Limits()).events
         self.swf = Registry(self.db, self.clock, swf_limits, region, account)
@@ -116,10 +125,6 @@ class Core:
         self.workflows = Workflows(self.db, self.stepper, self.swf, self.ids, self.clock)
         self.errands = Errands(self.db, self.swf, self.workflows, self.stepper.alive, self.stepper.post)
         self.swf_tasks = SwfTasks(self.db, self.stepper, self.waiters)
-        self.embedded = Embedded(self.db, self.clock, self.alarms, region, account, endpoint)
-        for service, tables in SERVICES:
-            self.embedded.register(service, tables)
-        self.deliveries = Deliveries(self.db, self.clock, self.alarms, self.embedded)
         self.stepper.after = Aftermath(
             self.dispatch,
             self.waiters,
@@ -130,6 +135,7 @@ class Core:
             self.closings,
             self.map_runs,
             self.errands,
+            self.deliveries,
             self.stepper.post,
         )
 
@@ -155,6 +161,7 @@ class Core:
 
     async def start(self) -> None:
         """Take up what was open, then let time pass: recovery, deadlines, schedules, archive, hooks."""
+        await self.status_events.start()
         await self.swf.load()
         await self.map_runs.load()
         calls = await recover(self.db, self.clock, self.stepper.alive, self.dispatch, self.registry, self.stepper.post)
@@ -182,5 +189,6 @@ class Core:
         await self.dispatch.stop()
         await self.express.stop()
         await self.embedded.stop()
+        await self.status_events.stop()
         await self.stepper.idle()
         await self.db.stop()

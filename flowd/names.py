@@ -11,7 +11,12 @@ from typing import Final, NamedTuple
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
 #: The services of this daemon, by botocore's name, with what SDKs call them in `AWS_ENDPOINT_URL_...`.
-ENDPOINTS: Final[dict[str, str]] = {"stepfunctions": "SFN", "swf": "SWF"}
+ENDPOINTS: Final[dict[str, str]] = {
+    "stepfunctions": "SFN",
+    "swf": "SWF",
+    "events": "EVENTBRIDGE",
+    "sqs": "SQS",
+}
 
 # Characters AWS refuses in names of machines, activities, executions and workers (API reference, CreateStateMachine).
 _FORBIDDEN = re.compile(

@@ -9,6 +9,7 @@ from flowd.engine.alarms import Alarms
 from flowd.engine.archivist import Archivist
 from flowd.engine.closings import Closings
 from flowd.engine.commit import Effects
+from flowd.engine.deliveries import Deliveries
 from flowd.engine.dispatch import Dispatch
 from flowd.engine.hooks import Hooks
 from flowd.engine.live import Reply
@@ -32,6 +33,7 @@ class Aftermath:
     closings: Closings
     map_runs: MapRuns
     errands: Errands
+    deliveries: Deliveries
     post: Callable[[int, Event], Reply]
 
     def committed(self, effects: Effects) -> None:
@@ -56,3 +58,4 @@ class Aftermath:
             self.schedules.look()
         if effects.hooks:
             self.hooks.notice()
+            self.deliveries.look()

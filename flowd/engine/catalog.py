@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from flowd.services import events, sqs
 from flowd.services.ports import Service
+from flowd.store.events import EventsTables
+from flowd.store.sqs import SqsTables
 
-SERVICES: Final[tuple[tuple[Service[Any], Callable[[Any], Any]], ...]] = ()
+SERVICES: Final[tuple[tuple[Service[Any], Callable[[Any], Any]], ...]] = (
+    (events.SERVICE, EventsTables),
+    (sqs.SERVICE, SqsTables),
+)

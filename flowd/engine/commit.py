@@ -6,7 +6,6 @@ writer. Nothing here acts: effects are values until the stepper knows that the c
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import assert_never
@@ -32,6 +31,7 @@ from flowd.decisions import (
     Step,
     Tell,
 )
+from flowd.engine.announce import Announcer
 from flowd.engine.live import POLLED, Live, OpenTask, descendants, prompt_of, retry_count, task_key
 from flowd.engine.rows import beside, inserted, map_run, shown, updated
 from flowd.engine.swf.runs import next_run
@@ -61,16 +61,16 @@ class Effects:
     closed: list[int] = field(default_factory=list)
     map_runs: list[tuple[int, int, str]] = field(default_factory=list)  # execution, Map Run, its status: new or over
     errands: list[tuple[int, RunErrand | Tell | ApplyChildPolicy]] = field(default_factory=list)  # of an execution
-    hooks: bool = False
+    hooks: bool = False  # notices or deliveries are on disk
 
 
 @dataclass(slots=True)
 class Recorder:
-    """Turns steps into rows. One instance per daemon; `hooks` are the kinds of notices that are wanted."""
+    """Turns steps into rows. One instance per daemon."""
 
     ids: Ids
     number: Callable[[], int]  # the next commit number, which is also a chunk's id
-    hooks: frozenset[str] = frozenset()
+    announcer: Announcer = field(default_factory=Announcer)
     mocked: Callable[[TaskCall], bool] | None = None  # on a daemon for tests: whether a test case answers a task
     _successors: list[Live] = field(default_factory=list)
 
@@ -156,7 +156,7 @@ class Recorder:
         if decision.family in POLLED:
             if task.prompt is not None:
                 effects.changes.append(("prompt", task.short or "", live.execution.arn, "OPEN", decision.state))
-                self._hook(live, write, "prompt", effects, state=decision.state, prompt=task.short)
+                effects.hooks |= self.announcer.prompted(live, write, decision.state, task.short)
                 return [Event(News.TASK_STARTED, decision.frame, decision.attempt, {"workerName": INBOX_WORKER})]
             effects.offer.append(task)
         else:
@@ -277,16 +277,7 @@ class Recorder:
         live.deadlines.clear()
         write.close()
         effects.closed.append(live.id)
-        self._hook(live, write, "close", effects, status=live.status, error=live.error, cause=live.cause)
-        if live.status != "SUCCEEDED":
-            self._hook(live, write, "failure", effects, status=live.status, error=live.error, cause=live.cause)
-
-    def _hook(self, live: Live, write: ExecutionWrite, kind: str, effects: Effects, **facts: str | None) -> None:
-        if kind in self.hooks and (kind == "prompt" or not live.child.run):  # a child's end is told by its Map Run
-            body = {"event": kind, "executionArn": live.execution.arn, "stateMachineName": live.execution.machine_name}
-            body.update({key: value for key, value in facts.items() if value is not None})
-            write.hooks.append((kind, json.dumps(body), 0))
-            effects.hooks = True
+        effects.hooks |= self.announcer.closed(live, write, decision.output, now_ms)
 
     def reopen(self, live: Live, event: Event, now_ms: int, effects: Effects) -> Event:
         """A redrive begins: the closed execution runs again, and the news names the frames that had not ended."""
@@ -300,6 +291,7 @@ class Recorder:
         if event.details.get("clientToken"):
             write.client_tokens.append((live.id, event.details["clientToken"], now_ms))
         self._execution_deadline(live, write, now_ms, effects)
+        effects.hooks |= self.announcer.began(live, write, now_ms)
         unfinished = [frame for frame in live.frames.values() if frame.phase != Phase.DONE]
         return Event(News.REDRIVEN, event.frame, event.attempt, {"frames": unfinished})
 
@@ -322,6 +314,7 @@ class Recorder:
         self._payload(write, live.execution.input)
         self._execution_deadline(live, write, now_ms, effects)
         live.new = True
+        effects.hooks |= self.announcer.began(live, write, now_ms)
 
     def _payload(self, write: ExecutionWrite, payload: Payload) -> int:
         return write.keep_payload(payload, self.payload_id)

@@ -78,6 +78,7 @@ class Embedded:
         self._ticking = False
         self._stopping = False
         self.sent: Callable[[], None] = lambda: None
+        self._listeners: dict[str, list[Callable[[], None]]] = defaultdict(list)
 
     def register(self, service: Service[T], tables: Callable[[Session], T]) -> None:
         """Serve it from now on; `tables` makes its port to the rows of one transaction."""
@@ -198,11 +199,17 @@ class Embedded:
         for name in names:
             self._wakes += 1
             self._woken[name] = self._wakes
+            for listener in self._listeners.get(name, ()):
+                listener()
             for poller in self._pollers.pop(name, ()):
                 if not poller.done():
                     poller.set_result(None)
         if len(self._woken) > NAMES_KEPT:
             self._woken = {name: at for name, at in self._woken.items() if name in self._pollers}
+
+    def on_wake(self, name: str, listener: Callable[[], None]) -> None:
+        """Call this, before anybody is answered, whenever there is news for the name."""
+        self._listeners[name].append(listener)
 
     async def wait(self, name: str, timeout_s: float, seen: int | None = None) -> bool:
         """Wait for news; False when the time is over or the daemon stops. `seen`: news since then counts as well."""

@@ -11,9 +11,11 @@ from typing import Final
 
 from flowd.clock import Clock
 from flowd.decisions import Pattern
+from flowd.integrations import events
 from flowd.integrations.ecs import Ecs, TaskHost
 from flowd.integrations.lambda_ import FunctionHost, Lambda
 from flowd.integrations.noop import Noop
+from flowd.integrations.optimised import Optimised
 from flowd.integrations.ports import Cloud, Integration, Operations
 from flowd.integrations.sdk import Sdk
 from flowd.integrations.sdk_sfn import SdkSfn
@@ -36,6 +38,7 @@ ROWS: Final[dict[str, Callable[[Ports], Integration | None]]] = {
     "aws-sdk": lambda ports: Sdk(ports.cloud) if ports.cloud else None,
     "aws-sdk:sfn": lambda ports: SdkSfn(ports.operations) if ports.operations else None,
     "ecs": lambda ports: Ecs(ports.containers, ports.clock) if ports.containers else None,
+    "events": lambda ports: Optimised(events.PROFILE, ports.cloud, ports.clock) if ports.cloud else None,
     "flowd": lambda ports: Noop(),
     "lambda": lambda ports: Lambda(ports.functions, ports.clock) if ports.functions else None,
     "states": lambda ports: States(ports.operations, ports.clock) if ports.operations else None,

@@ -8,7 +8,15 @@ from __future__ import annotations
 from sqlmodel import Session, SQLModel, text
 
 from flowd.errors import FlowdError
-from flowd.store import schema, schema_ecs, schema_embedded, schema_messaging, schema_operators, schema_swf
+from flowd.store import (
+    schema,
+    schema_ecs,
+    schema_embedded,
+    schema_events,
+    schema_messaging,
+    schema_operators,
+    schema_swf,
+)
 
 STEPS: dict[int, list[str]] = {
     2: [
@@ -22,7 +30,14 @@ STEPS: dict[int, list[str]] = {
     ],
 }
 #: Tables of services: to import their modules is to have them made.
-FAMILIES = (schema_ecs, schema_embedded, schema_messaging, schema_operators, schema_swf)
+FAMILIES = (
+    schema_ecs,
+    schema_embedded,
+    schema_events,
+    schema_messaging,
+    schema_operators,
+    schema_swf,
+)
 LATEST = max(STEPS, default=1)
 #: Small indexes over the rows that background duties look for.
 PARTIAL_INDEXES = (

@@ -53,6 +53,10 @@ _INSERT_MAP_RUN = (
     " plan, concurrency, tolerated_count, tolerated_percentage, started_ms, stopped_ms)"
     " VALUES (?,?,?,?,?,?,?,'RUNNING',0,?,?,?,?,?,?,0)"
 )
+_INSERT_DELIVERY = (
+    "INSERT INTO delivery (uuid, target, body, source, options, dead_letter, tries, age_s, attempts,"
+    " created_ms, due_ms) VALUES (?,?,?,?,'{}','',185,86400,0,?,?)"
+)
 _COUNT = (
     "INSERT INTO counter (machine_id, status, count) VALUES (?,?,?)"
     " ON CONFLICT (machine_id, status) DO UPDATE SET count = count + excluded.count"
@@ -83,6 +87,7 @@ class ExecutionWrite:
         self.closed = False
         self.outputs: list[Row] = []
         self.hooks: list[Row] = []
+        self.deliveries: list[Row] = []  # (uuid, target, body, source, created_ms, due_ms)
         self.client_tokens: list[Row] = []
         self.map_runs: list[Row] = []
         self.map_run_ends: list[Row] = []  # (status, stopped_ms, id)
@@ -208,6 +213,7 @@ def _write(connection: sqlite3.Connection, batch: Sequence[ExecutionWrite]) -> N
         _flat(w.outputs for w in batch),
     )
     many("INSERT INTO hook (kind, body, attempts, due_ms) VALUES (?,?,0,?)", _flat(w.hooks for w in batch))
+    many(_INSERT_DELIVERY, _flat(w.deliveries for w in batch))
     many(
         "INSERT INTO client_token (execution_id, token, redriven_ms) VALUES (?,?,?)",
         _flat(w.client_tokens for w in batch),

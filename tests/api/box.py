@@ -13,8 +13,10 @@ import pytest
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import ClientError
 
+from flowd.api.backends import EmbeddedBackend
 from flowd.api.operations import Services, operations
 from flowd.api.server import Addresses, Server
+from flowd.api.wire.protocols.front import Front
 from flowd.client import AsyncClient, RemoteError
 from flowd.config import Config
 from flowd.decisions import Pattern
@@ -94,7 +96,8 @@ class Box:
             Addresses(unix=socket, tcp=("127.0.0.1", 0)),
             self.world.clock,
             None,
-            on_drain=core.waiters.stop,
+            on_drain=self._drain,
+            front=Front(dict.fromkeys(core.embedded.services, EmbeddedBackend(core.embedded))),
         )
         await self.services.desk.start()
         await self.server.start()
@@ -111,6 +114,21 @@ class Box:
             aws_access_key_id="a",
             aws_secret_access_key="b",
             config=ClientConfig(retries={"total_max_attempts": 1}, inject_host_prefix=False, max_pool_connections=20),
+        )
+
+    def _drain(self) -> None:
+        self.world.core.waiters.stop()
+        self.world.core.embedded.drain()
+
+    def aws(self, service: str) -> Any:
+        """A boto3 client of an embedded service."""
+        return boto3.client(
+            service,
+            endpoint_url=self.server.url,
+            region_name="us-east-1",
+            aws_access_key_id="a",
+            aws_secret_access_key="b",
+            config=ClientConfig(retries={"total_max_attempts": 1}, parameter_validation=False),
         )
 
     async def stop(self) -> None:

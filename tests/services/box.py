@@ -10,7 +10,7 @@ from sqlalchemy.pool import StaticPool
 from sqlmodel import Session, SQLModel
 
 from flowd.services.ports import Call, Service
-from flowd.store import schema_messaging  # noqa: F401  the tables are made below
+from flowd.store import migrations  # noqa: F401  the tables of all services are made below
 
 REGION, ACCOUNT = "us-east-1", "000000000000"
 

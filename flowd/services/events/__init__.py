@@ -1,0 +1,42 @@
+"""Amazon EventBridge: buses, rules with the whole grammar of patterns, targets. Rules only; `store` keeps the rows."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flowd.services.events import buses, events, rules, tagging, targets
+from flowd.services.events.tables import Tables
+from flowd.services.ports import Service
+
+SERVICE: Final[Service[Tables]] = Service(
+    name="events",
+    operations={
+        "CreateEventBus": buses.create_event_bus,
+        "DeleteEventBus": buses.delete_event_bus,
+        "DeleteRule": rules.delete_rule,
+        "DescribeEventBus": buses.describe_event_bus,
+        "DescribeRule": rules.describe_rule,
+        "DisableRule": rules.disable_rule,
+        "EnableRule": rules.enable_rule,
+        "ListEventBuses": buses.list_event_buses,
+        "ListRuleNamesByTarget": rules.list_rule_names_by_target,
+        "ListRules": rules.list_rules,
+        "ListTagsForResource": tagging.list_tags_for_resource,
+        "ListTargetsByRule": targets.list_targets_by_rule,
+        "PutEvents": events.put_events,
+        "PutRule": rules.put_rule,
+        "PutTargets": targets.put_targets,
+        "RemoveTargets": targets.remove_targets,
+        "TagResource": tagging.tag_resource,
+        "TestEventPattern": events.test_event_pattern,
+        "UntagResource": tagging.untag_resource,
+        "UpdateEventBus": buses.update_event_bus,
+    },
+    reads=frozenset(
+        {
+            *("DescribeEventBus", "DescribeRule", "ListEventBuses", "ListRuleNamesByTarget", "ListRules"),
+            *("ListTagsForResource", "ListTargetsByRule", "TestEventPattern"),
+        }
+    ),
+    accept=events.accept,
+)
