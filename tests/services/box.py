@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import create_engine
@@ -35,10 +34,10 @@ class Box:
         self._ids += 1
         return f"00000000-0000-4000-8000-{self._ids:012d}"
 
-    def __call__(self, operation: str, members: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    def __call__(self, operation: str, /, **members: Any) -> dict[str, Any]:
         self.call = self.new_call()
         try:
-            answer = self.service.operations[operation](self.tables, {**(members or {}), **more}, self.call)
+            answer = self.service.operations[operation](self.tables, members, self.call)
         except BaseException:
             self.session.rollback()
             raise
