@@ -102,6 +102,7 @@ class Config:
     limits: LimitSettings = field(default_factory=LimitSettings)
     substitutions: Mapping[str, str] = field(default_factory=dict)  # `${Name}` in definitions
     ecs: EcsSettings = field(default_factory=EcsSettings)
+    mail: str | None = None  # the apprise URL of the server that sends what topics tell to addresses
     cloud: CloudSettings = field(default_factory=CloudSettings)
     testing: TestingSettings | None = None  # None: a daemon for real work
     file: Path | None = None  # the settings file, if there is one
@@ -139,6 +140,7 @@ class Config:
             hooks=_hooks(settings),
             limits=_limits(settings),
             substitutions=settings.texts("substitutions"),
+            mail=settings.text("sns", "mail"),
             ecs=EcsSettings(settings.text("ecs", "engine") or "", settings.list("ecs", "local_images") or ()),
             cloud=_cloud(settings),
             testing=_testing(args, given, settings),
@@ -190,6 +192,7 @@ class _Settings:
         ),
         "hooks": ("on", "command", "webhook"),
         "ecs": ("engine", "local_images"),
+        "sns": ("mail",),
         "aws": ("profile", "region"),
         "testing": ("enabled", "time_factor", "mocks"),
         "limits": ("redrive_days", "execution_days", "events", "payload_bytes"),

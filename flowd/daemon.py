@@ -35,6 +35,7 @@ from flowd.engine.dropfolder.taskdefinitions import site_of
 from flowd.engine.dropfolder.watch import DropFolder
 from flowd.engine.executions import Limits
 from flowd.engine.machines import Machines
+from flowd.engine.messengers import to_people
 from flowd.engine.notify import Notifier
 from flowd.engine.passthrough import PassThrough
 from flowd.engine.registrar import Registrar
@@ -85,7 +86,12 @@ class Daemon:
         self.cloud = Cloud(self.core.embedded, config.cloud.services, self.remote)
         self.registry.connect(Ports(clock=self.clock, containers=self.cluster, cloud=self.cloud))
         self.core.deliveries.carriers.update(
-            {"lambda": to_functions(self.runner), "states": to_machines(self.local), "http": to_urls()}
+            {
+                "apprise": to_people(config.mail),
+                "http": to_urls(),
+                "lambda": to_functions(self.runner),
+                "states": to_machines(self.local),
+            }
         )
         self.machines = Machines(self.core.db, self.clock, self._refuse, region=config.region, account=config.account)
         self.core.stepping.missing = self.machines.activities.missing

@@ -15,6 +15,7 @@ ENDPOINTS: Final[dict[str, str]] = {
     "stepfunctions": "SFN",
     "swf": "SWF",
     "events": "EVENTBRIDGE",
+    "sns": "SNS",
     "sqs": "SQS",
 }
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from flowd.services import events, sqs
+from flowd.services import events, sns, sqs
 from flowd.services.ports import Service
 from flowd.store.events import EventsTables
+from flowd.store.sns import SnsTables
 from flowd.store.sqs import SqsTables
 
 SERVICES: Final[tuple[tuple[Service[Any], Callable[[Any], Any]], ...]] = (
     (events.SERVICE, EventsTables),
+    (sns.SERVICE, SnsTables),
     (sqs.SERVICE, SqsTables),
 )

@@ -71,7 +71,7 @@ def exception_name(code: str) -> str:
     return code if code.endswith("Exception") else f"{code}Exception"
 
 
-def http_metadata(length: int, now_ms: int) -> dict[str, Any]:
+def http_metadata(length: int, now_ms: int, content_type: str = "application/x-amz-json-1.0") -> dict[str, Any]:
     """What optimised integrations add to an answer of `length` bytes."""
     request_id = str(uuid.uuid4())
     headers = {
@@ -79,7 +79,7 @@ def http_metadata(length: int, now_ms: int) -> dict[str, Any]:
         "connection": "keep-alive",
         "Content-Length": str(length),
         "Date": formatdate(now_ms / 1000, usegmt=True),
-        "Content-Type": "application/x-amz-json-1.0",
+        "Content-Type": content_type,
     }
     every = {name: [value] for name, value in headers.items()}
     return {

@@ -19,6 +19,8 @@ from flowd.integrations.optimised import Optimised
 from flowd.integrations.ports import Cloud, Integration, Operations
 from flowd.integrations.sdk import Sdk
 from flowd.integrations.sdk_sfn import SdkSfn
+from flowd.integrations.sns import Sns
+from flowd.integrations.sqs import Sqs
 from flowd.integrations.states import States
 
 
@@ -41,6 +43,8 @@ ROWS: Final[dict[str, Callable[[Ports], Integration | None]]] = {
     "events": lambda ports: Optimised(events.PROFILE, ports.cloud, ports.clock) if ports.cloud else None,
     "flowd": lambda ports: Noop(),
     "lambda": lambda ports: Lambda(ports.functions, ports.clock) if ports.functions else None,
+    "sns": lambda ports: Sns(ports.cloud, ports.clock) if ports.cloud else None,
+    "sqs": lambda ports: Sqs(ports.cloud, ports.clock) if ports.cloud else None,
     "states": lambda ports: States(ports.operations, ports.clock) if ports.operations else None,
 }
 #: What the engine runs itself: activities are pulled by workers or answered by people.

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from flowd.api.wire import answers
 from flowd.api.wire.caller import Caller, refuse_browsers, refuse_foreign_hosts, user_name
 from flowd.api.wire.connection import Connection
-from flowd.api.wire.protocols.front import Front, Target
+from flowd.api.wire.protocols.front import Front, Target, is_unsigned
 from flowd.api.wire.protocols.models import HttpAnswer, HttpRequest
 from flowd.api.wire.sigv4 import Verifier
 from flowd.api.wire.unbuilt import no_such_operation
@@ -115,7 +115,7 @@ class App:
         try:
             self._admit(scope, request.headers)
             body = await _body(request.headers, receive, LARGEST_OBJECT)
-            who = self._identify(scope, request.headers, body)
+            who = "a link of SNS" if is_unsigned(request) else self._identify(scope, request.headers, body)
             return await front.answer(target, replace(request, body=body), self._caller(scope, who), request_id)
         except ApiError as error:
             return target.error(error, request_id)

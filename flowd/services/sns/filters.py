@@ -98,7 +98,7 @@ def _anything_but(argument: Any, value: Any) -> bool:
     if isinstance(argument, dict):
         ((name, inner),) = argument.items()
         each = inner if isinstance(inner, list) else [inner]
-        return isinstance(value, str) and not any(_OPERATORS[name](one, value) for one in each)
+        return not any(_OPERATORS[name](one, value) for one in each)
     each = argument if isinstance(argument, list) else [argument]
     return not any(_equal(one, value) for one in each)
 

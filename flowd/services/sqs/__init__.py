@@ -40,4 +40,5 @@ SERVICE: Final[Service[Tables]] = Service(
         }
     ),
     tick=moving.tick,
+    accept=sending.accept,
 )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+from base64 import b64decode
+from collections.abc import Mapping
 from typing import Any, Final
 
-from flowd.services.ports import Call, Members
+from flowd.services.ports import Call, Delivery, Members
 from flowd.services.sqs import attributes, digests, errors, names
 from flowd.services.sqs.tables import Queue, Tables
 
@@ -18,6 +20,22 @@ _SEQUENCE_START: Final = 18_850_000_000_000_000_000  # twenty digits, as AWS's h
 
 def send_message(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
     return send(tables, names.find(tables, members), members, call)
+
+
+def accept(tables: Tables, delivery: Delivery, call: Call) -> None:
+    """What a topic, a rule or a failed delivery sends. A FIFO queue that is told no group gets one of its sender's."""
+    queue = names.named(tables, names.name_of_arn(delivery.target) or "")
+    given = {name: _with_bytes(value) for name, value in dict(delivery.options.get("MessageAttributes", {})).items()}
+    members = {**delivery.options, "MessageBody": delivery.body, "MessageAttributes": given}
+    if queue.fifo:
+        members = {"MessageGroupId": "flowd", "MessageDeduplicationId": call.new_id(), **members}
+    send(tables, queue, members, call)
+
+
+def _with_bytes(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The outbox is JSON, so a binary value is base64 in it."""
+    binary = value.get("BinaryValue")
+    return {**value, "BinaryValue": b64decode(binary)} if isinstance(binary, str) else value
 
 
 def send(tables: Tables, queue: Queue, members: Members, call: Call) -> dict[str, Any]:

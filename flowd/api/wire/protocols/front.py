@@ -19,6 +19,8 @@ from flowd.api.wire.protocols import chunked, hosts, json, query, rest, routes
 from flowd.api.wire.protocols.models import HttpAnswer, HttpRequest, Members, operation_model, service_model
 from flowd.errors import ApiError, NotYetBuilt
 
+#: What anybody may ask of SNS: who knows the token or the id of a subscription has been told it by SNS.
+_UNSIGNED: Final = frozenset({"ConfirmSubscription", "Unsubscribe"})
 _SCOPE: Final = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
 
 
@@ -63,7 +65,7 @@ class Front:
         if prefix:
             model = self._by_target.get(prefix)
             return None if model is None else Target(model, "json")
-        model = self._by_scope.get(_scope(request))
+        model = self._by_scope.get("sns" if is_unsigned(request) else _scope(request))
         if model is None:
             return None
         protocol = str(model.metadata["protocol"])
@@ -79,6 +81,13 @@ class Front:
             raise NotYetBuilt(f"{name} is an operation of {target.model.service_id} that is not built in flowd")
         answer = await backend.invoke(target.service, name, members, caller)
         return _WRITERS[target.protocol](operation_model(target.service, name), answer, request_id)
+
+
+def is_unsigned(request: HttpRequest) -> bool:
+    """True for a link that SNS puts into its messages (`SubscribeURL`, `UnsubscribeURL`)."""
+    if request.method != "GET" or request.path != "/" or "authorization" in request.headers:
+        return False
+    return query.fields(request).get("Action") in _UNSIGNED
 
 
 def _scope(request: HttpRequest) -> str:
