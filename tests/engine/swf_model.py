@@ -10,6 +10,7 @@ import random
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -154,15 +155,14 @@ class Model:
             return
         token = self.random.choice(self.activities[-3:]).task.token
         tasks = self.world.core.swf_tasks
-        await self.random.choice(
-            [
-                partial(tasks.complete, token, "z" * self.random.choice([1, 3000])),
-                partial(tasks.complete, token, None),
-                partial(tasks.fail, token, "reason", "details"),
-                partial(tasks.cancel, token, None),
-                partial(tasks.heartbeat, token, "alive"),
-            ]
-        )()
+        answers: list[Callable[[], Awaitable[object]]] = [
+            partial(tasks.complete, token, "z" * self.random.choice([1, 3000])),
+            partial(tasks.complete, token, None),
+            partial(tasks.fail, token, "reason", "details"),
+            partial(tasks.cancel, token, None),
+            partial(tasks.heartbeat, token, "alive"),
+        ]
+        await self.random.choice(answers)()
 
     # -- deciders -------------------------------------------------------------------
 

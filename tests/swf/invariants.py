@@ -84,6 +84,7 @@ def check(events: Sequence[HistoryEvent], root: WorkflowFrame) -> None:
     assert events[0].type == "WorkflowExecutionStarted"
     assert events[1].type == "DecisionTaskScheduled"
     open_ = _walk(events)
+    _every_news_wakes(events)
     _closed_at_the_end(events, root)
     counts = {name: sum(1 for event in open_.values() if COUNTED.get(event.type) == name) for name in COUNTED.values()}
     assert counts == {name: getattr(root, name) for name in counts}, (counts, root)
@@ -134,6 +135,31 @@ def _decision_tasks(event: HistoryEvent, open_: dict[int, HistoryEvent]) -> None
     assert len(waiting) <= 2, f"three decision tasks at {event}"
     if event.type == "DecisionTaskStarted":
         assert event.details["scheduledEventId"] == min(each.id for each in waiting), "the older one goes first"
+
+
+#: Events of a batch that do not say so by a decisionTaskCompletedEventId.
+_OF_A_BATCH = frozenset({"LambdaFunctionStarted", "StartLambdaFunctionFailed", "ActivityTaskCanceled"})
+
+
+def _every_news_wakes(events: Sequence[HistoryEvent]) -> None:
+    """At each moment: news finds a decision task that is not started yet, or is followed by one."""
+    waiting: set[int] = set()
+    for place, event in enumerate(events):
+        if event.type == "DecisionTaskScheduled":
+            waiting.add(event.id)
+        elif event.type in ("DecisionTaskStarted", "DecisionTaskTimedOut"):
+            waiting.discard(event.details["scheduledEventId"])
+        if (event.type in WAKING or _failed_decision(event)) and not waiting:
+            assert _is_followed(events, place), f"nobody hears of {event}"
+
+
+def _is_followed(events: Sequence[HistoryEvent], place: int) -> bool:
+    for event in events[place + 1 :]:
+        if event.type == "DecisionTaskScheduled" or event.type in CLOSING:
+            return True
+        if "decisionTaskCompletedEventId" not in event.details and event.type not in _OF_A_BATCH:
+            return False
+    return False
 
 
 def _closed_at_the_end(events: Sequence[HistoryEvent], root: WorkflowFrame) -> None:
