@@ -42,13 +42,18 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "machines": ("lists", "list state machines, and what is wrong in the workflows folder"),
     "schedules": ("lists", "list schedules; pause, resume or run one"),
     "queues": ("lists", "list activities with their tasks and workers"),
+    "deploys": ("overview", "published versions, and how two of them differ"),
+    "dead": ("overview", "what failed, by machine, state and error"),
+    "metrics": ("overview", "what began and ended, minute by minute"),
+    "views": ("overview", "your saved views"),
+    "audit": ("overview", "who did what, and when"),
+    "log": ("overview", "the daemon's own log"),
     "doctor": ("doctor", "look at everything the daemon needs"),
     "backup": ("upkeep", "copy the database while the daemon works"),
     "restore": ("upkeep", "put a copy of the database back"),
     "signal": ("later", "not built yet: SWF"),
     "cancel": ("later", "not built yet: SWF"),
     "terminate": ("later", "not built yet: SWF"),
-    "deploys": ("later", "not built yet: deploying to AWS"),
 }
 _STORY: Final = "story"
 

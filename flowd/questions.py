@@ -1,4 +1,4 @@
-"""What a Prompt object asks for: its choices, its schema, when it is brought up again. Pure; daemon and console share it.
+"""What a Prompt object asks for: choices, schema, when it is brought up again. Pure; daemon and console share it.
 
 A Prompt that is not as it should be is taken as far as it goes: it was written by a definition, and the question must
 reach somebody all the same.

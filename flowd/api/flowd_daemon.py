@@ -57,6 +57,7 @@ async def health(do: Services, request: Nothing, caller: Caller) -> Body:
         nextDeadline=date(numbers.next_deadline_ms) if numbers.next_deadline_ms is not None else None,
         runner={"status": "up" if found.runner_up else "down"},
         writable=found.writable,
+        attached=len(do.desk.presence.attached()),
         problems=found.problems,
     )
 

@@ -94,10 +94,16 @@ async def list_queues(do: Services, request: Nothing, caller: Caller) -> Body:
                 oldestAt=date(depth.oldest_ms) if depth.oldest_ms is not None else None,
                 pollers=do.core.waiters.pollers(depth.name),
                 openPrompts=depth.prompts,
+                **_last_poll(do, depth.name),
             )
             for depth in await do.core.db.read(activities.depths)
         ]
     }
+
+
+def _last_poll(do: Services, queue: str) -> Body:
+    poll = do.desk.presence.last_poll(queue)
+    return present(polledAt=date(poll.at_ms), polledBy=poll.worker) if poll is not None else {}
 
 
 OPERATIONS: dict[str, tuple[type, Any]] = {

@@ -17,6 +17,7 @@ from flowd.api import (
     flowd_daemon,
     flowd_executions,
     flowd_machines,
+    flowd_overview,
     flowd_prompts,
     flowd_retries,
     flowd_schedules,
@@ -65,6 +66,7 @@ _FLOWD: dict[str, tuple[type, Handler]] = {
         flowd_prompts,
         flowd_retries,
         flowd_machines,
+        flowd_overview,
         flowd_schedules,
         flowd_testing,
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from flowd.cli.command import FAILED, INTERRUPTED, OK, Command, connect, document, json_flag, socket_option
 from flowd.cli.output import block, complain, moment, print_json, print_table, span
+from flowd.cli.overview import view_filter
 from flowd.cli.targets import execution_arn, machine_arn
 from flowd.client import Client
 
@@ -74,12 +75,15 @@ def report_end(execution: dict[str, Any], as_json: bool) -> int:
 def _ls_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("filter", metavar="WORD", nargs="*", help="status:failed machine:order-* since:24h name:a* ...")
     parser.add_argument("--limit", type=int, default=50, metavar="N", help="how many, newest first (default 50)")
+    parser.add_argument("--view", metavar="NAME", help="one of your saved views (`flowd views`), before the words")
     json_flag(parser)
     socket_option(parser)
 
 
 def _ls(args: argparse.Namespace) -> int:
-    found = list_executions(connect(args), " ".join(args.filter), max(1, args.limit))
+    client = connect(args)
+    words = [view_filter(client, args.view)] if args.view else []
+    found = list_executions(client, " ".join([*words, *args.filter]), max(1, args.limit))
     if args.json:
         print_json(found)
         return OK

@@ -1,4 +1,4 @@
-"""Commands for what waits for a person: inbox, answer, claim. A prompt is named by its short id; tokens never appear."""
+"""Commands for what waits for a person: inbox, claim, answer. A prompt is named by a short id; tokens never appear."""
 
 from __future__ import annotations
 

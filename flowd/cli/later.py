@@ -8,7 +8,6 @@ from flowd.cli.command import USAGE, Command
 from flowd.cli.output import complain
 
 _SWF = "SWF is not built yet: this command will come with it"
-_DEPLOYS = "deploying to AWS is not built yet"
 
 
 def _anything(parser: argparse.ArgumentParser) -> None:
@@ -27,5 +26,4 @@ COMMANDS = {
     "signal": _refusal("signal", "SWF", _SWF, "; a Step Functions task that waits is answered with `flowd answer`"),
     "cancel": _refusal("cancel", "SWF", _SWF, "; a Step Functions execution is stopped with `flowd stop`"),
     "terminate": _refusal("terminate", "SWF", _SWF, "; a Step Functions execution is stopped with `flowd stop`"),
-    "deploys": _refusal("deploys", "deploying to AWS", _DEPLOYS, ""),
 }

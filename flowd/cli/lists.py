@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from datetime import datetime
 from typing import Any
 
-from flowd.cli.command import OK, Command, connect, json_flag, socket_option
+from flowd.cli.command import OK, Command, CommandError, connect, json_flag, socket_option
 from flowd.cli.output import clean, complain, moment, print_json, print_table
+from flowd.client import Client
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +56,12 @@ def _schedules_arguments(parser: argparse.ArgumentParser) -> None:
     verb = parser.add_mutually_exclusive_group()
     for name, text in (("pause", "let it rest"), ("resume", "let it go on"), ("run", "start one execution now")):
         verb.add_argument(f"--{name}", metavar="NAME", help=text)
+    verb.add_argument("--pause-all", action="store_true", help="let all of them rest: maintenance")
+    verb.add_argument("--resume-all", action="store_true", help="let all of them go on")
+    verb.add_argument("--backfill", metavar="NAME", help="start the runs of a time that has passed")
+    parser.add_argument("--since", metavar="DATE", help="with --backfill: from when, as 2026-01-31 or 2026-01-31T12:00")
+    parser.add_argument("--until", metavar="DATE", help="with --backfill: until when (default: now)")
+    parser.add_argument("--dry-run", action="store_true", help="with --backfill: only tell the times")
     _arguments(parser)
 
 
@@ -64,6 +72,12 @@ def _schedules(args: argparse.Namespace) -> int:
             answer = client.flowd(f"{verb.capitalize()}Schedule", name=name)
             print_json(answer) if args.json else print(_outcome(answer))
             return OK
+    if args.pause_all or args.resume_all:
+        names = client.flowd("PauseSchedules" if args.pause_all else "ResumeSchedules")["names"]
+        print_json(names) if args.json else print(clean(", ".join(names) or "none"))
+        return OK
+    if args.backfill:
+        return _backfill(client, args)
     schedules = client.flowd("ListSchedules")["schedules"]
     if args.json:
         print_json(schedules)
@@ -82,6 +96,33 @@ def _schedules(args: argparse.Namespace) -> int:
     ]
     print_table(("NAME", "MACHINE", "EXPRESSION", "ZONE", "STATE", "NEXT", "LAST"), rows, "no schedules")
     return OK
+
+
+def _backfill(client: Client, args: argparse.Namespace) -> int:
+    if args.since is None:
+        raise CommandError("--backfill needs --since DATE")
+    members = {"name": args.backfill, "since": _date(args.since)}
+    if args.until is not None:
+        members["until"] = _date(args.until)
+    if args.dry_run:
+        members["dryRun"] = True
+    answer = client.flowd("BackfillSchedule", **members)
+    if args.json:
+        print_json(answer)
+    elif args.dry_run:
+        for at in answer["times"]:
+            print(moment(at))
+    else:
+        print(f"{len(answer['started'])} of {len(answer['times'])} runs started")
+    return OK
+
+
+def _date(text: str) -> float:
+    """A date of the local zone, or with a zone of its own."""
+    try:
+        return datetime.fromisoformat(text).astimezone().timestamp()
+    except ValueError:
+        raise CommandError(f"'{text}' is no date; write 2026-01-31 or 2026-01-31T12:00") from None
 
 
 def _outcome(answer: dict[str, Any]) -> str:

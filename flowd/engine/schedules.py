@@ -11,6 +11,7 @@ import logging
 import re
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -90,6 +91,15 @@ class Schedules:
         arn = await self._start(row, now_ms, f"{_safe(name)}-now-{uuid.uuid4().hex[:8]}")
         await self._change(name, {"last_run_ms": now_ms, "last_arn": arn, "last_note": "run by hand"})
         return arn
+
+    async def backfill(self, name: str, fires: Sequence[int]) -> list[str]:
+        """Start the runs of these fire times, whatever the policies say; one that has run already is left alone."""
+        row = await self._named(name)
+        started = []
+        for fire_ms in fires:
+            with suppress(ExecutionAlreadyExists):
+                started.append(await self._start(row, fire_ms, f"{_safe(name)}-{_stamp(fire_ms)}"))
+        return started
 
     async def _named(self, name: str) -> schema.Schedule:
         row = await self._db.read(partial(schedules.named, name=name))

@@ -50,6 +50,7 @@ class Waiters:
         self._waiting: defaultdict[str, deque[_Poller]] = defaultdict(deque)
         self._claimed: set[str] = set()
         self._stopping = False
+        self.on_poll: Callable[[str, str | None], None] = lambda activity, worker: None
 
     def pollers(self, activity: str) -> int:
         """How many workers wait for this activity now."""
@@ -82,6 +83,7 @@ class Waiters:
         """The next task of an activity, or None when `timeout_s` has passed."""
         if self.pollers(activity) >= POLLERS:
             raise ActivityWorkerLimitExceeded
+        self.on_poll(activity, worker)
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout_s
         while not self._stopping and still_there():

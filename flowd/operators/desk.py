@@ -12,8 +12,12 @@ from flowd.core import Core
 from flowd.operators.audit import Audit
 from flowd.operators.batches import Batches
 from flowd.operators.holds import Holds
+from flowd.operators.logring import LogRing
+from flowd.operators.presence import Presence
+from flowd.operators.pulse import Pulse
 from flowd.operators.reminders import Reminders
 from flowd.operators.search import Search
+from flowd.operators.views import Views
 from flowd.store.changes import Change
 from flowd.store.reads import Filter
 from flowd.store.search import SearchIndex
@@ -30,9 +34,15 @@ class Desk:
         self.search = Search(core.db, SearchIndex(core.db.path.with_name("search.db"), core.db.path))
         self.batches = Batches(core, self.audit, self.read, self.tell)
         self.holds = Holds(core.db, self.audit, core.clock)
+        self.views = Views(core.db, core.clock)
+        self.pulse = Pulse(core.db, core.clock)
+        self.presence = Presence(core.clock)
+        self.log = LogRing()
+        core.waiters.on_poll = self.presence.polled
         self.reminders = Reminders(core, self.audit, "prompt" in core.noticed)
 
     async def start(self) -> None:
+        self.log.attach()
         await self.search.start()
         await self.batches.start()
         await self.reminders.start()
@@ -41,6 +51,7 @@ class Desk:
         await self.reminders.stop()
         await self.batches.stop()
         await self.search.stop()
+        self.log.detach()
 
     def tell(self, kind: str, name: str) -> None:
         """Something that consoles show is different now."""

@@ -1,5 +1,5 @@
-"""Who works on which prompt: claims that run out, assignments, comments, drafts. None of it decides who may answer but a
-claim, which makes the others ask first: two people must not do the same work.
+"""Who works on which prompt: claims that run out, assignments, comments, drafts. None of it decides who may answer but
+a claim, which makes the others ask first: two people must not do the same work.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Holds:
             await self._audit.note(who, "ReleasePrompt", short)
 
     async def assign(self, short: str, to: str | None, comment: str | None, who: str) -> PromptHold:
-        """It is meant for somebody else now (None: for whom the definition says). Ends the claim of whoever delegates."""
+        """It is meant for somebody else now (None: for whom the definition says). Whoever delegates has no claim."""
         task = await self._open(short)
         values: dict[str, Any] = {"assigned_to": to or None, "assigned_by": who if to else None}
         if holds.holder(await self._hold(short), self._clock.now_ms()) == who and to != who:

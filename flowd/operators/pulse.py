@@ -1,0 +1,83 @@
+"""How busy the daemon is, minute by minute. Counted from the database, at most every few seconds: nothing is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from flowd.clock import Clock
+from flowd.store import activities, overview
+from flowd.store.database import Database
+
+MINUTES = 60
+MOST_MINUTES = 24 * 60
+FRESH_MS = 5000
+
+
+@dataclass(frozen=True)
+class Minute:
+    """What began and ended in one minute."""
+
+    at_ms: int
+    started: int
+    succeeded: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The last minutes, oldest first; how long executions took; the oldest task that no worker has."""
+
+    minutes: list[Minute]
+    median_ms: int | None
+    p95_ms: int | None
+    queue_oldest_ms: int | None
+
+
+class Pulse:
+    """Counts for all who ask."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+        self._counted: dict[int, tuple[int, Metrics]] = {}
+        self._counting = asyncio.Lock()
+
+    async def metrics(self, minutes: int = MINUTES) -> Metrics:
+        """The metrics of the last minutes, not older than FRESH_MS."""
+        async with self._counting:
+            now_ms = self._clock.now_ms()
+            at_ms, known = self._counted.get(minutes, (0, None))
+            if known is None or not 0 <= now_ms - at_ms < FRESH_MS:
+                known = await self._db.read(lambda session: _count(session, now_ms, minutes))
+                self._counted[minutes] = (now_ms, known)
+            return known
+
+
+def _count(session: object, now_ms: int, minutes: int) -> Metrics:
+    last = now_ms // overview.MINUTE_MS
+    first = last - minutes + 1
+    since_ms = first * overview.MINUTE_MS
+    started = overview.started_by_minute(session, since_ms)  # type: ignore[arg-type]
+    ended = overview.ended_by_minute(session, since_ms)  # type: ignore[arg-type]
+    lengths = sorted(overview.lengths_ms(session, since_ms))  # type: ignore[arg-type]
+    oldest = [depth.oldest_ms for depth in activities.depths(session) if depth.oldest_ms is not None]  # type: ignore[arg-type]
+    return Metrics(
+        minutes=[
+            Minute(
+                minute * overview.MINUTE_MS,
+                started.get(minute, 0),
+                ended.get((minute, "SUCCEEDED"), 0),
+                sum(number for (at, status), number in ended.items() if at == minute and status != "SUCCEEDED"),
+            )
+            for minute in range(first, last + 1)
+        ],
+        median_ms=_percentile(lengths, 0.5),
+        p95_ms=_percentile(lengths, 0.95),
+        queue_oldest_ms=min(oldest, default=None),
+    )
+
+
+def _percentile(lengths: list[int], share: float) -> int | None:
+    """Nearest rank."""
+    return lengths[max(0, -(-int(len(lengths) * share * 1000) // 1000) - 1)] if lengths else None

@@ -1,0 +1,125 @@
+"""The whole daemon at a glance: what failed where, how much begins and ends, what was deployed. Reads only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlmodel import Session, col, select
+
+from flowd.store import schema
+from flowd.store.database import raw
+
+MINUTE_MS = 60_000
+SAMPLED = 5000  # lengths of executions looked at for a percentile
+
+
+@dataclass(frozen=True)
+class DeadLetters:
+    """Executions that ended badly for the same reason at the same place."""
+
+    machine: str
+    state: str
+    error: str
+    count: int
+    first_ms: int
+    last_ms: int
+    latest: str  # ARN
+
+
+@dataclass(frozen=True)
+class Deploy:
+    """One published version of a machine."""
+
+    machine: schema.StateMachine
+    version: schema.StateMachineVersion
+
+
+def dead_letters(session: Session, since_ms: int, limit: int) -> list[DeadLetters]:
+    """FAILED and TIMED_OUT executions by machine, state and error, the largest group first."""
+    rows = (
+        raw(session)
+        .execute(
+            "SELECT machine_name, state, coalesce(error, ''), count(*), min(stopped_ms), max(stopped_ms), max(id)"
+            " FROM execution WHERE status IN ('FAILED', 'TIMED_OUT') AND map_run_id = 0 AND stopped_ms >= ?"
+            " GROUP BY 1, 2, 3 ORDER BY 4 DESC, 6 DESC LIMIT ?",
+            (since_ms, limit),
+        )
+        .fetchall()
+    )
+    query = select(schema.Execution.id, schema.Execution.arn).where(
+        col(schema.Execution.id).in_([row[6] for row in rows])
+    )
+    arns = dict(session.exec(query).all())
+    return [
+        DeadLetters(machine, state, error, count, first_ms, last_ms, arns.get(last_id, ""))
+        for machine, state, error, count, first_ms, last_ms, last_id in rows
+    ]
+
+
+def started_by_minute(session: Session, since_ms: int) -> dict[int, int]:
+    """Minute (since the epoch) -> how many began."""
+    first = _first_since(session, since_ms)
+    rows = raw(session).execute(
+        "SELECT started_ms / 60000, count(*) FROM execution WHERE id >= ? AND map_run_id = 0 AND started_ms >= ?"
+        " GROUP BY 1",
+        (first, since_ms),
+    )
+    return dict(rows.fetchall())
+
+
+def _first_since(session: Session, since_ms: int) -> int:
+    """An id below which everything began before: ids grow with time, so that is found by halving."""
+    connection = raw(session)
+    low, high = 0, connection.execute("SELECT coalesce(max(id), 0) FROM execution").fetchone()[0]
+    while low < high:
+        middle = (low + high) // 2
+        found = connection.execute(
+            "SELECT id, started_ms FROM execution WHERE id > ? ORDER BY id LIMIT 1", (middle,)
+        ).fetchone()
+        if found is None or found[1] >= since_ms - MINUTE_MS:
+            high = middle
+        else:
+            low = found[0]
+    return low
+
+
+def ended_by_minute(session: Session, since_ms: int) -> dict[tuple[int, str], int]:
+    """(Minute, status) -> how many ended."""
+    rows = raw(session).execute(
+        "SELECT minute, status, count(*) FROM ("
+        " SELECT stopped_ms / 60000 AS minute, status FROM execution WHERE archived = 1 AND stopped_ms >= ?1"
+        " AND map_run_id = 0 UNION ALL SELECT stopped_ms / 60000, status FROM execution"
+        " WHERE status != 'RUNNING' AND archived = 0 AND stopped_ms >= ?1 AND map_run_id = 0) GROUP BY 1, 2",
+        (since_ms,),
+    )
+    return {(minute, status): number for minute, status, number in rows}
+
+
+def lengths_ms(session: Session, since_ms: int) -> list[int]:
+    """How long the latest executions took, at most SAMPLED of them, in no order."""
+    rows = raw(session).execute(
+        "SELECT stopped_ms - started_ms FROM execution WHERE archived = 1 AND stopped_ms >= ? AND map_run_id = 0"
+        " ORDER BY stopped_ms DESC LIMIT ?",
+        (since_ms, SAMPLED),
+    )
+    return [row[0] for row in rows]
+
+
+def deploys(session: Session, before: int | None, limit: int) -> list[Deploy]:
+    """Published versions, newest first."""
+    version = schema.StateMachineVersion
+    query = select(version, schema.StateMachine).join(
+        schema.StateMachine, col(schema.StateMachine.id) == col(version.machine_id)
+    )
+    if before is not None:
+        query = query.where(col(version.id) < before)
+    rows = session.exec(query.order_by(col(version.id).desc()).limit(limit)).all()
+    return [Deploy(machine, row) for row, machine in rows]
+
+
+def publishers(session: Session, arns: list[str]) -> dict[str, str]:
+    """Who published a version through the API, by its ARN."""
+    query = select(schema.Audit.target, schema.Audit.who).where(
+        schema.Audit.verb == "PublishStateMachineVersion", col(schema.Audit.target).in_(arns)
+    )
+    return dict(session.exec(query).all())
