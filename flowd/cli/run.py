@@ -25,6 +25,7 @@ from flowd.asl.resources import split_resource
 from flowd.asl.validate import states, validate
 from flowd.asl.validate_parts import is_distributed
 from flowd.cli.check import YAML, Finding, placed
+from flowd.cli.code import run_code
 from flowd.cli.command import FAILED, INTERRUPTED, OK, Command, CommandError, document
 from flowd.cli.output import block, complain
 from flowd.clock import SystemClock
@@ -44,14 +45,20 @@ _FAILURES = {"start": News.TASK_START_FAILED, "submit": News.TASK_SUBMIT_FAILED,
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", type=Path, help="NAME.asl.json or NAME.asl.yaml")
+    parser.add_argument("file", metavar="FILE", type=Path, help="NAME.asl.json, NAME.asl.yaml or NAME.py")
     parser.add_argument("--input", metavar="JSON", default="{}", help="JSON, @FILE or - for standard input")
     parser.add_argument("--skip-waits", action="store_true", help="Wait states and retry pauses take no time")
+    parser.add_argument("--workflow", metavar="NAME", help="which workflow of NAME.py (default: the one named like it)")
+    parser.add_argument(
+        "--answer", metavar="QUEUE=JSON", action="append", default=[], help="what people of a queue answer (NAME.py)"
+    )
     parser.add_argument("--logs", action="store_true", help="print on stderr what functions write")
 
 
 def _run(args: argparse.Namespace) -> int:
     given = document(args.input)
+    if args.file.suffix == ".py":
+        return run_code(args.file, given, args.workflow, args.answer, args.skip_waits)
     config = Config.load(args, os.environ)
     try:
         text = args.file.read_text("utf-8")

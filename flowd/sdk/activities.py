@@ -8,13 +8,12 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 from flowd.sdk import data
 from flowd.sdk.commands import Command, Event, attributes
 from flowd.sdk.errors import ActivityFailed, ActivityTimedOut, CancelledError, Failure
-from flowd.sdk.execution import Execution, current, failure_details, raise_if_refused
+from flowd.sdk.execution import Execution, current, raise_if_refused
 from flowd.sdk.options import ActivityOptions, OnCancel, Retry, Seconds, changed
 from flowd.sdk.scopes import shield
 
 P = ParamSpec("P")
 R = TypeVar("R")
-PERMANENT = "PermanentError"
 
 
 class Activity(Generic[P, R]):
@@ -104,7 +103,7 @@ async def _attempts(execution: Execution, activity: Activity[P, R], input: str) 
         try:
             return await attempt_once(execution, activity, input)
         except (ActivityFailed, ActivityTimedOut) as failure:
-            if failure.type == PERMANENT or not retry.again(attempt, failure.type):
+            if failure.permanent or not retry.again(attempt, failure.type):
                 raise
         await execution.timer(retry.pause(attempt))
         attempt += 1
@@ -148,11 +147,10 @@ def _result(event: Event, what: str) -> str | None:
     if kind == "ActivityTaskCompleted":
         return found.get("result")
     if kind == "ActivityTaskTimedOut":
-        raise ActivityTimedOut(what, found["timeoutType"], "", found.get("details") or "")
+        raise ActivityTimedOut(what, found["timeoutType"], details=found.get("details"))
     if kind == "ActivityTaskCanceled":
-        raise ActivityFailed(what, "Canceled", found.get("details") or "the worker canceled it")
+        raise ActivityFailed(what, "Canceled", "the worker canceled it", found.get("details"))
     if kind == "ActivityTaskFailed":
-        message, trace = failure_details(found.get("details"))
-        raise ActivityFailed(what, found.get("reason") or "Failed", message, trace)
+        raise ActivityFailed(what, found.get("reason") or "Failed", details=found.get("details"))
     raise_if_refused(event, what)
     raise Failure(what, kind, "an event that is not known here")

@@ -13,7 +13,7 @@ from flowd.sdk import data
 from flowd.sdk.activities import Activity
 from flowd.sdk.commands import attributes
 from flowd.sdk.errors import ActivityFailed, ActivityTimedOut
-from flowd.sdk.execution import Info, current, failure_details, raise_if_refused, running
+from flowd.sdk.execution import Info, current, raise_if_refused, running
 from flowd.sdk.options import ActivityOptions, Retry, Seconds, seconds
 from flowd.sdk.scopes import seconds_until
 
@@ -88,10 +88,9 @@ async def invoke_lambda(name: str, payload: object = None, timeout: Seconds | No
     if event["eventType"] == "LambdaFunctionCompleted":
         return data.decode(found.get("result"), result, f"the result of function {name}")
     if event["eventType"] == "LambdaFunctionTimedOut":
-        raise ActivityTimedOut(what, found.get("timeoutType") or "START_TO_CLOSE", "")
+        raise ActivityTimedOut(what, found.get("timeoutType") or "START_TO_CLOSE")
     raise_if_refused(event, what)
-    message, trace = failure_details(found.get("details"))
-    raise ActivityFailed(what, found.get("reason") or "Failed", message, trace)
+    raise ActivityFailed(what, found.get("reason") or "Failed", details=found.get("details"))
 
 
 def _execute_state_machine(machine: str, input: Any, name: str) -> Any:
@@ -107,7 +106,7 @@ async def execute_state_machine(
     The execution's name is made from this run unless given, so that a worker that takes over finds it again.
     """
     execution = current()
-    options = ActivityOptions(start_to_close=timeout, retry=Retry(attempts=None, unless=("ExecutionFailed",)))
+    options = ActivityOptions(start_to_close=timeout, retry=Retry())
     task = Activity(
         _execute_state_machine, EXECUTE_STATE_MACHINE, EXECUTE_STATE_MACHINE_VERSION, remote=True, options=options
     )

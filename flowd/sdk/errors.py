@@ -19,6 +19,9 @@ BaseException
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
+
+import msgspec
 
 from flowd.errors import FlowdError
 
@@ -40,15 +43,37 @@ class Evicted(BaseException):
     """This replay has been decided; its coroutines end without a trace."""
 
 
+@dataclass(frozen=True, slots=True)
+class FailureDetails:
+    """What our workers and deciders write into `details`; anybody else's text is the message as it is."""
+
+    message: str = ""
+    traceback: str = ""
+    permanent: bool = False
+
+    @classmethod
+    def of(cls, text: str | None) -> FailureDetails:
+        try:
+            return msgspec.json.decode(text or "{}", type=cls)
+        except msgspec.DecodeError:
+            return cls(text or "")
+
+    def text(self) -> str:
+        return msgspec.json.encode(self).decode()
+
+
 class Failure(Exception):
     """Something the workflow asked for did not work. `type` names the error as its origin did."""
 
-    def __init__(self, what: str, type: str, message: str, details: str = "") -> None:
-        super().__init__(f"{what}: {type}: {message}" if message else f"{what}: {type}")
+    def __init__(self, what: str, type: str, message: str = "", details: str | None = None) -> None:
+        """`details`: as the event has them; our own workers put message and traceback there."""
+        found = FailureDetails.of(details)
         self.what = what
         self.type = type
-        self.message = message
-        self.details = details
+        self.message = message or found.message
+        self.traceback = found.traceback
+        self.permanent = found.permanent
+        super().__init__(": ".join(part for part in (what, type, self.message) if part))
 
 
 class ActivityFailed(Failure):
@@ -57,13 +82,13 @@ class ActivityFailed(Failure):
 
 class ActivityTimedOut(Failure):
     """A timeout of the activity has passed: `type` is START_TO_CLOSE, SCHEDULE_TO_START, SCHEDULE_TO_CLOSE or
-    HEARTBEAT; `details` is what the last heartbeat said."""
+    HEARTBEAT; `message` is what the last heartbeat said."""
 
 
 class ChildFailed(Failure):
     """A child workflow ended otherwise than by completing."""
 
-    def __init__(self, what: str, status: str, type: str, message: str, details: str = "") -> None:
+    def __init__(self, what: str, status: str, type: str, message: str = "", details: str | None = None) -> None:
         super().__init__(what, type, message, details)
         self.status = status
 
@@ -109,4 +134,4 @@ class NonDeterminismError(SdkError):
 
 
 class PermanentError(Exception):
-    """Raised by an activity whose failure no retry can mend."""
+    """Raised by an activity whose failure no retry can mend; subclasses keep their name."""

@@ -218,12 +218,3 @@ def current_task() -> Task[Any]:
     if task is None:
         raise NotInWorkflow()
     return task
-
-
-def failure_details(text: str | None) -> tuple[str, str]:
-    """Message and traceback of what our workers write into `details`; of anybody else's the text as it is."""
-    try:
-        found = data.decode(text, dict[str, Any], "details")
-    except DataError:
-        return text or "", ""
-    return str(found.get("message", text)), str(found.get("traceback", ""))

@@ -25,11 +25,12 @@ from flowd.sdk.commands import (
     is_refusal,
     matches,
 )
-from flowd.sdk.errors import ContinueAsNew, DataError, NonDeterminismError
+from flowd.sdk.errors import ContinueAsNew, DataError, FailureDetails, NonDeterminismError, PermanentError
 from flowd.sdk.execution import SIDE_EFFECT_MARKER, VERSION_MARKER, Execution, Info, entered
 from flowd.sdk.scheduler import Task
 from flowd.sdk.workflows import Workflow
 
+_TIMED_OUT = "DecisionTaskTimedOut"
 _REASON = 256  # characters [AWS SWF API reference]
 _TRACE = 8_000
 
@@ -74,8 +75,15 @@ class Replay:
         self._closing = False
 
     @property
-    def seen(self) -> int:
-        return self._seen
+    def closed(self) -> bool:
+        """True if its latest decision closes the execution."""
+        return self._closing
+
+    def fits(self, events: Sequence[Event]) -> bool:
+        """True if this history goes on from where this replay stands: its latest turn was answered."""
+        ends = (each for each in events[self._seen :] if each["eventType"] in ("DecisionTaskCompleted", _TIMED_OUT))
+        end = next(ends, None)
+        return end is not None and end["eventType"] != _TIMED_OUT and attributes(end)["startedEventId"] == self._ran
 
     def advance(self, events: Sequence[Event]) -> Decided:
         """Take in what is new of a history and decide its open task, if it has one."""
@@ -119,7 +127,7 @@ class Replay:
         kind = event["eventType"]
         if kind == "DecisionTaskStarted":
             self._starts[event["eventId"]] = (event, len(self._news))
-        elif kind == "DecisionTaskTimedOut":
+        elif kind == _TIMED_OUT:
             self._starts.pop(attributes(event)["startedEventId"], None)
         elif kind == "DecisionTaskCompleted":
             started = attributes(event)["startedEventId"]
@@ -262,8 +270,9 @@ def failure(error: BaseException) -> dict[str, str]:
     lines = traceback.format_exception(error)
     kind = getattr(error, "type", "") or type(error).__name__
     message = str(getattr(error, "message", "") or error)
-    details = {"message": message[:_TRACE], "traceback": "".join(lines)[-_TRACE:]}
-    return {"reason": str(kind)[:_REASON], "details": data.encode(details, "the failure")}
+    permanent = isinstance(error, PermanentError) or bool(getattr(error, "permanent", False))
+    details = FailureDetails(message[:_TRACE], "".join(lines)[-_TRACE:], permanent)
+    return {"reason": str(kind)[:_REASON], "details": details.text()}
 
 
 def milliseconds(timestamp: datetime | float) -> int:

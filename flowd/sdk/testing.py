@@ -17,8 +17,8 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from flowd.sdk import attempt, data
 from flowd.sdk.activities import Activity
 from flowd.sdk.calls import EXECUTE_STATE_MACHINE
-from flowd.sdk.errors import CancelledError, SdkError
-from flowd.sdk.execution import Info, failure_details
+from flowd.sdk.errors import CancelledError, FailureDetails, SdkError
+from flowd.sdk.execution import Info
 from flowd.sdk.people import Queue
 from flowd.sdk.registry import Registry, registry_of
 from flowd.sdk.replay import decide, failure
@@ -89,14 +89,16 @@ class Handle(Generic[R]):
         if run.status == "OPEN":
             raise SdkError(f"{run.workflow_id} has not ended: use run() or settle()")
         closing = run.closing
-        message, _ = failure_details(closing.get("details"))
+        message = FailureDetails.of(closing.get("details")).message
         raise WorkflowFailed(run.status, closing.get("reason") or "", message)
 
 
 class Simulation:
     """A world for workflows: their activities, the people who answer, the time."""
 
-    def __init__(self, now: datetime = _START) -> None:
+    def __init__(self, now: datetime = _START, pause: Callable[[float], None] | None = None) -> None:
+        """`pause` is called with the seconds that are skipped; by default they take no time."""
+        self._pause = pause
         self.swf = Swf(round(now.timestamp() * 1000))
         self.calls: list[tuple[str, tuple[Any, ...]]] = []
         self._registry = Registry()
@@ -120,6 +122,10 @@ class Simulation:
     def function(self, name: str, function: Callable[[Any], Any]) -> None:
         """What `invoke_lambda(name, payload)` gives."""
         self._lambdas[name] = function
+
+    def when_asked_in(self, queue: str, answer: Callable[[Asked], Any]) -> None:
+        """The same by the queue's name."""
+        self._answers[queue] = answer
 
     def when_asked(self, queue: Queue[T], answer: Callable[[Asked], T]) -> None:
         """Answer the people of a queue by a function, as soon as they are asked."""
@@ -197,6 +203,8 @@ class Simulation:
         self._move_to(due)
 
     def _move_to(self, due: int) -> None:
+        if self._pause is not None and due > self.swf.now_ms:
+            self._pause((due - self.swf.now_ms) / 1000)
         self.swf.now_ms = max(self.swf.now_ms, due)
         self.swf.fire_due()
         self.settle()

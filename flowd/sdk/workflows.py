@@ -8,7 +8,7 @@ from typing import Any, Generic, NoReturn, ParamSpec, Protocol, TypeVar, overloa
 from flowd.sdk import data
 from flowd.sdk.commands import Command, Event, attributes
 from flowd.sdk.errors import CancelledError, ChildFailed, ContinueAsNew, ExternalFailed, MisuseError
-from flowd.sdk.execution import Execution, current, failure_details, raise_if_refused
+from flowd.sdk.execution import Execution, current, raise_if_refused
 from flowd.sdk.options import ChildPolicy, OnCancel, Seconds, WorkflowOptions, changed
 from flowd.sdk.scheduler import Task
 from flowd.sdk.scopes import shield, start
@@ -184,8 +184,8 @@ def _child_result(event: Event, what: str) -> str | None:
         return found.get("result")
     raise_if_refused(event, what)
     status = _CHILD_ENDS[event["eventType"]]
-    message, trace = failure_details(found.get("details"))
-    raise ChildFailed(what, status, str(found.get("reason") or found.get("timeoutType") or status), message, trace)
+    reason = str(found.get("reason") or found.get("timeoutType") or status)
+    raise ChildFailed(what, status, reason, details=found.get("details"))
 
 
 class Signal(Generic[T]):

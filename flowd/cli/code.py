@@ -1,0 +1,90 @@
+"""Code-first workflows on the command line: `flowd run FILE.py` on the simulator, without a daemon."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from flowd.cli.command import FAILED, INTERRUPTED, OK, CommandError
+from flowd.cli.output import block, complain
+from flowd.sdk import Workflow
+from flowd.sdk.errors import SdkError
+from flowd.sdk.guard import Guard
+from flowd.sdk.loading import Loaded, NotLoadable, load_file
+from flowd.sdk.testing import Asked, Handle, Simulation, WorkflowFailed
+
+
+def run_code(file: Path, given: str, name: str | None, answers: Sequence[str], skip_waits: bool) -> int:
+    """Run one workflow of a file to its end: its activities for real, people as `answers` says."""
+    try:
+        loaded = load_file(file)
+    except NotLoadable as error:
+        for finding in error.findings:
+            complain(f"{file.parent / finding.path}:{finding.line}:{finding.column}: {finding.code} {finding.message}")
+        return FAILED
+    workflow = _chosen(loaded, file, name)
+    simulation = Simulation(datetime.now(UTC), None if skip_waits else lambda seconds: _pause(simulation, seconds))
+    for answer in answers:
+        queue, value = _answer(answer)
+        simulation.when_asked_in(queue, partial(_said, value))
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        with Guard(loaded.files):
+            return _to_the_end(simulation, workflow, given)
+    except KeyboardInterrupt:
+        complain("stopped")
+        return INTERRUPTED
+
+
+def _to_the_end(simulation: Simulation, workflow: Workflow[Any, Any], given: str) -> int:
+    try:
+        handle: Handle[Any] = simulation.start_text(workflow, given)
+        simulation.finish(handle)
+        print(block(handle.run.closing.get("result") or "null"))
+    except WorkflowFailed as failure:
+        complain(f"{failure.status}: {failure.type or 'no reason'}")
+        if failure.message:
+            complain(failure.message)
+        return FAILED
+    except SdkError as error:
+        raise CommandError(str(error)) from None
+    return OK
+
+
+def _pause(simulation: Simulation, seconds: float) -> None:
+    """Let real time pass, but do not wait for a person who cannot know of it."""
+    for asked in simulation.asked:
+        raise CommandError(
+            f"{asked.title!r} waits in {asked.queue}: give --answer {asked.queue}=JSON, or --skip-waits (nobody answers)"
+        )
+    time.sleep(seconds)
+
+
+def _chosen(loaded: Loaded, file: Path, name: str | None) -> Workflow[Any, Any]:
+    workflows = loaded.registry.workflows
+    if not workflows:
+        raise CommandError(f"{file} has no @workflow")
+    wanted = name or (file.stem if file.stem in workflows else next(iter(workflows)) if len(workflows) == 1 else "")
+    if wanted not in workflows:
+        raise CommandError(f"say which workflow with --workflow: {', '.join(sorted(workflows))}")
+    return workflows[wanted]
+
+
+def _answer(text: str) -> tuple[str, Any]:
+    queue, sign, value = text.partition("=")
+    try:
+        if sign:
+            return queue, json.loads(value)
+    except ValueError:
+        pass
+    raise CommandError(f"--answer takes QUEUE=JSON, as in desk='{{\"approved\": true}}', not {text}")
+
+
+def _said(value: Any, asked: Asked) -> Any:
+    return value
