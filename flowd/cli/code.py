@@ -61,7 +61,7 @@ def _pause(simulation: Simulation, seconds: float) -> None:
     """Let real time pass, but do not wait for a person who cannot know of it."""
     for asked in simulation.asked:
         raise CommandError(
-            f"{asked.title!r} waits in {asked.queue}: give --answer {asked.queue}=JSON, or --skip-waits (nobody answers)"
+            f"{asked.title!r} waits in {asked.queue}: give --answer {asked.queue}=JSON, or --skip-waits (no answer)"
         )
     time.sleep(seconds)
 
