@@ -40,6 +40,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "claim": ("inbox", "say that you work on a prompt, or who shall"),
     "answer": ("inbox", "answer what waits for a person"),
     "machines": ("lists", "list state machines, and what is wrong in the workflows folder"),
+    "workflows": ("code", "list code-first workflows and their workers"),
     "schedules": ("lists", "list schedules; pause, resume or run one"),
     "queues": ("lists", "list activities with their tasks and workers"),
     "deploys": ("overview", "published versions, and how two of them differ"),

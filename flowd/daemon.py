@@ -30,6 +30,8 @@ from flowd.engine.alarms import ApschedulerAlarms
 from flowd.engine.carriers import to_functions, to_machines, to_urls
 from flowd.engine.cloud import Cloud
 from flowd.engine.cluster import Cluster
+from flowd.engine.codefiles import CodeFiles
+from flowd.engine.codeworkers import CodeWorkers, Site
 from flowd.engine.dropfolder.scan import Scanner
 from flowd.engine.dropfolder.taskdefinitions import site_of
 from flowd.engine.dropfolder.watch import DropFolder
@@ -96,8 +98,10 @@ class Daemon:
         self.machines = Machines(self.core.db, self.clock, self._refuse, region=config.region, account=config.account)
         self.core.stepping.missing = self.machines.activities.missing
         self.credentials = load_or_create(config.data)
+        workers = CodeWorkers(ContainerClient(self.runner), SystemClock(), _code_site(config))
+        self.code = CodeFiles(self.core.db, self.clock, self.core.swf, workers, config.data / "code")
         self.registrar = Registrar(
-            self.core.db, self.machines, self.core.schedules, self.runner, {}, self.cluster.definitions
+            self.core.db, self.machines, self.core.schedules, self.runner, {}, self.cluster.definitions, self.code
         )
         scanner = Scanner(
             str(config.workflows),
@@ -114,6 +118,7 @@ class Daemon:
             core=self.core,
             machines=self.machines,
             registrar=self.registrar,
+            code=self.code,
             runner=self.runner,
             dropfolder=self.dropfolder,
             time=self.time,
@@ -156,12 +161,16 @@ class Daemon:
         self.cluster.give(self.registrar.environment)
         await self.cluster.start()
         await self.core.start()
+        self.code.workers.site.environment = dict(self.registrar.environment)
+        await self.code.start()
         await self.services.desk.start()
         await self.dropfolder.start()
         await go_on_deleting(self.services)
         await self.server.start()
 
     async def stop(self) -> None:
+        # While it still serves: what workers are at may be answered.
+        await self.code.stop(and_processes=self.config.runner_socket is None)
         await self.server.stop()
         await self.dropfolder.stop()
         await self.services.desk.stop()
@@ -183,6 +192,13 @@ def _clock(config: Config) -> Clock:
         log.warning("a test daemon used %s, its time was %s: what waits there waits until then",
                     config.data, iso8601(before_ms))  # fmt: skip
     return machine
+
+
+def _code_site(config: Config) -> Site:
+    """A runner of our own has our user and may use the socket; another one comes in by the port, as functions do."""
+    by_socket = config.runner_socket is None or config.listen is None
+    connection = ["--socket", str(config.socket.absolute())] if by_socket else []
+    return Site([sys.executable, "-m", "flowd.sdk.worker"], connection)
 
 
 def _time(clock: Clock, config: Config, core: Core) -> TimeInHand | None:

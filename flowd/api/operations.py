@@ -22,6 +22,7 @@ from flowd.api import (
     flowd_retries,
     flowd_schedules,
     flowd_testing,
+    flowd_workflows,
     histories,
     machines,
     map_runs,
@@ -69,6 +70,7 @@ _FLOWD: dict[str, tuple[type, Handler]] = {
         flowd_overview,
         flowd_schedules,
         flowd_testing,
+        flowd_workflows,
     )
     for name, row in noun.OPERATIONS.items()
 }

@@ -14,6 +14,7 @@ from flowd.clock import Clock
 from flowd.config import Config
 from flowd.core import Core
 from flowd.engine.aliases import Aliases
+from flowd.engine.codefiles import CodeFiles
 from flowd.engine.machines import Machines
 from flowd.engine.timeinhand import TimeInHand
 from flowd.errors import FlowdError
@@ -69,6 +70,7 @@ class Services:
     registrar: Functions
     runner: Runner
     dropfolder: Folder | None = None
+    code: CodeFiles | None = None
     time: TimeInHand | None = None  # of a daemon for tests
     mocks: Mocks | None = None  # the test cases of such a daemon
     started_ms: int = 0

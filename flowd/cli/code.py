@@ -1,7 +1,8 @@
-"""Code-first workflows on the command line: `flowd run FILE.py` on the simulator, without a daemon."""
+"""Code-first workflows on the command line: `workflows`, `start NAME`, and `run FILE.py` on the simulator."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
 import time
@@ -11,13 +12,63 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flowd.cli.command import FAILED, INTERRUPTED, OK, CommandError
-from flowd.cli.output import block, complain
+from flowd.cli.command import FAILED, INTERRUPTED, OK, Command, CommandError, connect, json_flag, socket_option
+from flowd.cli.lists import complain_about
+from flowd.cli.output import block, complain, print_json, print_table
+from flowd.client import Client
 from flowd.sdk import Workflow
 from flowd.sdk.errors import SdkError
 from flowd.sdk.guard import Guard
 from flowd.sdk.loading import Loaded, NotLoadable, load_file
 from flowd.sdk.testing import Asked, Handle, Simulation, WorkflowFailed
+
+
+def find(client: Client, name: str) -> bool:
+    """True if `name` is a workflow and no machine: a machine of the same name goes first."""
+    workflows = client.flowd("ListWorkflows")["workflows"]
+    if not any(each["current"] and name in each["names"] for each in workflows):
+        return False
+    return all(machine["name"] != name for machine in client.flowd("ListMachines")["machines"])
+
+
+def start(client: Client, name: str, given: str, workflow_id: str | None) -> dict[str, Any]:
+    """Start the current version of a workflow."""
+    return client.flowd("StartWorkflow", name=name, input=given, workflowId=workflow_id)
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", nargs="?", help="one workflow, with what its workers say")
+    json_flag(parser)
+    socket_option(parser)
+
+
+def _workflows(args: argparse.Namespace) -> int:
+    client = connect(args)
+    workflows = client.flowd("ListWorkflows", name=args.name)["workflows"]
+    if args.json:
+        print_json(workflows)
+        return OK
+    rows = [
+        (
+            ", ".join(each["names"]),
+            each["version"],
+            "current" if each["current"] else "until its executions end",
+            f"{each['worker']}, started {each['starts']} times" if each["starts"] > 1 else each["worker"],
+            each["source"],
+        )
+        for each in workflows
+    ]
+    print_table(("WORKFLOWS", "VERSION", "FOR", "WORKER", "FROM"), rows, "no workflows: drop a file with @workflow")
+    for each in workflows:
+        if each.get("log"):
+            print(block(f"--- {each['version']}\n{each['log'].rstrip()}"))
+    for file in client.flowd("ListFiles")["files"]:
+        if file["kind"] == "python" and file["status"] == "rejected":
+            complain_about(file)
+    return OK
+
+
+COMMANDS = {"workflows": Command("list code-first workflows and their workers", _arguments, _workflows)}
 
 
 def run_code(file: Path, given: str, name: str | None, answers: Sequence[str], skip_waits: bool) -> int:

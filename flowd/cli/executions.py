@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from flowd.cli import code
 from flowd.cli.command import FAILED, INTERRUPTED, OK, Command, connect, document, json_flag, socket_option
 from flowd.cli.output import block, complain, moment, print_json, print_table, span
 from flowd.cli.overview import view_filter
@@ -19,7 +20,11 @@ _PAGE = 500
 
 
 def _start_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("machine", metavar="MACHINE", help="name or ARN; NAME:7 and NAME:ALIAS for a version or alias")
+    parser.add_argument(
+        "machine",
+        metavar="NAME",
+        help="a workflow, or a machine (name or ARN; NAME:7, NAME:ALIAS)",
+    )
     parser.add_argument("--input", metavar="JSON", default="{}", help="JSON, @FILE or - for standard input")
     parser.add_argument("--name", help="the execution's name (default: a new UUID)")
     parser.add_argument("--wait", action="store_true", help="wait for the end and print the output; exit 1 on failure")
@@ -30,8 +35,12 @@ def _start_arguments(parser: argparse.ArgumentParser) -> None:
 def _start(args: argparse.Namespace) -> int:
     given = document(args.input)
     client = connect(args)
-    members = {"stateMachineArn": machine_arn(client, args.machine), "input": given}
-    started = client.states("StartExecution", **members, **({"name": args.name} if args.name else {}))
+    workflow = code.find(client, args.machine)
+    if workflow:
+        started = code.start(client, args.machine, given, args.name)
+    else:
+        members = {"stateMachineArn": machine_arn(client, args.machine), "input": given}
+        started = client.states("StartExecution", **members, **({"name": args.name} if args.name else {}))
     arn = started["executionArn"]
     if not args.wait:
         print_json(started) if args.json else print(arn)

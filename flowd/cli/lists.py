@@ -38,7 +38,7 @@ def _machines(args: argparse.Namespace) -> int:
     print_table(head, rows, "no machines: drop a file NAME.asl.json into the workflows folder")
     for file in client.flowd("ListFiles")["files"]:
         if file["status"] == "rejected":
-            _complain_about(file)
+            complain_about(file)
     return OK
 
 
@@ -46,7 +46,7 @@ def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{number} {status.lower()}" for status, number in counts.items() if number) or "none"
 
 
-def _complain_about(file: dict[str, Any]) -> None:
+def complain_about(file: dict[str, Any]) -> None:
     for found in file.get("diagnostics", ()):
         place = f"{file['path']}:{found.get('line', 1)}:{found.get('column', 1)}"
         complain(f"{clean(place)}: {found['severity']} {found['code']} {clean(found['message'])}")

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 from flowd.asl.diagnostics import Diagnostic
-from flowd.engine.dropfolder.snapshot import FileReport, Owner, TaskDefinitionFile, is_kept
+from flowd.engine.dropfolder.snapshot import FileReport, Owner, TaskDefinitionFile, WorkflowFile, is_kept
 from flowd.engine.schedules import Schedules
 from flowd.functions import FunctionSpec
 from flowd.sam.project import MachineType
@@ -48,6 +48,14 @@ class TaskDefinitions(Protocol):
     async def retire(self, keep: Callable[[str, str], bool]) -> object: ...
 
 
+class WorkflowFiles(Protocol):
+    """Who runs code-first workflow files."""
+
+    async def set_files(
+        self, files: Sequence[WorkflowFile], keeps: Callable[[str], bool]
+    ) -> Mapping[str, Sequence[Diagnostic]]: ...
+
+
 class Registrar:
     """The drop folder's port into the engine."""
 
@@ -59,7 +67,9 @@ class Registrar:
         host: FunctionHost,
         environment: Mapping[str, str],
         task_definitions: TaskDefinitions | None = None,
+        code: WorkflowFiles | None = None,
     ) -> None:
+        self._code = code
         self._task_definitions = task_definitions
         self._db = db
         self._machines = machines
@@ -96,6 +106,14 @@ class Registrar:
         await self._task_definitions.retire(lambda family, source: (family, source) in there or is_kept(source, kept))
         for each in definitions:
             await self._task_definitions.register(each.members, folder=each.folder, source=each.source)
+
+    async def set_workflows(
+        self, files: Sequence[WorkflowFile], kept: frozenset[str]
+    ) -> Mapping[str, Sequence[Diagnostic]]:
+        """Exactly these code-first files, beside those that say nothing now."""
+        if self._code is None:
+            return {}
+        return await self._code.set_files(files, lambda path: is_kept(path, kept))
 
     async def report(self, reports: Sequence[FileReport]) -> None:
         """All files, for the console."""

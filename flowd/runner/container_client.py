@@ -40,6 +40,13 @@ class ContainerClient:
         if await self._client.wait_ready():
             await self._client.ask(protocol.StopContainer(self._client.next_number(), key))
 
+    async def output(self, key: str) -> str:
+        """What it has printed so far; nothing of one that is not known."""
+        if not self._client.connected:
+            return ""
+        answer = await self._client.ask(protocol.Output(self._client.next_number(), key))
+        return answer.log.decode("utf-8", "replace") if isinstance(answer, protocol.Printed) else ""
+
     async def acknowledge(self, key: str) -> None:
         """The end is on disk."""
         await self._client.acknowledge(key)

@@ -55,11 +55,17 @@ class Sources:
     findings: tuple[Finding, ...] = ()
 
     @property
+    def texts(self) -> dict[str, str]:
+        """Every text by its path below the folder of the workflow file."""
+        folder = posixpath.dirname(self.path)
+        return {posixpath.relpath(path, folder or "."): each.text for path, each in self.modules.items()}
+
+    @property
     def version(self) -> str:
         """The content hash: the same texts at the same places, the same version."""
         digest = hashlib.sha256()
-        for path in sorted(self.modules):
-            for part in (path, self.modules[path].text):
+        for path, text in sorted(self.texts.items()):
+            for part in (path, text):
                 encoded = part.encode("utf-8", "surrogatepass")
                 digest.update(len(encoded).to_bytes(8, "big") + encoded)
         return digest.hexdigest()[:_HASH_DIGITS]

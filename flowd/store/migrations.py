@@ -10,6 +10,7 @@ from sqlmodel import Session, SQLModel, text
 from flowd.errors import FlowdError
 from flowd.store import (
     schema,
+    schema_code,
     schema_ecs,
     schema_embedded,
     schema_events,
@@ -31,6 +32,7 @@ STEPS: dict[int, list[str]] = {
 }
 #: Tables of services: to import their modules is to have them made.
 FAMILIES = (
+    schema_code,
     schema_ecs,
     schema_embedded,
     schema_events,

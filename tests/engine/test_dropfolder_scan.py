@@ -106,15 +106,59 @@ def test_functions_that_cannot_be_used_are_told_why(tmp_path: Path) -> None:
     assert "is no name of a function" in said(found, "functions/a b.py")[1]
 
 
-@pytest.mark.parametrize("decorator", ["@workflow", "@workflow(name='x')", "@flowd.sdk.workflow"])
+FLOW = "from flowd.sdk import workflow\nimport tools\n@workflow\nasync def run() -> int:\n    return tools.number()\n"
+
+
+@pytest.mark.parametrize("decorator", ["@workflow", "@workflow(name='run')", "@flowd.sdk.workflow"])
 def test_a_python_file_counts_only_if_it_has_a_workflow(tmp_path: Path, decorator: str) -> None:
-    put(tmp_path, {"flow.py": f"import flowd\n\n{decorator}\ndef run():\n    pass\n"})
-    put(tmp_path, {"tool.py": "# workflow\nworkflow = 1\n", "odd.py": "workflow ("})
+    text = f"import flowd.sdk\nfrom flowd.sdk import workflow\n\n{decorator}\nasync def run():\n    pass\n"
+    put(tmp_path, {"flow.py": text, "tool.py": "# workflow\nworkflow = 1\n", "odd.py": "workflow ("})
+    put(tmp_path, {"other.py": "from other import workflow\n@workflow\ndef run(): pass\n"})
     found = scan(tmp_path)
-    assert [report.path for report in found.files] == ["flow.py"]
+    assert [(report.path, report.status) for report in found.files] == [("flow.py", "loaded")]
+    assert [(file.path, file.names) for file in found.workflows] == [("flow.py", ("run",))]
+
+
+def test_a_workflow_file_travels_with_the_modules_of_its_folder_and_their_hash(tmp_path: Path) -> None:
+    put(tmp_path, {"deep/flow.py": FLOW, "deep/tools.py": "def number(): return 1\n", "deep/stranger.py": ""})
+    (before,) = scan(tmp_path).workflows
+    assert sorted(before.texts) == ["flow.py", "tools.py"]
+    put(tmp_path, {"deep/stranger.py": "x = 1"})
+    assert scan(tmp_path).workflows == (before,)
+    put(tmp_path, {"deep/tools.py": "def number(): return 2\n"})
+    (after,) = scan(tmp_path).workflows
+    assert after.version != before.version
+
+
+@pytest.mark.parametrize(
+    ("files", "place"),
+    [
+        ({"flow.py": FLOW + "def ("}, "6:5 invalid syntax"),
+        (
+            {"flow.py": FLOW, "tools.py": "import time\ndef number(): return time.time()\n"},
+            "1:1 tools.py:2: time.time in",
+        ),
+        ({"flow.py": FLOW.replace("async def", "def")}, "4:1 a workflow is an `async def`"),
+    ],
+)
+def test_a_workflow_file_that_cannot_be_is_told_with_its_place_and_keeps_what_it_said(
+    tmp_path: Path, files: dict[str, str], place: str
+) -> None:
+    put(tmp_path, {"tools.py": "def number(): return 1\n", **files})
+    found = scan(tmp_path)
     status, message = said(found, "flow.py")
-    assert status == "rejected"
-    assert message.startswith("3:1 SWF workflows are not built yet")
+    assert status == "rejected" and message.startswith(place)
+    assert found.workflows == () and found.keeps("flow.py")
+
+
+def test_a_second_file_with_a_workflow_of_one_name_is_refused(tmp_path: Path) -> None:
+    put(tmp_path, {"a.py": FLOW, "b.py": FLOW, "tools.py": "def number(): return 1\n"})
+    scanner = Scanner(str(tmp_path))
+    found = scanner.scan()
+    assert [file.path for file in found.workflows] == ["a.py"]
+    assert said(found, "b.py") == ("rejected", "0:0 the workflow run is defined by a.py already; rename one of them")
+    (tmp_path / "a.py").unlink()
+    assert [file.path for file in scanner.scan().workflows] == ["b.py"]
 
 
 def test_a_second_file_of_one_name_is_refused_naming_the_first(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from flowd.asl.diagnostics import Diagnostic
 from flowd.clock import ManualClock
 from flowd.engine.dropfolder.scan import Scanner
-from flowd.engine.dropfolder.snapshot import FileReport, Owner, TaskDefinitionFile, is_kept
+from flowd.engine.dropfolder.snapshot import FileReport, Owner, TaskDefinitionFile, WorkflowFile, is_kept
 from flowd.engine.dropfolder.watch import DropFolder, watch_files
 from flowd.functions import FunctionSpec
 from flowd.sam.project import MachineType
@@ -32,6 +32,7 @@ class Recorder:
         self.schedules: dict[str, SamSchedule] = {}
         self.task_definitions: list[str] = []
         self.files: dict[str, FileReport] = {}
+        self.workflows: dict[str, str] = {}
         self.calls: list[str] = []
         self.failing = ""
         self.changed = asyncio.Condition()
@@ -42,6 +43,13 @@ class Recorder:
         self.calls.append(call)
         async with self.changed:
             self.changed.notify_all()
+
+    async def set_workflows(
+        self, files: Sequence[WorkflowFile], kept: frozenset[str]
+    ) -> Mapping[str, Sequence[Diagnostic]]:
+        await self._note(f"workflows {' '.join(file.path for file in files)}")
+        self.workflows = {file.path: file.version for file in files}
+        return {}
 
     async def owned_machines(self) -> Mapping[str, str]:
         return {name: source for name, (_, source) in self.machines.items()}
@@ -127,7 +135,14 @@ async def test_everything_is_in_force_when_start_returns_functions_before_machin
     (tmp_path / "functions").mkdir()
     (tmp_path / "functions/f.py").write_text("def handler(e, c): ...")
     async with drop(tmp_path) as (_, recorder, _service):
-        assert recorder.calls == ["functions f", f"publish order {GOOD}", "schedules ", "definitions ", "report"]
+        assert recorder.calls == [
+            "functions f",
+            f"publish order {GOOD}",
+            "schedules ",
+            "workflows ",
+            "definitions ",
+            "report",
+        ]
         assert recorder.files["order.asl.json"].status == "loaded"
         assert recorder.files["order.asl.json"].updated_ms == ManualClock().now_ms()
 

@@ -22,6 +22,7 @@ from flowd.engine.dropfolder.snapshot import (
     Registrar,
     Snapshot,
     TaskDefinitionFile,
+    WorkflowFile,
     failed,
 )
 from flowd.functions import FunctionSpec
@@ -49,6 +50,8 @@ class Applier:
         self._functions: tuple[FunctionSpec, ...] | None = None
         self._schedules: tuple[tuple[SamSchedule, ...], frozenset[str]] | None = None
         self._task_definitions: tuple[tuple[TaskDefinitionFile, ...], frozenset[str]] | None = None
+        self._workflows: tuple[tuple[WorkflowFile, ...], frozenset[str]] | None = None
+        self._workflows_said: Mapping[str, Sequence[Diagnostic]] = {}
         self._reports: dict[str, FileReport] | None = None
         self.unfinished = False  # something could not be stored: to be tried again soon
 
@@ -66,6 +69,8 @@ class Applier:
             reports[machine.path] = _joined(reports.get(machine.path), machine, said)
         await self._retire(found)
         await self._set_schedules(found)
+        for path, found_there in (await self._set_workflows(found)).items():
+            reports[path] = _said_of(reports[path], found_there)
         await self._set_task_definitions(found)
         await self._report(reports)
 
@@ -150,6 +155,22 @@ class Applier:
         else:
             self._task_definitions = wanted
 
+    async def _set_workflows(self, found: Snapshot) -> Mapping[str, Sequence[Diagnostic]]:
+        """What is to be said of them. As with machines, a refused one is tried again."""
+        wanted = (found.workflows, frozenset(found.kept))
+        if wanted == self._workflows:
+            return self._workflows_said
+        try:
+            said = await self._registrar.set_workflows(found.workflows, frozenset(found.kept))
+        except Exception:
+            self._failed("the workflow files could not be set")
+            return {}
+        if any(each.code == NOT_STORED for listed in said.values() for each in listed):
+            self.unfinished = True
+        else:
+            self._workflows, self._workflows_said = wanted, said
+        return said
+
     async def _report(self, reports: dict[str, FileReport]) -> None:
         before = self._reports or {}
         now_ms = self._clock.now_ms()
@@ -195,6 +216,11 @@ def _joined(report: FileReport | None, machine: MachineFile, said: Sequence[Diag
     """The report of a file with what the registrar said of a machine in it."""
     if report is None:
         report = FileReport(path=machine.path, kind="machine", status="loaded", name=machine.name)
+    status = "rejected" if failed(said) else report.status
+    return msgspec.structs.replace(report, status=status, diagnostics=(*report.diagnostics, *said))
+
+
+def _said_of(report: FileReport, said: Sequence[Diagnostic]) -> FileReport:
     status = "rejected" if failed(said) else report.status
     return msgspec.structs.replace(report, status=status, diagnostics=(*report.diagnostics, *said))
 

@@ -14,13 +14,13 @@ import msgspec
 
 from flowd import names
 from flowd.asl.diagnostics import Diagnostic
+from flowd.engine.dropfolder.code import read_workflows
 from flowd.engine.dropfolder.functions import read_function, workflow_line
 from flowd.engine.dropfolder.projects import Projects, Read
 from flowd.engine.dropfolder.reading import Reader, Unsettled, Unusable, shown
 from flowd.engine.dropfolder.snapshot import (
     NAME_INVALID,
     NAME_TAKEN,
-    NOT_BUILT,
     UNREADABLE,
     FileKind,
     FileReport,
@@ -28,6 +28,7 @@ from flowd.engine.dropfolder.snapshot import (
     MachineFile,
     Snapshot,
     TaskDefinitionFile,
+    WorkflowFile,
 )
 from flowd.engine.dropfolder.taskdefinitions import read_task_definition
 from flowd.engine.dropfolder.walk import (
@@ -43,6 +44,7 @@ from flowd.engine.dropfolder.walk import (
 from flowd.functions import FunctionSpec
 from flowd.sam.intrinsics import substitute
 from flowd.sam.schedules import SamSchedule
+from flowd.sdk.sources import looks_like_workflows
 from flowd.services.ecs.definitions import Site
 
 _LONGEST_NAME = 80
@@ -95,6 +97,7 @@ class Scanner:
         self._owners = {("machine", each.name): each.source for each in found.machines}
         self._owners.update({("function", each.name): each.source for each in found.functions})
         self._owners.update({("template", each.name): each.source for each in found.schedules})
+        self._owners.update({("python", name): file.path for file in found.workflows for name in file.names})
         self._owners.update({("taskDefinition", each.name): each.source for each in found.task_definitions})
         return found
 
@@ -120,6 +123,7 @@ class _Pass:
         self._machines: list[MachineFile] = []
         self._functions: list[FunctionSpec] = []
         self._schedules: list[SamSchedule] = []
+        self._workflows: list[WorkflowFile] = []
         self._task_definitions: list[TaskDefinitionFile] = []
         self._files: dict[str, FileReport] = {}
         self._names: set[str] = set()
@@ -138,11 +142,13 @@ class _Pass:
     def snapshot(self) -> Snapshot:
         machines, functions = self._first("machine", self._machines), self._first("function", self._functions)
         schedules = self._first("template", self._schedules)
+        workflows = self._first_workflows()
         task_definitions = self._first("taskDefinition", self._task_definitions)
         return Snapshot(
             machines=tuple(machines),
             functions=tuple(functions),
             schedules=tuple(schedules),
+            workflows=tuple(workflows),
             task_definitions=tuple(task_definitions),
             files=tuple(self._files[path] for path in sorted(self._files)),
             names=frozenset(self._names),
@@ -209,14 +215,23 @@ class _Pass:
         self._say(path, "taskDefinition", "loaded" if read.definition else "rejected", name, *read.diagnostics)
 
     def _python(self, entry: PythonFile) -> None:
+        """A file counts if it has @workflow, or would have if it could be parsed."""
+        path = self._relative(entry.path)
         try:
-            line = workflow_line(self._reader.text(entry.path))
+            text = self._reader.text(entry.path)
         except Unusable:
             return
-        if line:
-            message = "SWF workflows are not built yet: a Python file with @workflow is not loaded"
-            diagnostic = Diagnostic("ERROR", NOT_BUILT, message, None, line, 1)
-            self._say(self._relative(entry.path), "python", "rejected", None, diagnostic)
+        if not workflow_line(text) and not looks_like_workflows(text):
+            return
+        found, said = read_workflows(self._root, path, self._reader)
+        if found is not None and not found.names:  # somebody else's @workflow
+            return
+        if found is not None:
+            self._workflows.append(found)
+            self._say(path, "python", "loaded", ", ".join(found.names))
+        else:
+            self._kept.add(path)
+            self._say(path, "python", "rejected", None, *said)
 
     def _closed(self, entry: Closed) -> None:
         path = self._relative(entry.path)
@@ -238,6 +253,22 @@ class _Pass:
             if each is not first:
                 self._refuse(kind, each, first.source)
         return list(chosen.values())
+
+    def _first_workflows(self) -> list[WorkflowFile]:
+        """Files whose workflows nobody else has: the file that had a name before keeps it, else the first one."""
+        takers: dict[str, str] = {}
+        for file in self._workflows:
+            for name in file.names:
+                if self._owners.get(("python", name)) == file.path or name not in takers:
+                    takers[name] = file.path
+        for file in self._workflows:
+            other = next((takers[name] for name in file.names if takers[name] != file.path), None)
+            if other is not None:
+                self._kept.add(file.path)
+                name = next(name for name in file.names if takers[name] != file.path)
+                message = f"the workflow {name} is defined by {other} already; rename one of them"
+                self._say(file.path, "python", "rejected", name, Diagnostic("ERROR", NAME_TAKEN, message))
+        return [file for file in self._workflows if all(takers[name] == file.path for name in file.names)]
 
     def _refuse(self, kind: FileKind, each: _Owned, first: str) -> None:
         path = each.path if isinstance(each, MachineFile) else each.source

@@ -60,6 +60,24 @@ class TaskDefinitionFile(msgspec.Struct, frozen=True, kw_only=True):
     source: str
 
 
+class WorkflowFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A Python file with code-first workflows: its content hash, its workflows, and all texts that belong to it (paths
+    below its own folder)."""
+
+    path: str
+    version: str
+    names: tuple[str, ...]
+    texts: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        return self.path
+
+    @property
+    def source(self) -> str:
+        return self.path
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """The whole folder.
 
@@ -71,6 +89,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     machines: tuple[MachineFile, ...] = ()
     functions: tuple[FunctionSpec, ...] = ()
     schedules: tuple[SamSchedule, ...] = ()
+    workflows: tuple[WorkflowFile, ...] = ()
     task_definitions: tuple[TaskDefinitionFile, ...] = ()
     files: tuple[FileReport, ...] = ()
     names: frozenset[str] = frozenset()
@@ -112,6 +131,13 @@ class Registrar(Protocol):
 
     async def set_task_definitions(self, definitions: Sequence[TaskDefinitionFile], kept: frozenset[str]) -> None:
         """Exactly these come from files, beside those of sources that say nothing now."""
+        ...
+
+    async def set_workflows(
+        self, files: Sequence[WorkflowFile], kept: frozenset[str]
+    ) -> Mapping[str, Sequence[Diagnostic]]:
+        """Exactly these code-first files are in force, beside those `is_kept`; what is to be said of them by path. One
+        with an ERROR keeps its last good version."""
         ...
 
     async def report(self, files: Sequence[FileReport]) -> None:

@@ -1,0 +1,158 @@
+"""The worker processes of code-first workflow files: one for each version, run by the runner, begun again when it dies.
+
+A process is a run of the runner under a key made of its version, so it outlives the daemon, and the next daemon finds
+it again. Nothing here knows files or executions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from flowd.clock import Clock
+from flowd.containers import ContainerEnd, ContainerSpec
+
+REFUSED = 3  # exit status of a worker whose file cannot be loaded (flowd.sdk.worker)
+_PAUSES_S = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)
+_STEADY_MS = 60_000  # a process that lived so long begins with the shortest pause again
+_CHECK_S = 30.0
+_MEMORY_MB = 2048
+_LOG_KEPT = 16_384
+
+
+class Processes(Protocol):
+    """The runner."""
+
+    async def run(self, key: str, spec: ContainerSpec) -> ContainerEnd: ...
+
+    async def stop(self, key: str) -> None: ...
+
+    async def acknowledge(self, key: str) -> None: ...
+
+    async def output(self, key: str) -> str: ...
+
+
+@dataclass
+class Site:
+    """How worker processes are started here."""
+
+    command: Sequence[str]  # what goes before FILE
+    connection: Sequence[str] = ()  # how they reach this daemon
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Worker:
+    """One version's process, as it stands."""
+
+    version: str
+    file: Path
+    task_list: str
+    status: str = "STARTING"  # RUNNING, BACKING_OFF, REFUSED
+    starts: int = 0
+    log: str = ""
+    task: asyncio.Task[None] | None = None
+    began_ms: int = 0
+
+
+class CodeWorkers:
+    """All of them."""
+
+    def __init__(self, processes: Processes, clock: Clock, site: Site) -> None:
+        self._processes = processes
+        self._clock = clock
+        self.site = site
+        self._workers: dict[str, Worker] = {}
+
+    def get(self, version: str) -> Worker | None:
+        return self._workers.get(version)
+
+    async def check(self, version: str, file: Path) -> ContainerEnd:
+        """Import a file in a process that ends at once: exit status 0, or REFUSED with its reasons as log."""
+        key = f"code-check:{version}:{self._clock.now_ms()}"
+        spec = self._spec(f"check-{version}", file, [str(file), "--check"])
+        try:
+            async with asyncio.timeout(_CHECK_S):
+                end = await self._processes.run(key, spec)
+        except TimeoutError:
+            await self._processes.stop(key)
+            end = ContainerEnd(reason=f"importing it takes longer than {_CHECK_S:.0f} s")
+        await self._processes.acknowledge(key)
+        return end
+
+    def ensure(self, version: str, file: Path, task_list: str) -> None:
+        """Let there be a process of this version."""
+        if version not in self._workers:
+            worker = self._workers[version] = Worker(version, file, task_list)
+            worker.task = asyncio.create_task(self._keep(worker), name=f"worker of {version}")
+
+    async def end(self, version: str) -> None:
+        """Stop the process of a version; what it does gets its grace."""
+        worker = self._workers.pop(version, None)
+        if worker is None or worker.task is None:
+            return
+        worker.task.cancel()
+        await asyncio.gather(worker.task, return_exceptions=True)
+        key = _key(version)
+        await self._processes.stop(key)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(20):
+                await self._processes.run(key, self._worker_spec(worker))  # joins it: its end is what is waited for
+        await self._processes.acknowledge(key)
+
+    async def stop(self, and_processes: bool) -> None:
+        """The daemon ends; the processes with it, unless the runner stays."""
+        workers = list(self._workers.values())
+        if and_processes:
+            await asyncio.gather(*(self.end(worker.version) for worker in workers))
+        for worker in workers:
+            if worker.task is not None:
+                worker.task.cancel()
+        await asyncio.gather(*(each.task for each in workers if each.task is not None), return_exceptions=True)
+
+    async def log(self, version: str) -> str:
+        """What the process says, else what the one before it said."""
+        worker = self._workers.get(version)
+        if worker is None:
+            return ""
+        return await self._processes.output(_key(version)) or worker.log
+
+    async def _keep(self, worker: Worker) -> None:
+        """Run it, and again whenever it ends."""
+        failures = 0
+        while True:
+            worker.starts += 1
+            worker.status, worker.began_ms = "RUNNING", self._clock.now_ms()
+            end = await self._processes.run(_key(worker.version), self._worker_spec(worker))
+            await self._processes.acknowledge(_key(worker.version))
+            said = end.reason or f"the process ended with exit status {end.exit_code}"
+            worker.log = f"{end.log[-_LOG_KEPT:]}{said}\n"
+            if end.exit_code == REFUSED:
+                worker.status = "REFUSED"
+                return
+            failures = 0 if self._clock.now_ms() - worker.began_ms > _STEADY_MS else failures + 1
+            worker.status = "BACKING_OFF"
+            await asyncio.sleep(_PAUSES_S[min(failures, len(_PAUSES_S)) - 1 if failures else 0])
+
+    def _worker_spec(self, worker: Worker) -> ContainerSpec:
+        named = ["--version", worker.version, "--task-list", worker.task_list, *self.site.connection]
+        return self._spec(f"worker-{worker.version}", worker.file, [str(worker.file), *named])
+
+    def _spec(self, name: str, file: Path, arguments: Sequence[str]) -> ContainerSpec:
+        return ContainerSpec(
+            name=name,
+            command=[*self.site.command, *arguments],
+            # The order of sets is the same in all workers, as long as nobody relies on more than that.
+            environment={"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", **self.site.environment},
+            folder=str(file.parent),
+            memory_mb=_MEMORY_MB,
+            stop_timeout_s=15.0,
+        )
+
+
+def _key(version: str) -> str:
+    return f"code:{version}"
