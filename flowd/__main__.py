@@ -52,9 +52,9 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "doctor": ("doctor", "look at everything the daemon needs"),
     "backup": ("upkeep", "copy the database while the daemon works"),
     "restore": ("upkeep", "put a copy of the database back"),
-    "signal": ("later", "not built yet: SWF"),
-    "cancel": ("later", "not built yet: SWF"),
-    "terminate": ("later", "not built yet: SWF"),
+    "signal": ("swf", "send a signal to an SWF execution"),
+    "cancel": ("swf", "ask an SWF execution to cancel"),
+    "terminate": ("swf", "end an SWF execution at once"),
 }
 _STORY: Final = "story"
 

@@ -17,6 +17,7 @@ from flowd.errors import FlowdError
 JSON_1_0 = "application/x-amz-json-1.0"
 STATES = "AWSStepFunctions"
 FLOWD = "Flowd"
+SWF = "SimpleWorkflowService"
 
 
 class RemoteError(FlowdError):
@@ -61,6 +62,10 @@ class Client:
     def states(self, operation: str, **members: Any) -> dict[str, Any]:
         """One Step Functions operation, named and shaped as in AWS's API reference."""
         return self._call(operation, STATES, members)
+
+    def swf(self, operation: str, **members: Any) -> dict[str, Any]:
+        """One SWF operation, named and shaped as in AWS's API reference."""
+        return self._call(operation, SWF, members)
 
     def flowd(self, operation: str, **members: Any) -> dict[str, Any]:
         """One of flowd's own operations (docs/api.md)."""

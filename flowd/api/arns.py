@@ -61,6 +61,8 @@ def unqualified(arn: str) -> MachineArn:
 def execution(arn: str, region: str, account: str) -> ExecutionArn:
     """The execution an ARN names; an EXPRESS one's is refused."""
     parts = _split(arn, "execution")
+    if parts.service == "swf":
+        return ExecutionArn(arn, f"arn:aws:swf:{region}:{account}:{parts.resource}")
     name, _, run = parts.rest.partition(":")
     return ExecutionArn(arn, names.execution_arn(name, run, region, account))
 

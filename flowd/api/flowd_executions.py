@@ -7,14 +7,15 @@ from typing import Any
 
 import msgspec
 
+from flowd.api import swf_render
 from flowd.api.executions import start_execution
-from flowd.api.histories import render
+from flowd.api.histories import render, render_swf
 from flowd.api.services import Services
 from flowd.api.wire.answers import Body, date, present
 from flowd.api.wire.caller import Caller
 from flowd.errors import ExecutionDoesNotExist, ResourceNotFound, ValidationException
 from flowd.operators import filters
-from flowd.store import reads, schema
+from flowd.store import reads, schema, swf_reads
 
 
 class Listing(msgspec.Struct, kw_only=True):
@@ -92,26 +93,36 @@ async def get_execution(do: Services, request: Naming, caller: Caller) -> Body:
     if found is None:
         raise _unknown(request.executionArn)
     reason = do.core.executions.why_not_redrivable(found.row)
+    read_swf = partial(swf_reads.described, execution_id=found.row.id or 0)
+    swf = await do.core.db.read(read_swf) if found.row.type == "SWF" else None
     return present(
         **execution_body(found.row),
+        swf=swf_render.for_people(swf) if swf is not None else None,
         input=found.input,
         output=found.output,
         cause=found.row.cause,
-        definition=found.definition,
+        definition=found.definition or None,
         openTasks=[_task_body(task, found.deadlines) for task in found.tasks],
         timers=[
             {
                 "frame": deadline.frame,
-                "state": found.frames[deadline.frame].state if deadline.frame in found.frames else found.row.state,
+                "state": _timer_name(found, deadline),
                 "purpose": deadline.purpose,
                 "dueAt": date(deadline.due_ms),
             }
             for deadline in found.deadlines
-            if deadline.purpose in ("wait", "retry", "execution")
+            if deadline.purpose in ("wait", "retry", "timer", "execution")
         ],
         redriveStatus="REDRIVABLE" if reason is None else "NOT_REDRIVABLE",
         redriveStatusReason=reason,
     )
+
+
+def _timer_name(found: reads.Detail, deadline: schema.Deadline) -> str:
+    """The state that waits, or the timerId of an SWF timer."""
+    if deadline.purpose == "timer":
+        return deadline.frame.partition("/")[2]
+    return found.frames[deadline.frame].state if deadline.frame in found.frames else found.row.state
 
 
 def execution_body(row: schema.Execution) -> Body:
@@ -164,9 +175,10 @@ async def get_history(do: Services, request: Paging, caller: Caller) -> Body:
     found = await do.core.db.read(read)
     if found is None:
         raise _unknown(request.executionArn)
-    _, events, more = found
+    row, events, more = found
+    shape = render_swf if row.type == "SWF" else render
     return {
-        "events": [{**render(event), "frame": event.frame, "attempt": event.attempt} for event in events],
+        "events": [{**shape(event), "frame": event.frame, "attempt": event.attempt} for event in events],
         "last": events[-1].id if events else after,
         "more": more,
     }

@@ -9,8 +9,8 @@ from flowd.api.services import Services
 from flowd.api.wire import pages
 from flowd.api.wire.answers import Body, date, present
 from flowd.api.wire.caller import Caller
-from flowd.errors import ExecutionDoesNotExist
-from flowd.history import HistoryEvent, details_member
+from flowd.errors import ExecutionDoesNotExist, InvalidArn
+from flowd.history import HistoryEvent, attributes_member, details_member
 from flowd.payload import Payload
 from flowd.store import reads
 
@@ -41,7 +41,9 @@ async def get_execution_history(do: Services, request: Any, caller: Caller) -> B
     found = await do.core.db.read(read)
     if found is None:
         raise ExecutionDoesNotExist(f"Execution Does Not Exist: '{request.executionArn}'")
-    _, events, more = found
+    row, events, more = found
+    if row.type == "SWF":
+        raise InvalidArn(f"Invalid Arn: '{row.arn}' is an SWF execution; use GetWorkflowExecutionHistory")
     with_data = request.includeExecutionData is not False
     token = do.pages.token(key, events[-1].id) if more else None
     return present(events=[render(event, with_data) for event in events], nextToken=token)
@@ -59,6 +61,17 @@ def render(event: HistoryEvent, with_data: bool = True) -> Body:
     if member:
         body[member] = _details(event.details, with_data)
     return body
+
+
+def render_swf(event: HistoryEvent) -> Body:
+    """An SWF event in the frame of the others, for lists that show both: its attributes have SWF's name."""
+    return {
+        "timestamp": date(event.at_ms),
+        "type": event.type,
+        "id": event.id,
+        "previousEventId": event.previous,
+        attributes_member(event.type): {name: _text(value) for name, value in event.details.items()},
+    }
 
 
 def _details(facts: dict[str, Any], with_data: bool) -> Body:

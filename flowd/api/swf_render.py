@@ -85,6 +85,17 @@ def description(found: Described) -> Body:
     )
 
 
+def for_people(found: Described) -> Body:
+    """What flowd's own description of an execution has of SWF beside the rest."""
+    about = description(found)
+    chosen = found.root.settings
+    return {
+        "domain": chosen.domain,
+        **about["executionInfo"],
+        **{name: value for name, value in about.items() if name != "executionInfo"},
+    }
+
+
 def open_counts(root: WorkflowFrame) -> Body:
     return {
         "openActivityTasks": root.activities,

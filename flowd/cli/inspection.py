@@ -13,6 +13,18 @@ from flowd.cli.targets import execution_arn
 from flowd.client import Client
 
 _PAGE = 1000
+_OBJECTS = ("EventDetails", "EventAttributes")  # of Step Functions and of SWF
+_NAMES = (
+    *("name", "resource", "error", "cause", "workerName"),
+    *("activityId", "timerId", "signalName", "markerName", "workflowId", "identity", "timeoutType", "reason"),
+)
+_OPEN = {
+    "openActivityTasks": "activities",
+    "openDecisionTasks": "decision",
+    "openTimers": "timers",
+    "openChildWorkflowExecutions": "children",
+    "openLambdaFunctions": "functions",
+}
 _LONGEST = 100  # characters of a detail in a table
 
 
@@ -53,6 +65,7 @@ def _facts(execution: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "machine", execution["stateMachineName"]
     yield "version", execution.get("version")
     yield "type", execution.get("type")
+    yield from _swf_facts(execution.get("swf") or {})
     yield "status", execution["status"]
     yield "where", standing(execution)
     yield "started", f"{moment(execution.get('startDate'))} by {execution.get('trigger', 'api')}"
@@ -60,6 +73,17 @@ def _facts(execution: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "took", span(execution.get("startDate"), execution.get("stopDate"))
     yield "redrives", execution.get("redriveCount") or None
     yield "redrive", execution.get("redriveStatusReason")
+
+
+def _swf_facts(swf: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What an SWF execution has beside the rest."""
+    if swf:
+        yield "domain", swf["domain"]
+        yield "run", swf["execution"]["runId"]
+        yield "workflow", "{name} {version}".format(**swf["workflowType"])
+        yield "closed as", swf.get("closeStatus")
+        yield "tags", ", ".join(swf.get("tagList", ()))
+        yield "open", ", ".join(f"{count} {_OPEN[name]}" for name, count in swf["openCounts"].items() if count)
 
 
 def _task_row(task: dict[str, Any]) -> tuple[Any, ...]:
@@ -104,10 +128,10 @@ def history(client: Client, arn: str, after: int = 0) -> Iterator[dict[str, Any]
 
 def _detail(event: dict[str, Any]) -> str:
     """What a line says beside the type: names first, then errors, then data, cut to one line."""
-    details: dict[str, Any] = next((v for k, v in event.items() if k.endswith("EventDetails")), {})
-    parts = [details[key] for key in ("name", "resource", "error", "cause", "workerName") if details.get(key)]
+    details: dict[str, Any] = next((v for k, v in event.items() if k.endswith(_OBJECTS)), {})
+    parts = [details[key] for key in _NAMES if details.get(key)]
     parts += [f"{key} {details[key]}" for key in ("index", "length") if key in details]
-    parts += [details[key] for key in ("input", "output", "parameters") if key in details]
+    parts += [details[key] for key in ("input", "output", "parameters", "result", "details") if key in details]
     text = " ".join(clean(part) for part in parts)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 

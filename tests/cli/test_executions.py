@@ -198,10 +198,3 @@ def test_wrong_use_is_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert main(["ls", "--help"]) == 0
     assert "usage" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("name", ["signal", "cancel", "terminate"])
-def test_what_is_not_built_says_so(flowd: Flowd, name: str) -> None:
-    found = flowd(name, "anything")
-    assert found.code == 2
-    assert "not built yet" in found.err
