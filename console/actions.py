@@ -4,7 +4,7 @@ made from these tables; a key that is not here does not exist. Pure: what is don
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from textual.binding import Binding, BindingType
@@ -149,6 +149,7 @@ TABLE: dict[str, tuple[Action, ...]] = {
         Action("inbox", "a", "answer", "open the prompt it waits for", running),
         Action("failure", "f", "next failure", "go to the next state or event that failed"),
         Action("filter", "slash", "find", "search in the view; in events a filter: a regular expression, ! turns it"),
+        Action("compare", "d", "compare", "with what it is a fork of, or the last one that succeeded", row, bar=False),
         Action("past", "t", "look back", "show it as it was: , and . step, < and > leap, t comes back", bar=False),
         Action("earlier", "comma", "earlier", "one event back", looking_back, bar=False),
         Action("later", "full_stop", "later", "one event on", looking_back, bar=False),
@@ -156,7 +157,14 @@ TABLE: dict[str, tuple[Action, ...]] = {
         Action("much_later", "greater_than_sign", "much later", "many events on", looking_back, bar=False),
         Action("wrap", "w", "wrap", "wrap the long lines of a log, or cut them", bar=False),
         Action("follow", "F", "follow", "keep the end of the log in view, or not", bar=False),
+        Action("copy_command", "Y", "copy command", "copy the command that opens this view again", row, bar=False),
+        Action("definition_file", "e", "edit", "open its machine in $EDITOR; checked on save", row, bar=False),
         _COPY,
+    ),
+    "diff": (
+        Action("failure", "f", "next difference", "go to the next state that came to something else"),
+        Action("open", "enter", "open", "open the execution at the left, at this state", row),
+        Action("swap", "x", "swap", "the left one to the right"),
     ),
     "inbox": (
         Action("open", "enter", "answer", "open the form of the prompt", row),
@@ -201,9 +209,35 @@ def find(screen: str, name: str) -> Action | None:
     return next((action for action in of(screen) if action.name == name), None)
 
 
+def own(screen: str) -> tuple[Action, ...]:
+    """The actions of one table of keys; "everywhere" is that of all screens."""
+    return EVERYWHERE if screen == "everywhere" else TABLE.get(screen, ())
+
+
+def binding_id(screen: str, name: str) -> str:
+    """What `keys.toml` calls the binding of an action on a screen."""
+    mine = any(action.name == name for action in TABLE.get(screen, ()))
+    return f"{screen if mine else 'everywhere'}.{name}"
+
+
+def rebind(keymap: Mapping[str, str]) -> None:
+    """Take other keys into the tables, so that key bar, help and palette show them. Once, before the app runs."""
+    global EVERYWHERE
+    for screen in SCREENS:
+        TABLE[screen] = tuple(_with_keys(action, screen, keymap) for action in TABLE[screen])
+    EVERYWHERE = tuple(_with_keys(action, "everywhere", keymap) for action in EVERYWHERE)
+
+
+def _with_keys(action: Action, screen: str, keymap: Mapping[str, str]) -> Action:
+    return action._replace(keys=keymap.get(f"{screen}.{action.name}", action.keys))
+
+
+SCREENS = tuple(TABLE)
+
+
 def bindings(screen: str) -> list[BindingType]:
     """The key bindings of a screen; all of them end in `action_do(NAME)`."""
-    return [Binding(action.keys, f"do('{action.name}')", action.label, show=False) for action in of(screen)]
+    return [Binding(a.keys, f"do('{a.name}')", a.label, show=False, id=binding_id(screen, a.name)) for a in of(screen)]
 
 
 #: Words after `:` and where they lead.

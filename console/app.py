@@ -7,27 +7,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import shlex
+import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import tzinfo
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from textual import events
-from textual.app import App, ScreenError, SystemCommand
+from textual.app import App, ScreenError, SuspendNotSupported, SystemCommand
 from textual.css.query import NoMatches
+from textual.filter import LineFilter
 from textual.screen import Screen
-from textual.theme import Theme
 
-from console import actions, faults, terminal
+from console import actions, faults, preferences, terminal, themes
 from console import fields as form_fields
 from console.client import Daemon, Item, RemoteError, SocketDaemon, Unreachable
 from console.link import SETTLE_S, Link
 from console.looks import Span
 from console.messages import News
+from console.plainglyphs import PlainGlyphs
 from console.rows import Now
 from console.screens.answer import AnswerScreen
 from console.screens.dialogs import CommandLine
+from console.screens.diff import DiffScreen
 from console.screens.execution import ExecutionScreen
 from console.screens.executions import ExecutionsScreen
 from console.screens.health import HealthScreen
@@ -39,26 +44,20 @@ from console.screens.shell import Shell
 from console.text import clean
 from console.typeahead import Taken, TypeAhead
 
-THEME = Theme(
-    name="flowd",
-    primary="#7cafe0",
-    secondary="#8fb8c9",
-    accent="#c8a2d8",
-    success="#8fbf88",
-    warning="#dcb26a",
-    error="#e27d7d",
-    foreground="#d3d7de",
-    background="#14171c",
-    surface="#1a1e25",
-    panel="#212631",
-    dark=True,
-)
-_EXTRA = {"dim": "#8a93a1", "faint": "#586070", "line": "#39404d", "cursor-line": "#2a3342"}
-_EXTRA_LIGHT = {"dim": "#667080", "faint": "#9aa3b0", "line": "#c0c6d0", "cursor-line": "#d5dded"}
+
+class Opening(NamedTuple):
+    """What the console shows first: an execution, in one of its views, at one of its states."""
+
+    arn: str
+    view: str = "outline"
+    state: str = ""
 
 
 class FlowdApp(App[int]):
-    """The console. `now` gives epoch seconds; `zone` None is the machine's own; `state_dir` gets the log of faults."""
+    """The console. `now` gives epoch seconds; `zone` None is the machine's own; `state_dir` gets the log of faults.
+
+    `plain` uses ASCII signs only; `opening` is shown first.
+    """
 
     TITLE = "flowd"
     CSS_PATH = Path(__file__).with_name("flowd.tcss")
@@ -82,6 +81,9 @@ class FlowdApp(App[int]):
         zone: tzinfo | None = None,
         state_dir: Path | None = None,
         settle: float = SETTLE_S,
+        theme: str = "",
+        plain: bool = False,
+        opening: Opening | None = None,
     ) -> None:
         super().__init__()
         self.daemon, self.readonly = daemon, readonly
@@ -94,11 +96,20 @@ class FlowdApp(App[int]):
         self.moving = False  # between two modes; keys wait
         self._typed = TypeAhead(self, super().on_event)
         self._tasks: list[asyncio.Task[None]] = []
-        self.register_theme(THEME)
-        self.theme = "flowd"
+        self.opening = opening
+        self.keys: dict[str, str] = {}
+        self.warnings: list[str] = []
+        self.plain = plain
+        for known in themes.THEMES:
+            self.register_theme(known)
+        wanted = theme or preferences.chosen_theme(self.state_dir)
+        self.theme = wanted if wanted in self.available_themes else themes.DEFAULT
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        return _EXTRA if self.current_theme.dark else _EXTRA_LIGHT
+        return themes.DARK if self.current_theme.dark else themes.LIGHT
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), *([PlainGlyphs()] if self.plain else [])]
 
     # -- life
 
@@ -108,7 +119,20 @@ class FlowdApp(App[int]):
             asyncio.create_task(self._take_keys(), name="keys"),
         ]
         self.set_interval(1.0, self._tick)
+        self.theme_changed_signal.subscribe(self, lambda theme: preferences.keep_theme(self.state_dir, theme.name))
         terminal.guard(self)
+        self.set_keymap(self.keys)
+        for told in self.warnings[:3]:
+            self.notify(told, severity="warning", markup=False, timeout=10)
+        if self.opening is not None:
+            name = self.opening.arn.rpartition(":")[2]
+            self.push_screen(ExecutionScreen(self.opening.arn, clean(name), self.opening.view, self.opening.state))
+
+    def take_keys(self, path: Path) -> None:
+        """The user's own keys; what is wrong with them is told once the console is there."""
+        self.keys, wrong = preferences.read_keys(path)
+        actions.rebind(self.keys)
+        self.warnings += wrong
 
     async def on_unmount(self) -> None:
         for task in self._tasks:
@@ -214,6 +238,15 @@ class FlowdApp(App[int]):
             self._driver.write(terminal.osc52(text))
             self.notify(f"{what} sent to the terminal's clipboard", markup=False)
 
+    def edit_file(self, path: Path) -> None:
+        """Hand the terminal to the user's editor, and take it back."""
+        command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+        try:
+            with self.suspend():
+                subprocess.run([*command, str(path)], check=False)
+        except (OSError, SuspendNotSupported) as error:
+            self.notify(f"{command[0]}: {clean(error)}; set EDITOR", severity="error", markup=False)
+
     def go(self, name: str) -> None:
         """Follow a word of `:`."""
         if name == "quit":
@@ -228,9 +261,13 @@ class FlowdApp(App[int]):
             self.moving = True
             self.run_worker(self._to_mode(name), exit_on_error=False)
 
-    def show_execution(self, arn: str, name: str) -> None:
-        """Open one execution on top of what is shown."""
-        self.push_screen(ExecutionScreen(arn, clean(name)))
+    def show_execution(self, arn: str, name: str, state: str = "") -> None:
+        """Open one execution on top of what is shown, at one of its states if that is named."""
+        self.push_screen(ExecutionScreen(arn, clean(name), state=state))
+
+    def show_difference(self, left: str, right: str) -> None:
+        """Compare two executions."""
+        self.push_screen(DiffScreen(left, right))
 
     def show_prompt(self, prompt: Item) -> None:
         """Open the form of one prompt."""
@@ -292,8 +329,11 @@ class FlowdApp(App[int]):
         self.exit(1, return_code=1, message=f"flowd console ended by a fault: {faults.place(error)}\nwritten to {log}")
 
 
-def run(socket: Path, readonly: bool = False) -> int:
+def run(
+    socket: Path, readonly: bool = False, *, theme: str = "", plain: bool = False, opening: Opening | None = None
+) -> int:
     """Run the console on the terminal until the user leaves it; the exit code."""
-    app = FlowdApp(SocketDaemon(socket), readonly=readonly)
+    app = FlowdApp(SocketDaemon(socket), readonly=readonly, theme=theme, plain=plain, opening=opening)
+    app.take_keys(preferences.config_dir() / preferences.KEYS)
     code = app.run()
     return app.return_code or code or 0

@@ -168,8 +168,9 @@ def _to_cells(rows: list[list[Node]]) -> int:
             end = node.left + node.width
     for row in rows:
         for i, node in enumerate(row):
-            if len(node.ups) == 1:
-                _snap(node, node.ups[0].upper, row[i - 1] if i else None, row[i + 1] if i + 1 < len(row) else None)
+            if node.ups:
+                above = max(node.ups, key=_weight).upper
+                _snap(node, above, row[i - 1] if i else None, row[i + 1] if i + 1 < len(row) else None)
     low = min(node.left for row in rows for node in row)
     for row in rows:
         for node in row:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, cast
 
 from textual.widgets import Input
 
 from console.event_rows import is_failure
 from console.looks import Span
+from console.screens.editing import edit_machine
 from console.screens.verbs import ExecutionVerbs
 from console.text import clean, clock, count_of
 from console.widgets.bars import Facts
@@ -111,6 +113,36 @@ class ExecutionMoves(ExecutionVerbs):
             self.host.show_prompt(prompts[0])
         else:
             self.say("it waits for nobody")
+
+    async def do_compare(self) -> None:
+        """Beside the execution it was forked from, else the last of its machine that succeeded."""
+        item = self.item() or {}
+        trigger = str(item.get("trigger", ""))
+        if trigger.startswith("fork:"):
+            self.host.show_difference(item["executionArn"], trigger.removeprefix("fork:"))
+            return
+        wanted = f"machine:{item['stateMachineName']} status:succeeded"
+        page = await self.host.daemon.executions(wanted, None, 2)
+        others = [other for other in page["executions"] if other["executionArn"] != item["executionArn"]]
+        if others:
+            self.host.show_difference(item["executionArn"], others[0]["executionArn"])
+        else:
+            self.say(f"no other execution of {clean(item['stateMachineName'])} has succeeded")
+
+    def do_copy_command(self) -> None:
+        """What opens this view again, here or on another terminal."""
+        own = self.own
+        words = ["flowd", "console", "open", own.arn, "--view", own.view]
+        words += ["--state", own.selected[-1]] if own.selected else []
+        self.host.copy_text(shlex.join(words), "the command that opens this view")
+
+    async def do_definition_file(self) -> None:
+        arn = (self.item() or {})["stateMachineArn"]
+        machine = next((m for m in await self.host.daemon.machines() if m["stateMachineArn"] == arn), None)
+        if machine is None:
+            self.say("the state machine is gone")
+        else:
+            await edit_machine(self, machine)
 
     def do_wrap(self) -> None:
         if self.own.view == "tasks":

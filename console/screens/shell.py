@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from pathlib import Path as FilePath
 from typing import Any, ClassVar, Protocol, cast
 
 from textual.app import ComposeResult
@@ -42,7 +43,9 @@ class Host(Protocol):
     def fault(self, error: BaseException) -> None: ...
     def copy_text(self, text: str, what: str) -> None: ...
     def go(self, name: str) -> None: ...
-    def show_execution(self, arn: str, name: str) -> None: ...
+    def show_execution(self, arn: str, name: str, state: str = "") -> None: ...
+    def show_difference(self, left: str, right: str) -> None: ...
+    def edit_file(self, path: FilePath) -> None: ...
     def show_prompt(self, prompt: Item) -> None: ...
 
 
@@ -249,6 +252,7 @@ WRITES = frozenset(
         "pause",
         "run",
         "fork",
+        "definition_file",
         "edit",
         "resolve",
         "heartbeat",

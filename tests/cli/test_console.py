@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from console.app import Opening
 from flowd.__main__ import main
 from flowd.cli import console
 
@@ -15,7 +16,8 @@ def test_the_console_opens_on_the_socket_that_was_named(
 ) -> None:
     opened: list[tuple[Path, bool]] = []
 
-    def run(socket: Path, readonly: bool = False) -> int:
+    def run(socket: Path, readonly: bool = False, **settings: object) -> int:
+        assert settings == {"theme": "", "plain": False, "opening": None}
         opened.append((socket, readonly))
         return 0
 
@@ -24,6 +26,41 @@ def test_the_console_opens_on_the_socket_that_was_named(
         monkeypatch.setattr(stream, "isatty", lambda: True)
     assert main(["console", "--socket", str(tmp_path / "s"), *arguments]) == 0
     assert opened == [(tmp_path / "s", bool(arguments))]
+
+
+ARN = "arn:aws:states:us-east-1:000000000000:execution:order:A-1"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["open", ARN, "--view", "graph", "--state", "Charge"], {"opening": Opening(ARN, "graph", "Charge")}),
+        (["--theme", "flowd-light", "--ascii"], {"theme": "flowd-light", "plain": True}),
+    ],
+)
+def test_the_console_is_told_what_to_open_and_how_it_looks(
+    arguments: list[str], expected: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, object] = {}
+
+    def run(socket: Path, readonly: bool = False, **settings: object) -> int:
+        given.update(settings)
+        return 0
+
+    monkeypatch.setattr(console, "run", run)
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    assert main(["console", *arguments]) == 0
+    assert {name: given[name] for name in expected} == expected
+
+
+def test_an_unknown_word_behind_console_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    assert main(["console", "open"]) == 1
+    assert "usage: flowd console open EXECUTION" in capsys.readouterr().err
 
 
 def test_without_a_terminal_the_console_says_what_to_use(capsys: pytest.CaptureFixture[str]) -> None:

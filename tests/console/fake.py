@@ -222,6 +222,17 @@ class FakeDaemon:
         self._write("test", members["stateName"], members["input"])
         return {"status": "SUCCEEDED", "output": '{"fine": true}', "nextState": "Done", "inspectionData": {}}
 
+    async def validate(self, definition: str) -> Item:
+        self._check()
+        if "Nowhere" not in definition:
+            return {"result": "OK", "diagnostics": []}
+        wrong = {"severity": "ERROR", "code": "MISSING_TRANSITION_TARGET", "message": "Missing target: Nowhere"}
+        return {"result": "FAIL", "diagnostics": [wrong]}
+
+    async def update_machine(self, arn: str, definition: str) -> Item:
+        self._write("update", arn, definition)
+        return {"updateDate": NOW}
+
     async def fork(self, arn: str, members: Item) -> Item:
         self._check()
         state = members.get("state", "CheckOrder")

@@ -1,0 +1,186 @@
+"""Keys of one's own, themes, ASCII signs, and the editor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.color import Color
+from textual.pilot import Pilot
+
+from console import actions, looks, preferences, themes
+from console.app import FlowdApp, Opening
+from console.plainglyphs import PlainGlyphs, table, wanted
+from tests.console.driver import notices, quiet, screen_text, sees, until
+from tests.console.fake import ZONE, FakeDaemon
+from tests.console.stories import NOW, ORDER
+
+App = Callable[..., FlowdApp]
+
+
+@pytest.fixture
+def app(daemon: FakeDaemon, tmp_path: Path) -> Iterator[App]:
+    """An app with settings; the tables of keys are put back afterwards."""
+    kept, everywhere = dict(actions.TABLE), actions.EVERYWHERE
+
+    def make(keys: str = "", **settings: object) -> FlowdApp:
+        made = FlowdApp(daemon, now=lambda: NOW, zone=ZONE, state_dir=tmp_path, settle=0, **settings)  # type: ignore[arg-type]
+        (tmp_path / "keys.toml").write_text(keys)
+        made.take_keys(tmp_path / "keys.toml")
+        return quiet(made)
+
+    yield make
+    actions.TABLE.update(kept)
+    actions.EVERYWHERE = everywhere
+
+
+async def test_a_key_of_ones_own_works_and_is_shown(app: App) -> None:
+    async with app('[execution]\nview_graph = "ctrl+g"\n[everywhere]\nhelp = "f1"\n').run_test(size=(80, 24)) as pilot:
+        await sees(pilot, "order-1000", "f1 help")
+        await pilot.press("enter")
+        await sees(pilot, "CheckOrder")
+        await pilot.press("2")
+        await pilot.press("ctrl+g")
+        await sees(pilot, "┌┄ ‖ PayAndTell")
+        await pilot.press("f1")
+        await sees(pilot, "keys · execution")
+
+
+async def test_wrong_keys_are_told_and_the_rest_holds(app: App) -> None:
+    text = '[execution]\nfly = "x"\nfork = 3\n[nowhere]\na = "b"\n'
+    async with app(text).run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "[execution] has no action fly" in notices(pilot))
+        assert 'execution.fork must be a text like "ctrl+k"' in notices(pilot)
+        assert "there is no screen [nowhere]" in notices(pilot)
+
+
+def test_a_file_of_keys_that_is_none_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "keys.toml"
+    assert preferences.read_keys(path) == ({}, [])
+    path.write_text("[execution")
+    assert preferences.read_keys(path)[0] == {} and "keys.toml" in preferences.read_keys(path)[1][0]
+    path.write_text('[execution]\nfork = "x"\n')
+    assert preferences.read_keys(path)[1] == ["keys.toml: on execution the key x is both fork and stop"]
+
+
+def test_no_key_means_two_things() -> None:
+    assert preferences.clashes({}) == []
+
+
+@pytest.mark.parametrize("name", [theme.name for theme in themes.THEMES])
+async def test_every_theme_paints_every_tone(app: App, name: str) -> None:
+    async with app(theme=name).run_test(size=(100, 40)) as pilot:
+        await sees(pilot, "order-1000")
+        await pilot.press("enter", "2")
+        await sees(pilot, "┌┄ ‖ PayAndTell")
+        styles = {str(pilot.app.screen.focused.tone(tone)) for tone in ("ok", "bad", "late", "run")}  # type: ignore[union-attr]
+        assert len(styles) == 4
+
+
+async def test_the_theme_that_was_chosen_last_is_there_again(app: App, tmp_path: Path) -> None:
+    async with app().run_test(size=(80, 24)) as pilot:
+        await sees(pilot, "order-1000")
+        pilot.app.theme = "flowd-light"
+        await until(pilot, lambda: preferences.chosen_theme(tmp_path) == "flowd-light")
+    assert app().theme == "flowd-light"
+    (tmp_path / "theme").write_text("no-such-theme\n")
+    assert app().theme == "flowd"
+
+
+async def test_plain_signs_are_ascii_everywhere(app: App) -> None:
+    async with app(plain=True).run_test(size=(160, 48)) as pilot:
+        await until(pilot, lambda: "order-1000" in screen_text(pilot))
+        await pilot.press("j", "j", "j", "enter")
+        text = await sees(pilot, "[f Refund x]", "+- = PayAndTell !", "refund.py")
+        assert text.isascii(), sorted({char for char in text if not char.isascii()})
+
+
+def test_every_sign_of_ours_has_a_plain_one() -> None:
+    signs = [look.glyph for look in [*looks.VISIT.values(), *looks.WAITING.values(), *looks.FILE.values()]]
+    for sign in [*signs, *looks.STATE_TYPE.values(), *looks.CHIP.values(), "…", "▌", "█", "┳", "╭"]:
+        assert cell_len(sign) == 1
+        assert sign.isascii() or table()[ord(sign)].isascii()
+    found = PlainGlyphs().apply([Segment("✓ Zürich 漢")], Color(0, 0, 0))
+    assert found[0].text == "+ Zürich 漢"
+
+
+def test_ascii_is_asked_for_by_option_or_environment() -> None:
+    assert wanted(True, {}) and wanted(False, {"FLOWD_ASCII": "1"})
+    assert not wanted(False, {"FLOWD_ASCII": "0"})
+
+
+async def test_the_console_opens_where_it_is_told_to(app: App, daemon: FakeDaemon) -> None:
+    opening = Opening(daemon.rows[3]["executionArn"], "graph", "Charge")
+    async with app(opening=opening).run_test(size=(80, 24)) as pilot:
+        await sees(pilot, "[ƒ Charge ✗]")
+        await pilot.press("Y")
+        await until(pilot, lambda: "the command that opens this view" in notices(pilot))
+
+
+class Editor:
+    """Writes something into the file it is given."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self.seen = text, ""
+
+    def __call__(self, path: Path) -> None:
+        self.seen = path.read_text()
+        path.write_text(self.text)
+
+
+async def edit(pilot: Pilot[int], editor: Editor) -> None:
+    pilot.app.edit_file = editor  # type: ignore[attr-defined]
+    await sees(pilot, "order-1000")
+    await pilot.press("enter")
+    await sees(pilot, "CheckOrder")
+    await pilot.press("e")
+
+
+async def test_a_file_is_edited_where_it_lies_and_checked(app: App, daemon: FakeDaemon, tmp_path: Path) -> None:
+    file = tmp_path / "order-fulfilment.asl.json"
+    file.write_text("{}")
+    made = app()
+    async with made.run_test(size=(80, 24)) as pilot:
+        await sees(pilot, "order-1000")
+        made.link.health["workflowsDirectory"] = str(tmp_path)
+        await edit(pilot, Editor('{"StartAt": "Nowhere"}'))
+        await sees(pilot, "Not valid, not in force: order-fulfilment.asl.json", "Missing target: Nowhere")
+        await pilot.press("escape")
+        await edit_again(pilot, Editor('{"StartAt": "A"}'))
+        await until(pilot, lambda: "is valid; it becomes a new version" in notices(pilot))
+        await edit_again(pilot, Editor('{"StartAt": "A"}'))
+        await until(pilot, lambda: "nothing was changed" in notices(pilot))
+        assert daemon.calls == []
+
+
+async def edit_again(pilot: Pilot[int], editor: Editor) -> None:
+    pilot.app.edit_file = editor  # type: ignore[attr-defined]
+    await sees(pilot, "CheckOrder")
+    await pilot.press("e")
+
+
+async def test_a_file_that_lies_elsewhere_is_told(app: App) -> None:
+    async with app().run_test(size=(80, 24)) as pilot:
+        await edit(pilot, Editor(""))
+        await until(pilot, lambda: "is not on this machine" in notices(pilot))
+
+
+async def test_a_machine_of_the_api_is_edited_as_a_copy_and_changed_after_a_question(
+    app: App, daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arn = daemon.rows[0]["stateMachineArn"]
+
+    async def machines() -> list[dict[str, object]]:
+        return [{"name": "order-fulfilment", "stateMachineArn": arn, "owner": "api"}]
+
+    monkeypatch.setattr(daemon, "machines", machines)
+    editor = Editor('{"StartAt": "A"}')
+    async with app().run_test(size=(80, 24)) as pilot:
+        await edit(pilot, editor)
+        await sees(pilot, "Change order-fulfilment?")
+        assert '"StartAt": "CheckOrder"' in editor.seen and len(editor.seen) > len(ORDER)
+        await pilot.press("y")
+        await until(pilot, lambda: daemon.calls == [("update", arn, '{"StartAt": "A"}')])
