@@ -14,7 +14,7 @@ from functools import partial
 
 import uvloop
 
-from flowd.api.backends import EmbeddedBackend
+from flowd.api.backends import EmbeddedBackend, ObjectsBackend
 from flowd.api.local import LocalOperations
 from flowd.api.machines import go_on_deleting
 from flowd.api.operations import Services, operations
@@ -39,6 +39,7 @@ from flowd.engine.executions import Limits
 from flowd.engine.machines import Machines
 from flowd.engine.messengers import to_people
 from flowd.engine.notify import Notifier
+from flowd.engine.objects import Objects
 from flowd.engine.passthrough import PassThrough
 from flowd.engine.registrar import Registrar
 from flowd.engine.timeinhand import TimeInHand, remembered
@@ -67,6 +68,7 @@ class Daemon:
         self.registry = Registry.of(Ports(clock=self.clock, functions=self.runner, operations=self.local))
         mocked = config.testing.mocks if config.testing else None
         self.mocks = None if mocked is None else Mocks.load(mocked)
+        self.buckets = FolderBuckets(config.buckets or config.data / "s3")
         self.core = Core(
             config.database,
             self.registry if self.mocks is None else MockedRegistry(self.registry, self.mocks),
@@ -80,12 +82,16 @@ class Daemon:
             hooks=config.hooks.on if config.hooks.command or config.hooks.webhook else (),
             hook_command=config.hooks.command,
             hook_webhook=config.hooks.webhook,
-            buckets=FolderBuckets(config.buckets or config.data / "s3"),
+            buckets=self.buckets,
             mocked=None if self.mocks is None else self.mocks.covers,
         )
         self.cluster = Cluster(self.core.db, self.clock, ContainerClient(self.runner), site_of(config))
         self.remote = PassThrough(config.cloud.remote, config.cloud.profile, config.cloud.region)
         self.cloud = Cloud(self.core.embedded, config.cloud.services, self.remote)
+        self.objects = Objects(
+            self.core.db, self.clock, self.core.embedded, self.buckets, config.region, config.account, _endpoint(config)
+        )
+        self.cloud.local["s3"] = self.objects
         self.registry.connect(Ports(clock=self.clock, containers=self.cluster, cloud=self.cloud))
         self.core.deliveries.carriers.update(
             {
@@ -138,7 +144,9 @@ class Daemon:
     def _backends(self) -> dict[str, Backend]:
         """Who answers for which service over the wire."""
         embedded = EmbeddedBackend(self.core.embedded)
-        return {name: embedded for name in self.core.embedded.services if self.cloud.serves(name)}
+        backends: dict[str, Backend] = dict.fromkeys(self.core.embedded.services, embedded)
+        backends["s3"] = ObjectsBackend(self.objects)
+        return {name: backend for name, backend in backends.items() if self.cloud.serves(name)}
 
     def _drain(self) -> None:
         self.core.waiters.stop()
@@ -163,6 +171,7 @@ class Daemon:
         await self.core.start()
         self.code.workers.site.environment = dict(self.registrar.environment)
         await self.code.start()
+        await self.objects.wanted.start()
         await self.services.desk.start()
         await self.dropfolder.start()
         await go_on_deleting(self.services)
@@ -175,6 +184,7 @@ class Daemon:
         await self.dropfolder.stop()
         await self.services.desk.stop()
         await self.cluster.stop()
+        await self.objects.wanted.stop()
         await self.core.stop()
         if self.time is not None:
             await self.time.remember()

@@ -16,6 +16,7 @@ ENDPOINTS: Final[dict[str, str]] = {
     "swf": "SWF",
     "events": "EVENTBRIDGE",
     "sns": "SNS",
+    "s3": "S3",
     "sqs": "SQS",
 }
 

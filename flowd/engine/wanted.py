@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 class Wanted:
     """Called, it tells whether events of this source and type are wanted now."""
 
-    def __init__(self, db: Database, embedded: Embedded, source: str, detail_type: str) -> None:
+    def __init__(self, db: Database, embedded: Embedded, source: str, detail_type: str | None) -> None:
         self._db = db
         self._source = source
         self._detail_type = detail_type

@@ -10,12 +10,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from flowd.errors import ApiError
 
 T = TypeVar("T")
 Members = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """The body of an answer that lies in a file: it is sent piece by piece, or read as a whole."""
+
+    path: Path
+    start: int
+    length: int
+
+    def read(self) -> bytes:
+        with self.path.open("rb") as file:
+            file.seek(self.start)
+            return file.read(self.length)
 
 
 class ServiceError(ApiError):

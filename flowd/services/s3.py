@@ -11,7 +11,7 @@ import os
 import re
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -105,6 +105,51 @@ class FolderBuckets:
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
+
+    def names(self) -> Sequence[tuple[str, int]]:
+        """All buckets with the time of their making, by name."""
+        if not self.folder.is_dir():
+            return []
+        found = [path for path in self.folder.iterdir() if _BUCKET.fullmatch(path.name) and path.is_dir()]
+        return sorted((path.name, path.stat().st_ctime_ns // 1_000_000) for path in found)
+
+    def has(self, bucket: str) -> bool:
+        return _BUCKET.fullmatch(bucket) is not None and (self.folder / bucket).is_dir()
+
+    def make(self, bucket: str) -> bool:
+        """A new bucket; False if it is there. Raises BadKey for a name that no bucket can have."""
+        if not _BUCKET.fullmatch(bucket):
+            raise BadKey(f"'{bucket}' cannot be the name of a bucket")
+        try:
+            (self.folder / bucket).mkdir(parents=True)
+        except FileExistsError:
+            return False
+        return True
+
+    def path(self, bucket: str, key: str) -> Path | None:
+        """Where an object is or would be; None for a key that no file can have. Raises NoSuchBucket."""
+        base = self._bucket(bucket)
+        path = _below(base, key)
+        return None if path == base else path
+
+    def delete(self, bucket: str, key: str) -> bool:
+        """Remove an object, and folders that it leaves empty; False if there was none."""
+        base, path = self._bucket(bucket), self.path(bucket, key)
+        if path is None or not path.is_file():
+            return False
+        path.unlink(missing_ok=True)
+        for folder in path.parents:
+            if folder == base or not folder.is_relative_to(base):
+                break
+            try:
+                folder.rmdir()
+            except OSError:
+                break
+        return True
+
+    def own_folder(self, bucket: str, name: str) -> Path:
+        """A folder of flowd's own in a bucket, which holds no objects."""
+        return self._bucket(bucket) / f"{_UNFINISHED}{name}"
 
     def _bucket(self, bucket: str) -> Path:
         """The bucket's real folder; it may be a link that somebody put there."""

@@ -12,9 +12,10 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from flowd.api.wire import answers
+from flowd.api.wire import answers, presigned
 from flowd.api.wire.caller import Caller, refuse_browsers, refuse_foreign_hosts, user_name
 from flowd.api.wire.connection import Connection
+from flowd.api.wire.protocols import hosts
 from flowd.api.wire.protocols.front import Front, Target, is_unsigned
 from flowd.api.wire.protocols.models import HttpAnswer, HttpRequest
 from flowd.api.wire.sigv4 import Verifier
@@ -27,10 +28,12 @@ from flowd.errors import (
     SerializationException,
     UnknownOperationException,
 )
+from flowd.services.ports import FilePart
 
 log = logging.getLogger(__name__)
 LARGEST_BODY = 4 * 1024 * 1024  # AWS's 1 MB of definition, with room for the escapes of JSON in JSON
 LARGEST_OBJECT = 64 * 1024 * 1024  # of other services: an object, a part of one, a function's code
+PIECE = 256 * 1024  # of a body that lies in a file
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -139,6 +142,11 @@ class App:
         if self._verifier is None:
             return "anonymous"
         path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
+        if presigned.is_presigned(query) and "authorization" not in headers:
+            return presigned.check(self._verifier, scope["method"], path, query, headers, self._clock.now_ms())
+        if presigned.is_old(query) and "authorization" not in headers:
+            whole = hosts.path_style(_request(scope, headers)).path
+            return presigned.check_old(self._verifier, scope["method"], whole, query, headers, self._clock.now_ms())
         return self._verifier.check(scope["method"], path, query, headers, body, self._clock.now_ms())
 
     def _find(self, scope: Scope, headers: Mapping[str, str], body: bytes) -> Operation:
@@ -173,10 +181,30 @@ async def _send(send: Send, request: HttpRequest, answer: HttpAnswer, request_id
     headers = {name.lower(): value for name, value in answer.headers}
     if not head or "content-length" not in headers or answer.status >= 300:
         headers["content-length"] = str(len(answer.body))
+    if answer.file is not None and not head:
+        headers["content-length"] = str(answer.file.length)
     headers["x-amzn-requestid"] = request_id
     raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": raw})
-    await send({"type": "http.response.body", "body": b"" if head else answer.body})
+    if answer.file is not None and not head:
+        await _send_file(send, answer.file)
+    else:
+        await send({"type": "http.response.body", "body": b"" if head else answer.body})
+
+
+async def _send_file(send: Send, part: FilePart) -> None:
+    """Piece by piece, read in a thread. A file that became shorter meanwhile ends the connection: lengths must hold."""
+    with await asyncio.to_thread(part.path.open, "rb") as file:
+        await asyncio.to_thread(file.seek, part.start)
+        left = part.length
+        while left > 0:
+            piece = await asyncio.to_thread(file.read, min(left, PIECE))
+            if not piece:
+                raise OSError(f"{part.path} became shorter while it was sent")
+            left -= len(piece)
+            await send({"type": "http.response.body", "body": piece, "more_body": left > 0})
+        if part.length == 0:
+            await send({"type": "http.response.body", "body": b""})
 
 
 async def _body(headers: Mapping[str, str], receive: Receive, most: int) -> bytes:

@@ -5,6 +5,7 @@ The signature covers method, path, query, signed headers and the hash of the bod
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import re
@@ -44,7 +45,7 @@ class Verifier:
         if found is None:
             raise InvalidSignatureException("Authorization header is not a Signature Version 4 (AWS4-HMAC-SHA256)")
         access_key, day, region, service, names, signature = found.groups()
-        if not hmac.compare_digest(access_key.encode(), self._credentials.access_key.encode()):
+        if not self.knows(access_key):
             raise UnrecognizedClientException(
                 "The security token included in the request is invalid: export the keys that `flowd env` prints"
             )
@@ -55,15 +56,24 @@ class Verifier:
         signed = names.split(";")
         _check_covered(signed, headers)
         digest = _digest(service, headers, body)
-        lines = [f"{name}:{_trimmed(headers.get(name, ''))}" for name in signed]
-        canonical = "\n".join([method, _path(path, service), _query(query), *lines, "", names, digest])
-        scope = f"{day}/{region}/{service}/aws4_request"
-        hashed = hashlib.sha256(canonical.encode()).hexdigest()
-        text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashed}"
-        expected = hmac.digest(self._key(day, region, service), text.encode(), "sha256").hex()
+        text = canonical(method, path, query, headers, names, digest, service)
+        expected = self.sign(text, stamp, day, region, service)
         if not hmac.compare_digest(expected, signature):
             raise InvalidSignatureException
         return access_key
+
+    def knows(self, access_key: str) -> bool:
+        return hmac.compare_digest(access_key.encode(), self._credentials.access_key.encode())
+
+    def sign(self, canonical: str, stamp: str, day: str, region: str, service: str) -> str:
+        """The signature of a canonical request."""
+        hashed = hashlib.sha256(canonical.encode()).hexdigest()
+        text = f"AWS4-HMAC-SHA256\n{stamp}\n{day}/{region}/{service}/aws4_request\n{hashed}"
+        return hmac.digest(self._key(day, region, service), text.encode(), "sha256").hex()
+
+    def sign_old(self, text: str) -> str:
+        """The signature of version 2, which signed URLs of S3 may still have."""
+        return base64.b64encode(hmac.digest(self._credentials.secret_key.encode(), text.encode(), "sha1")).decode()
 
     def _key(self, day: str, region: str, service: str) -> bytes:
         known = self._keys.get((day, region, service))
@@ -78,15 +88,24 @@ class Verifier:
         return key
 
 
+def canonical(
+    method: str, path: str, query: str, headers: Mapping[str, str], names: str, digest: str, service: str
+) -> str:
+    """The request as it is signed; `names` are the signed headers, `digest` is the hash of the body or what stands
+    for it."""
+    lines = [f"{name}:{_trimmed(headers.get(name, ''))}" for name in names.split(";")]
+    return "\n".join([method, _path(path, service), _query(query), *lines, "", names, digest])
+
+
 def _check_time(stamp: str, now_ms: int) -> None:
-    signed_ms = _stamp_ms(stamp)
+    signed_ms = stamp_ms(stamp)
     if abs(now_ms - signed_ms) > SKEW_MS:
         late = "Signature expired" if signed_ms < now_ms else "Signature not yet current"
         raise InvalidSignatureException(f"{late}: {stamp} is more than 15 minutes away from this machine's clock")
 
 
 @lru_cache(maxsize=1024)
-def _stamp_ms(stamp: str) -> int:
+def stamp_ms(stamp: str) -> int:
     """Clients stamp by the second, and many requests share one."""
     try:
         if not _DATE.fullmatch(stamp):

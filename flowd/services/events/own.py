@@ -12,9 +12,10 @@ from flowd.services.events.tables import Tables
 RULES_CHANGED: Final = "events:rules"
 
 
-def wants(tables: Tables, source: str, detail_type: str) -> bool:
-    """True if a rule of the default bus may match events of this source and type; their details are not looked at."""
-    probe = {"source": source, "detail-type": detail_type}
+def wants(tables: Tables, source: str, detail_type: str | None) -> bool:
+    """True if a rule of the default bus may match events of this source and type (None: any type); their details are
+    not looked at."""
+    probe = {"source": source} if detail_type is None else {"source": source, "detail-type": detail_type}
     return any(_may_match(rule.pattern, probe) for rule in tables.enabled_rules(names.DEFAULT) if tables.targets(rule))
 
 

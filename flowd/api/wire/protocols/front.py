@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 from botocore.model import ServiceModel
 
 from flowd.api.wire.caller import Caller
+from flowd.api.wire.presigned import is_old
 from flowd.api.wire.protocols import chunked, hosts, json, query, rest, routes
 from flowd.api.wire.protocols.models import HttpAnswer, HttpRequest, Members, operation_model, service_model
 from flowd.errors import ApiError, NotYetBuilt
@@ -98,7 +99,7 @@ def _scope(request: HttpRequest) -> str:
     if "X-Amz-Credential=" in request.query:
         parts = parse_qs(request.query).get("X-Amz-Credential", [""])[0].split("/")
         return parts[3] if len(parts) == 5 else ""
-    return ""
+    return "s3" if is_old(request.query) else ""
 
 
 def _read(target: Target, request: HttpRequest) -> tuple[str, Members]:

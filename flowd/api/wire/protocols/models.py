@@ -12,6 +12,7 @@ from botocore.model import OperationModel, ServiceModel, Shape
 
 from flowd.api.wire.protocols import sqs
 from flowd.errors import ApiError
+from flowd.services.ports import FilePart
 
 Members = dict[str, Any]
 
@@ -34,6 +35,7 @@ class HttpAnswer:
     status: int
     body: bytes
     headers: list[tuple[str, str]] = field(default_factory=list)
+    file: FilePart | None = None  # the body lies there
 
 
 @cache

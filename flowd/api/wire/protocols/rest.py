@@ -16,7 +16,9 @@ from flowd.api.wire.protocols.models import HttpAnswer, HttpRequest, Members, er
 from flowd.api.wire.protocols.routes import Query, parse_query
 from flowd.api.wire.shapes import read_object
 from flowd.errors import ApiError
+from flowd.services.ports import FilePart
 
+_S3 = "http://s3.amazonaws.com/doc/2006-03-01/"
 XML_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
@@ -123,7 +125,7 @@ def write(operation: OperationModel, members: Members, request_id: str) -> HttpA
     kind, body = _into_body(operation, shape, members)
     if kind and not any(name.lower() == "content-type" for name, _ in headers):
         headers.append(("content-type", kind))
-    return HttpAnswer(status, body, headers)
+    return HttpAnswer(status, b"", headers, body) if isinstance(body, FilePart) else HttpAnswer(status, body, headers)
 
 
 def _as_header(shape: Shape, value: Any) -> str:
@@ -132,11 +134,13 @@ def _as_header(shape: Shape, value: Any) -> str:
     return scalars.write_text(shape, value, "rfc822")
 
 
-def _into_body(operation: OperationModel, shape: StructureShape, members: Members) -> tuple[str, bytes]:
+def _into_body(operation: OperationModel, shape: StructureShape, members: Members) -> tuple[str, bytes | FilePart]:
     """Content type and body."""
     payload = shape.serialization.get("payload")
     as_xml = _is_xml(operation.service_model)
     if payload is None:
+        if operation.name == "GetBucketLocation":
+            return "application/xml", _location(members)
         inside = {name: inner for name, inner in shape.members.items() if "location" not in inner.serialization}
         if as_xml:
             return ("application/xml", _document(operation, shape, members)) if inside else ("", b"")
@@ -148,6 +152,8 @@ def _into_body(operation: OperationModel, shape: StructureShape, members: Member
         return "application/json", msgspec.json.encode(body)
     inner, value = shape.members[payload], members.get(payload)
     if inner.type_name in ("blob", "string"):
+        if isinstance(value, FilePart):
+            return "binary/octet-stream", value
         content = value.encode() if isinstance(value, str) else value or b""
         return "binary/octet-stream" if as_xml else "application/json", content
     if value is None:
@@ -160,9 +166,15 @@ def _into_body(operation: OperationModel, shape: StructureShape, members: Member
 def _document(operation: OperationModel, shape: StructureShape, members: Members) -> bytes:
     """The root is called after the operation's answer, as S3 has it: `ListBucketResult`, `CopyObjectResult`."""
     tag = str(shape.serialization.get("name") or ROOTS.get(operation.name) or shape.name)
-    space = operation.metadata.get("xmlNamespace") or "http://s3.amazonaws.com/doc/2006-03-01/"
+    space = operation.metadata.get("xmlNamespace") or _S3
     unlocated = {n: v for n, v in members.items() if n in shape.members and _in_body(shape.members[n])}
     return f'{XML_HEAD}<{tag} xmlns="{space}">{xml.members(shape, unlocated)}</{tag}>'.encode("utf-8", "replace")
+
+
+def _location(members: Members) -> bytes:
+    """S3's one answer whose root is the value itself."""
+    value = escape(str(members.get("LocationConstraint") or ""))
+    return f'{XML_HEAD}<LocationConstraint xmlns="{_S3}">{value}</LocationConstraint>'.encode()
 
 
 def _in_body(shape: Shape) -> bool:
@@ -180,7 +192,6 @@ ROOTS = {
     "CreateMultipartUpload": "InitiateMultipartUploadResult",
     "CompleteMultipartUpload": "CompleteMultipartUploadResult",
     "DeleteObjects": "DeleteResult",
-    "GetBucketLocation": "LocationConstraint",
     "GetObjectTagging": "Tagging",
     "GetBucketTagging": "Tagging",
     "GetBucketVersioning": "VersioningConfiguration",

@@ -1,0 +1,59 @@
+"""Buckets: folders below the daemon's folder of buckets."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+from flowd.services.objects import errors
+from flowd.services.ports import Call, Members
+from flowd.services.s3 import BadKey, FolderBuckets
+
+
+def create_bucket(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
+    name = members["Bucket"]
+    try:
+        made = buckets.make(name)
+    except BadKey:
+        raise errors.invalid("The specified bucket is not valid.", "InvalidBucketName", BucketName=name) from None
+    if not made and call.region != "us-east-1":  # there it is answered as the first time
+        said = "Your previous request to create the named bucket succeeded and you already own it."
+        raise errors.invalid(said, "BucketAlreadyOwnedByYou", 409, BucketName=name)
+    return {"Location": f"/{name}"}
+
+
+def delete_bucket(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
+    name = members["Bucket"]
+    known(buckets, name)
+    if next(buckets.list(name), None) is not None:
+        raise errors.invalid("The bucket you tried to delete is not empty", "BucketNotEmpty", 409, BucketName=name)
+    folder = buckets.folder / name
+    if folder.is_symlink():
+        folder.unlink()  # somebody's own folder, which is here by a link only
+    else:
+        shutil.rmtree(folder)
+    return {}
+
+
+def head_bucket(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
+    known(buckets, members["Bucket"])
+    return {"BucketRegion": call.region}
+
+
+def list_buckets(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
+    prefix, after = members.get("Prefix") or "", members.get("ContinuationToken") or ""
+    most = int(members.get("MaxBuckets") or 10_000)
+    found = [(name, made_ms) for name, made_ms in buckets.names() if name.startswith(prefix) and name > after]
+    token = {"ContinuationToken": found[most - 1][0]} if len(found) > most else {}
+    shown = [{"Name": name, "CreationDate": made_ms / 1000} for name, made_ms in found[:most]]
+    return {"Buckets": shown, "Owner": {"ID": call.account}, **token}
+
+
+def get_bucket_location(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
+    known(buckets, members["Bucket"])
+    return {} if call.region == "us-east-1" else {"LocationConstraint": call.region}
+
+
+def known(buckets: FolderBuckets, name: str) -> None:
+    if not buckets.has(name):
+        raise errors.no_such_bucket(name)

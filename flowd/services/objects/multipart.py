@@ -1,0 +1,138 @@
+"""Uploads in parts: parts are files in a folder of flowd's own within the bucket, until they are put together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from flowd.services.objects import buckets as rules
+from flowd.services.objects import checksums, errors, facts, notices, objects
+from flowd.services.ports import Call, Members
+from flowd.services.s3 import FolderBuckets
+
+MOST: Final = 10_000
+SMALLEST: Final = 5 * 1024 * 1024  # of all parts but the last
+_ABOUT: Final = "upload.json"
+_INVALID_PART: Final = (
+    "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified "
+    "entity tag may not match the part's entity tag."
+)
+_PART_ORDER: Final = (
+    "The list of parts was not in ascending order. The parts list must be specified in order by part number."
+)
+
+
+def create_multipart_upload(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
+    objects.refuse_what_is_not_built(members)
+    bucket, key = members["Bucket"], members["Key"]
+    rules.known(buckets, bucket)
+    if buckets.path(bucket, key) is None:
+        raise errors.invalid(f"'{key}' cannot be a file below the folder of bucket {bucket}")
+    upload = call.new_id()
+    folder = buckets.own_folder(bucket, "uploads") / upload
+    folder.mkdir(parents=True)
+    (folder / _ABOUT).write_text(json.dumps({"key": key, "shown": objects.told(members)}))
+    return {"Bucket": bucket, "Key": key, "UploadId": upload, **objects.ENCRYPTION}
+
+
+def upload_part(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
+    folder, _ = _upload(buckets, members)
+    body = bytes(members.get("Body") or b"")
+    sums = checksums.checked(members, body)
+    etag = f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+    _write_part(folder, int(members["PartNumber"]), [body])
+    return {"ETag": etag, **objects.ENCRYPTION, **sums}
+
+
+def upload_part_copy(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
+    folder, _ = _upload(buckets, members)
+    source, _ = objects.source_of(buckets, members["CopySource"])
+    if members.get("CopySourceRange"):
+        raise errors.not_built("CopySourceRange")
+    path = _write_part(folder, int(members["PartNumber"]), objects.pieces(source))
+    made = facts.of(path)
+    return {"CopyPartResult": {"ETag": made.etag, "LastModified": made.mtime_ns / 1e9}, **objects.ENCRYPTION}
+
+
+def complete_multipart_upload(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
+    folder, about = _upload(buckets, members)
+    bucket, key = members["Bucket"], members["Key"]
+    wanted = (members.get("MultipartUpload") or {}).get("Parts") or []
+    paths = [_checked_part(folder, part) for part in wanted]
+    numbers = [int(part["PartNumber"]) for part in wanted]
+    if not wanted or numbers != sorted(set(numbers)):
+        raise errors.invalid(
+            _PART_ORDER,
+            "InvalidPartOrder",
+        )
+    if any(path.stat().st_size < SMALLEST for path in paths[:-1]):
+        raise errors.invalid("Your proposed upload is smaller than the minimum allowed size", "EntityTooSmall")
+    digests = b"".join(bytes.fromhex(facts.of(path).etag.strip('"')) for path in paths)
+    etag = f'"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(paths)}"'
+    kept = objects.write(buckets, bucket, key, _all(paths), etag, tuple(about["shown"]), {})
+    shutil.rmtree(folder, ignore_errors=True)
+    notices.created(call, bucket, key, kept, "CompleteMultipartUpload")
+    location = f"{call.endpoint}/{bucket}/{key}"
+    return {"Location": location, "Bucket": bucket, "Key": key, "ETag": etag, **objects.ENCRYPTION}
+
+
+def abort_multipart_upload(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
+    folder, _ = _upload(buckets, members)
+    shutil.rmtree(folder, ignore_errors=True)
+    return {}
+
+
+def list_parts(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
+    folder, _ = _upload(buckets, members)
+    parts = []
+    for path in sorted(folder.glob("part-?????")):
+        kept = facts.of(path)
+        number = int(path.name.removeprefix("part-"))
+        shown = {"PartNumber": number, "ETag": kept.etag, "Size": kept.size, "LastModified": kept.mtime_ns / 1e9}
+        parts.append(shown)
+    names = {name: members[name] for name in ("Bucket", "Key", "UploadId")}
+    return {**names, "Parts": parts, "IsTruncated": False, "StorageClass": "STANDARD"}
+
+
+def _upload(buckets: FolderBuckets, members: Members) -> tuple[Path, dict[str, Any]]:
+    """The folder of an upload and what was said when it began."""
+    bucket, upload = members["Bucket"], members["UploadId"]
+    rules.known(buckets, bucket)
+    folder = buckets.own_folder(bucket, "uploads") / upload
+    if "/" in upload or not (folder / _ABOUT).is_file():
+        raise errors.no_such_upload(upload)
+    about: dict[str, Any] = json.loads((folder / _ABOUT).read_text())
+    if about["key"] != members["Key"]:
+        raise errors.no_such_upload(upload)
+    return folder, about
+
+
+def _write_part(folder: Path, number: int, pieces: Any) -> Path:
+    if not 1 <= number <= MOST:
+        raise errors.invalid(f"Part number must be an integer between 1 and {MOST}, inclusive")
+    path = folder / f"part-{number:05d}"
+    draft = path.with_suffix(".draft")
+    with draft.open("wb") as file:
+        for piece in pieces:
+            file.write(piece)
+    draft.replace(path)
+    return path
+
+
+def _checked_part(folder: Path, part: Members) -> Path:
+    path = folder / f"part-{int(part['PartNumber']):05d}"
+    if not path.is_file() or facts.of(path).etag.strip('"') != str(part["ETag"]).strip('"'):
+        raise errors.invalid(
+            _INVALID_PART,
+            "InvalidPart",
+        )
+    return path
+
+
+def _all(paths: list[Path]) -> Iterator[bytes]:
+    for path in paths:
+        yield from objects.pieces(path)
