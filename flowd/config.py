@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from flowd.errors import ConfigError
+from flowd.httpsettings import KEYS as HTTP_KEYS
+from flowd.httpsettings import HttpSettings
+from flowd.httpsettings import read as read_http
 from flowd.names import ACCOUNT, ENDPOINTS, REGION
 
 LISTEN: Final = "127.0.0.1:8083"
@@ -103,6 +106,7 @@ class Config:
     substitutions: Mapping[str, str] = field(default_factory=dict)  # `${Name}` in definitions
     ecs: EcsSettings = field(default_factory=EcsSettings)
     mail: str | None = None  # the apprise URL of the server that sends what topics tell to addresses
+    http: HttpSettings = field(default_factory=HttpSettings)  # off unless it listens
     cloud: CloudSettings = field(default_factory=CloudSettings)
     testing: TestingSettings | None = None  # None: a daemon for real work
     file: Path | None = None  # the settings file, if there is one
@@ -141,6 +145,7 @@ class Config:
             limits=_limits(settings),
             substitutions=settings.texts("substitutions"),
             mail=settings.text("sns", "mail"),
+            http=_http(settings),
             ecs=EcsSettings(settings.text("ecs", "engine") or "", settings.list("ecs", "local_images") or ()),
             cloud=_cloud(settings),
             testing=_testing(args, given, settings),
@@ -179,20 +184,13 @@ class _Settings:
     free: Final = ("substitutions", "services")  # whose keys are names
     known: Final[dict[str, tuple[str, ...]]] = {
         "daemon": (
-            "workflows",
-            "data",
-            "socket",
-            "listen",
-            "auth",
-            "region",
-            "account",
-            "retention_days",
-            "runner_socket",
-            "buckets",
+            *("workflows", "data", "socket", "listen", "auth", "region", "account", "retention_days"),
+            *("runner_socket", "buckets"),
         ),
         "hooks": ("on", "command", "webhook"),
         "ecs": ("engine", "local_images"),
         "sns": ("mail",),
+        "http": HTTP_KEYS,
         "aws": ("profile", "region"),
         "testing": ("enabled", "time_factor", "mocks"),
         "limits": ("redrive_days", "execution_days", "events", "payload_bytes"),
@@ -353,6 +351,11 @@ def _limits(settings: _Settings) -> LimitSettings:
         events=settings.number("limits", "events", default.events),
         payload_bytes=settings.number("limits", "payload_bytes", default.payload_bytes),
     )
+
+
+def _http(settings: _Settings) -> HttpSettings:
+    text = settings.text("http", "listen") or "off"
+    return read_http(settings.values.get("http", {}), _address(text, auth=True), str(settings.file))
 
 
 def _cloud(settings: _Settings) -> CloudSettings:

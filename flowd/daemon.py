@@ -15,6 +15,8 @@ from functools import partial
 import uvloop
 
 from flowd.api.backends import EmbeddedBackend, ObjectsBackend
+from flowd.api.front.server import HttpFront
+from flowd.api.functions import Functions
 from flowd.api.local import LocalOperations
 from flowd.api.machines import go_on_deleting
 from flowd.api.operations import Services, operations
@@ -129,6 +131,7 @@ class Daemon:
             dropfolder=self.dropfolder,
             time=self.time,
             mocks=self.mocks,
+            link_secret=self.credentials.secret_key,
         )
         table = operations(self.services)
         self.local.bind(table, self.core.closings.wait)
@@ -139,6 +142,11 @@ class Daemon:
             self.credentials if config.auth else None,
             on_drain=self._drain,
             front=Front(self._backends()),
+        )
+
+        self.functions = Functions(self.runner, config.region, config.account)
+        self.http = HttpFront(
+            config.http, table, self.functions, self.credentials, self.clock, config.region, config.account
         )
 
     def _backends(self) -> dict[str, Backend]:
@@ -176,10 +184,12 @@ class Daemon:
         await self.dropfolder.start()
         await go_on_deleting(self.services)
         await self.server.start()
+        await self.http.start()
 
     async def stop(self) -> None:
         # While it still serves: what workers are at may be answered.
         await self.code.stop(and_processes=self.config.runner_socket is None)
+        await self.http.stop()
         await self.server.stop()
         await self.dropfolder.stop()
         await self.services.desk.stop()
@@ -258,7 +268,7 @@ async def _run(config: Config, notifier: Notifier) -> None:
     watchdog = asyncio.create_task(notifier.watch(lambda: daemon.core.db.alive))
     try:
         await daemon.start()
-        where = ", ".join(daemon.server.where)
+        where = ", ".join([*daemon.server.where, *daemon.http.where])
         notifier.ready(f"serving on {where}")
         _say(f"flowd serves on {where}; workflows from {config.workflows}, data in {config.data}")
         if not config.auth:

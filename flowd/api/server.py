@@ -56,7 +56,10 @@ class Server:
         credentials: Credentials | None,
         on_drain: Callable[[], None] = lambda: None,
         front: Front | None = None,
+        application: Any = None,
     ) -> None:
+        """`application`: another ASGI application than the API, which then checks its callers itself."""
+        self._application = application
         self._front = front
         self._operations = operations
         self._addresses = addresses
@@ -108,7 +111,9 @@ class Server:
 
     def _factory(self, loopback: bool) -> Callable[[], Connection]:
         verifier = Verifier(self._credentials) if self._credentials is not None else None
-        app: Any = App(self._operations, self._clock, verifier, self._draining, loopback=loopback, front=self._front)
+        app: Any = self._application or App(
+            self._operations, self._clock, verifier, self._draining, loopback=loopback, front=self._front
+        )
         config = Config(
             app,
             http=Connection,

@@ -73,6 +73,7 @@ class Services:
     code: CodeFiles | None = None
     time: TimeInHand | None = None  # of a daemon for tests
     mocks: Mocks | None = None  # the test cases of such a daemon
+    link_secret: str = ""  # signs links
     started_ms: int = 0
     background: set[asyncio.Task[Any]] = field(default_factory=set)
 

@@ -49,6 +49,7 @@ class Attempt:
         "arn",
         "client_context",
         "detached",
+        "fleeting",
         "function",
         "key",
         "log",
@@ -68,6 +69,7 @@ class Attempt:
         arn: str = "",
         client_context: str = "",
         detached: bool = False,
+        fleeting: str = "",
     ) -> None:
         self.key = key
         self.function = function
@@ -76,6 +78,7 @@ class Attempt:
         self.arn = arn
         self.client_context = client_context
         self.detached = detached
+        self.fleeting = fleeting
         self.acknowledged = False
         self.request_id = str(uuid.uuid4())
         self.log = Log()
@@ -136,6 +139,12 @@ class Ledger:
             else:
                 self.forget(key)
         self.on_change()
+
+    def drop_fleeting(self, instance: str) -> None:
+        """Nobody will ask any more for what other daemons than this one wanted for themselves."""
+        gone = [key for key, each in self._attempts.items() if each.fleeting and each.fleeting != instance]
+        if gone:
+            self.acknowledge(gone)
 
     def forget(self, key: str) -> None:
         self._attempts.pop(key, None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from flowd.errors import FlowdError
 from flowd.functions import FunctionResult, FunctionSpec, Unknown
 from flowd.runner import protocol
 from flowd.runner.protocol import AnyAnswer, Framing, Request
+from flowd.runner.replies import Counts, Printed, result_of
 from flowd.runner.spawn import spawn_runner
 
 log = logging.getLogger(__name__)
@@ -27,22 +29,6 @@ _PAUSES_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 class RunnerUnreachable(FlowdError):
     """No runner answers on its socket."""
-
-
-class Printed(msgspec.Struct, frozen=True):
-    """What a function has printed so far."""
-
-    text: str
-    truncated: bool
-
-
-class Counts(msgspec.Struct, frozen=True):
-    """Processes per function, runs that go on, outcomes that wait to be acknowledged."""
-
-    warm: dict[str, int]
-    running: int
-    held: int
-    packages: dict[str, str] = {}
 
 
 class RunnerClient:
@@ -62,6 +48,7 @@ class RunnerClient:
         self._patience_s = patience_s
         self._grace_s = grace_s
         self._packages = packages
+        self._instance = str(uuid.uuid4())
         self._spawn = False
         self._number = 0
         self._connection: Framing | None = None
@@ -165,23 +152,28 @@ class RunnerClient:
         arn: str = "",
         client_context: str = "",
         detached: bool = False,
+        fleeting: bool = False,
     ) -> FunctionResult:
         """Run a function once under `key` and wait for its end; never raises for what functions or runners do.
 
         `timeout_ms` limits it beside the function's own time limit. `detached`: return as soon as it is taken on.
+        `fleeting`: if this daemon dies, nobody will ask for the outcome.
         """
         payload = payload_text.encode()
         if not await self.wait_ready():
             cause = f"{self._nobody()}. The function was not run."
             return FunctionResult(error="Lambda.SdkClientException", cause=cause)
-        request = protocol.Invoke(self.next_number(), key, function, payload, timeout_ms, arn, client_context, detached)
-        return _result(await self.ask(request))
+        instance = self._instance if fleeting else ""
+        request = protocol.Invoke(
+            self.next_number(), key, function, payload, timeout_ms, arn, client_context, detached, instance
+        )
+        return result_of(await self.ask(request))
 
     async def attach(self, key: str) -> FunctionResult | Unknown:
         """Wait for the end of a run that somebody asked for before; as long as it takes, also for a runner to come."""
         await self.until_ready()
         answer = await self.ask(protocol.Attach(self.next_number(), key))
-        return Unknown() if isinstance(answer, protocol.Unheld) else _result(answer)
+        return Unknown() if isinstance(answer, protocol.Unheld) else result_of(answer)
 
     async def cancel(self, key: str) -> None:
         """Stop the run if it still goes on and forget it. Without a runner there is nothing to stop."""
@@ -290,7 +282,7 @@ class RunnerClient:
 
         connection = Framing(self._on_message, lost)
         await loop.create_unix_connection(lambda: connection, str(self.socket_path))
-        hello = protocol.Hello(self.next_number())
+        hello = protocol.Hello(self.next_number(), self._instance)
         self._open[hello.number] = (hello, answer)
         try:
             connection.send(hello)
@@ -380,21 +372,3 @@ class RunnerClient:
 
 def _is_register(request: Request) -> bool:
     return isinstance(request, protocol.Register)
-
-
-def _result(answer: AnyAnswer) -> FunctionResult:
-    match answer:
-        case protocol.Finished():
-            return FunctionResult(
-                output_text=None if answer.output is None else answer.output.decode("utf-8", "replace"),
-                error=answer.error,
-                cause=answer.cause,
-                log=answer.log.decode("utf-8", "replace"),
-                truncated=answer.truncated,
-                request_id=answer.request_id,
-            )
-        case protocol.Accepted():
-            return FunctionResult(request_id=answer.request_id)
-        case _:
-            said = f"The runner's answer makes no sense: {type(answer).__name__}"
-            return FunctionResult(error="Lambda.Unknown", cause=said)

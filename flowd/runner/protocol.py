@@ -33,7 +33,10 @@ class Request(msgspec.Struct, frozen=True, tag=True, array_like=True):
 
 
 class Hello(Request, frozen=True):
-    """First message of a connection: a daemon is there (again), so the runner stays."""
+    """First message of a connection: a daemon is there (again), so the runner stays. `instance` tells one life of a
+    daemon from another."""
+
+    instance: str = ""
 
 
 class Register(Request, frozen=True):
@@ -53,6 +56,7 @@ class Invoke(Request, frozen=True):
     arn: str = ""
     client_context: str = ""  # JSON text, "" = none
     detached: bool = False  # InvocationType Event: the answer says "accepted", not how it ended
+    fleeting: str = ""  # the daemon's instance, if no later one will ask for the outcome
 
 
 class RunContainer(Request, frozen=True):

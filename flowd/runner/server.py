@@ -127,6 +127,7 @@ class Server:
 
     def hello(self, connection: Framing, request: Hello) -> Answer:
         self._ending = False
+        self._ledger.drop_fleeting(request.instance)
         return Welcome(request.number, VERSION, os.getpid(), self._started_ms)
 
     def register(self, connection: Framing, request: Register) -> Answer:
@@ -148,6 +149,7 @@ class Server:
                 arn=request.arn,
                 client_context=request.client_context,
                 detached=request.detached,
+                fleeting=request.fleeting,
             )
             self._ledger.enter(attempt)
             self._pool.submit(attempt)

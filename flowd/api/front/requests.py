@@ -1,0 +1,100 @@
+"""One request to the front as values, and answers to it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import parse_qsl
+
+from flowd.payload import InvalidJson, dumps, loads
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class Request:
+    """Header names in lower case; `path` and `query` as they stand in the request line."""
+
+    method: str
+    path: str
+    query: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    source_ip: str
+    request_id: str
+    at_ms: int
+
+    @cached_property
+    def header(self) -> dict[str, str]:
+        """Values of a repeated header are joined."""
+        found: dict[str, str] = {}
+        for name, value in self.headers:
+            found[name] = f"{found[name]},{value}" if name in found else value
+        return found
+
+    @cached_property
+    def query_lists(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name, value in parse_qsl(self.query, keep_blank_values=True):
+            found.setdefault(name, []).append(value)
+        return found
+
+    @cached_property
+    def cookies(self) -> list[str]:
+        """`name=value`, each by itself."""
+        try:
+            jar = SimpleCookie(self.header.get("cookie", ""))
+        except CookieError:
+            return []
+        return [f"{morsel.key}={morsel.coded_value}" for morsel in jar.values()]
+
+    def json(self) -> Any:
+        """The body's value; an empty one is an empty object. Raises BadRequest."""
+        if not self.body.strip():
+            return {}
+        try:
+            return loads(self.body)
+        except InvalidJson as error:
+            raise Problem(400, f"The body is not JSON: {error}") from None
+
+    def form(self) -> dict[str, str]:
+        """The body of a page's form."""
+        return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
+
+    def document(self, parameters: dict[str, str]) -> dict[str, Any]:
+        """The request as the templates of routes see it."""
+        return {
+            "method": self.method,
+            "path": parameters,
+            "query": {name: values[-1] for name, values in self.query_lists.items()},
+            "headers": self.header,
+            "body": self.json(),
+            "sourceIp": self.source_ip,
+        }
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What goes out."""
+
+    status: int
+    body: bytes = b""
+    headers: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Problem(Exception):
+    """The request gets an error: a status and words."""
+
+    def __init__(self, status: int, message: str, **more: Any) -> None:
+        super().__init__(message)
+        self.status = status
+        self.more = more
+
+    def reply(self) -> Reply:
+        return json_reply(self.status, {"message": str(self), **self.more})
+
+
+def json_reply(status: int, value: Any, headers: list[tuple[str, str]] | None = None) -> Reply:
+    return Reply(status, dumps(value).encode(), [("content-type", JSON), *(headers or [])])

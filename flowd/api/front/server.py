@@ -1,0 +1,80 @@
+"""The front put together: its settings, its work, its listener. Made by `daemon`, started after the API."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from flowd.api.front.app import Application
+from flowd.api.front.guard import Guard
+from flowd.api.front.links import signing_key
+from flowd.api.front.work import Work
+from flowd.api.functions import Functions
+from flowd.api.server import Addresses, Server
+from flowd.api.wire.app import Operation
+from flowd.api.wire.caller import Caller
+from flowd.api.wire.credentials import Credentials
+from flowd.clock import Clock
+from flowd.httpsettings import HttpSettings
+from flowd.payload import dumps
+from flowd.routes import Route
+
+log = logging.getLogger(__name__)
+
+
+class HttpFront:
+    """HTTP routes of one daemon. Without a listener in the settings it does nothing."""
+
+    def __init__(
+        self,
+        settings: HttpSettings,
+        table: Mapping[str, Operation],
+        functions: Functions,
+        credentials: Credentials,
+        clock: Clock,
+        region: str,
+        account: str,
+    ) -> None:
+        """Raises ConfigError for a route of the settings that cannot be used."""
+        self._table = table
+        self._draining = asyncio.Event()
+        self._settings = settings
+        work = Work(self._operate, functions, region, account)
+        guard = Guard(settings, time.monotonic)
+        self.app = Application(settings, self._operate, work, guard, signing_key(credentials.secret_key), clock)
+        addresses = Addresses(tcp=settings.listen)
+        self._server = Server({}, addresses, clock, credentials, self._draining.set, application=self.app)
+
+    @property
+    def where(self) -> list[str]:
+        """Where it listens, in words for people."""
+        return self._server.where
+
+    @property
+    def url(self) -> str | None:
+        """Where it listens, as a URL; None if it does not."""
+        return self._server.url
+
+    async def start(self) -> None:
+        if self._settings.listen is not None:
+            await self._server.start()
+
+    async def stop(self) -> None:
+        if self._settings.listen is not None:
+            await self._server.stop()
+
+    def set_routes(self, routes: Iterable[Route]) -> list[str]:
+        """The routes of templates, beside those of the settings; what is to be said of those that clash."""
+        problems = self.app.set_routes(routes)
+        for problem in problems:
+            log.error("%s", problem)
+        return problems
+
+    async def _operate(self, target: str, members: Mapping[str, Any], who: str) -> dict[str, Any]:
+        """One of the daemon's operations, checked as a client's request is."""
+        operation = self._table[target]
+        request = operation.reader.read(dumps(dict(members)).encode())
+        return await operation.handle(request, Caller(who, lambda: True, self._draining)) or {}
