@@ -76,7 +76,9 @@ class ChangeLog:
             return found
         self._followers += 1
         try:
-            await asyncio.wait_for(self._news.wait(), timeout_s)
+            # Not wait_for: on Python 3.11 it loses a cancellation that comes with the news.
+            async with asyncio.timeout(timeout_s):
+                await self._news.wait()
         except TimeoutError:
             return []
         finally:
