@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from flowd.api import swf_render
 from flowd.api.services import Services
 from flowd.api.wire.answers import Body, date, present
 from flowd.api.wire.caller import Caller
@@ -146,7 +147,7 @@ def _open(each: prompts.Open) -> Body:
     return present(
         id=task.short,
         kind="prompt" if task.prompt is not None else "token",
-        queue=task.activity or task.service,
+        queue=swf_render.queue(task.activity or task.service),
         **_asked(task.prompt, task.state, task.scheduled_ms),
         input=each.input,
         **_of(each.execution),
@@ -161,7 +162,7 @@ def _answered(each: prompts.Answered) -> Body:
     return present(
         id=answer.short,
         kind="prompt" if answer.prompt is not None else "token",
-        queue=answer.queue,
+        queue=swf_render.queue(answer.queue),
         **_asked(answer.prompt, answer.state, answer.asked_ms),
         input="",
         **_of(each.execution),

@@ -19,7 +19,7 @@ RETRY_S = 1.0
 
 
 class LocalOperations:
-    """The daemon's Step Functions operations. Made before the engine, which the operations need; `bind` fills it."""
+    """The daemon's own operations. Made before the engine, which the operations need; `bind` fills it."""
 
     def __init__(self) -> None:
         self._table: Mapping[str, Operation] = {}
@@ -31,14 +31,20 @@ class LocalOperations:
         self._table = table
         self._closed = closed
 
-    def offers(self, operation: str) -> bool:
-        return f"{STATES}.{operation}" in self._table
+    def offers(self, operation: str, service: str = STATES) -> bool:
+        return f"{service}.{operation}" in self._table
 
     async def invoke(
-        self, operation: str, members: Mapping[str, Any], task: str, *, follows: bool = False
+        self,
+        operation: str,
+        members: Mapping[str, Any],
+        task: str,
+        *,
+        follows: bool = False,
+        service: str = STATES,
     ) -> dict[str, Any]:
         """As a client's request, but while the store takes nothing it waits: a full disk fails no execution."""
-        target = f"{STATES}.{operation}"
+        target = f"{service}.{operation}"
         row = self._table.get(target)
         if row is None:
             raise no_such_operation("POST", "/", target, {}, b"")

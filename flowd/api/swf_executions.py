@@ -16,7 +16,7 @@ from flowd.swf.rules import check_name
 
 
 async def start_workflow_execution(do: Services, request: Any, caller: Caller) -> Body:
-    run_id = await do.core.workflows.start(request.domain, swf_render.members(request))
+    run_id = await do.core.workflows.start(request.domain, swf_render.members(request), caller.trigger)
     return {"runId": run_id}
 
 

@@ -96,6 +96,11 @@ def for_people(found: Described) -> Body:
     }
 
 
+def queue(name: str) -> str:
+    """How people call where a task waits: an activity's name, or that of an SWF task list without its domain."""
+    return name.rpartition("/")[2] if name.startswith("swf/") else name
+
+
 def open_counts(root: WorkflowFrame) -> Body:
     return {
         "openActivityTasks": root.activities,

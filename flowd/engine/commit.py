@@ -42,8 +42,9 @@ from flowd.payload import Payload
 from flowd.store.codec import encoder
 from flowd.store.executions import Ids
 from flowd.store.steps import ExecutionWrite
+from flowd.swf.activities import BY_HAND
 
-INBOX_WORKER = "flowd-inbox"
+INBOX_WORKER = BY_HAND
 MOCK_WORKER = "flowd-mock"
 
 

@@ -68,7 +68,7 @@ def sdk_error(task: TaskCall, service: str, error: ApiError, modelled: bool) -> 
 
 def exception_name(code: str) -> str:
     """The SDK's class for an error code."""
-    return code if code.endswith("Exception") else f"{code}Exception"
+    return code if code.endswith("Exception") else f"{code.removesuffix('Fault')}Exception"
 
 
 def http_metadata(length: int, now_ms: int, content_type: str = "application/x-amz-json-1.0") -> dict[str, Any]:

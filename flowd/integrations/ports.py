@@ -14,6 +14,8 @@ import msgspec
 from flowd.decisions import Pattern
 from flowd.payload import Payload
 
+STATES = "AWSStepFunctions"  # what targets on the wire begin with
+
 
 class TaskCall(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt of one Task. `key` names it for ever: execution id, frame and attempt."""
@@ -88,14 +90,20 @@ class Integration(Protocol):
 
 
 class Operations(Protocol):
-    """This daemon's own Step Functions operations, for Tasks that call them."""
+    """This daemon's own operations of Step Functions and SWF, for Tasks that call them."""
 
-    def offers(self, operation: str) -> bool:
+    def offers(self, operation: str, service: str = STATES) -> bool:
         """True if the daemon has this operation (`StartExecution`)."""
         ...
 
     async def invoke(
-        self, operation: str, members: Mapping[str, Any], task: str, *, follows: bool = False
+        self,
+        operation: str,
+        members: Mapping[str, Any],
+        task: str,
+        *,
+        follows: bool = False,
+        service: str = STATES,
     ) -> dict[str, Any]:
         """The answer to a request of an attempt, both in the wire's form; raises ApiError.
 

@@ -18,7 +18,7 @@ from flowd.integrations.noop import Noop
 from flowd.integrations.optimised import Optimised
 from flowd.integrations.ports import Cloud, Integration, Operations
 from flowd.integrations.sdk import Sdk
-from flowd.integrations.sdk_sfn import SdkSfn
+from flowd.integrations.sdk_own import SWF, OwnSdk
 from flowd.integrations.sns import Sns
 from flowd.integrations.sqs import Sqs
 from flowd.integrations.states import States
@@ -38,7 +38,8 @@ class Ports:
 #: service -> how its integration is made; None where a port it needs is not configured.
 ROWS: Final[dict[str, Callable[[Ports], Integration | None]]] = {
     "aws-sdk": lambda ports: Sdk(ports.cloud) if ports.cloud else None,
-    "aws-sdk:sfn": lambda ports: SdkSfn(ports.operations) if ports.operations else None,
+    "aws-sdk:sfn": lambda ports: OwnSdk(ports.operations) if ports.operations else None,
+    "aws-sdk:swf": lambda ports: OwnSdk(ports.operations, SWF) if ports.operations else None,
     "ecs": lambda ports: Ecs(ports.containers, ports.clock) if ports.containers else None,
     "events": lambda ports: Optimised(events.PROFILE, ports.cloud, ports.clock) if ports.cloud else None,
     "flowd": lambda ports: Noop(),

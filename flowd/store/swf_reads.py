@@ -39,6 +39,11 @@ def frame(session: Session, execution_id: int, name: str) -> SwfFrame | None:
     return decoded
 
 
+def execution(session: Session, execution_id: int) -> schema.Execution | None:
+    """The row that all executions have."""
+    return session.get(schema.Execution, execution_id)
+
+
 def described(session: Session, execution_id: int) -> Described | None:
     """Both rows of an execution and the workflow's own frame."""
     row, execution = session.get(SwfExecution, execution_id), session.get(schema.Execution, execution_id)

@@ -15,6 +15,8 @@ from flowd.swf.rules import millis
 from flowd.swf.world import Deciding, World, data, type_of
 from flowd.swf_frames import ActivityFrame
 
+#: Who takes the tasks that people answer.
+BY_HAND = "flowd-inbox"
 #: Attribute of the event, the type's default for it, and the end of the cause when neither is there.
 _SETTINGS = (
     ("scheduleToCloseTimeout", "defaultTaskScheduleToCloseTimeout", "SCHEDULE_TO_CLOSE_TIMEOUT"),
@@ -157,8 +159,9 @@ def on_news(draft: Draft, event: Event, world: World) -> bool:
         return _started(draft, frame, event)
     if event.news is News.TASK_TIMED_OUT:
         return _timed_out(draft, frame, event)
-    if not frame.started:
+    if not frame.started and not _taken_by_hand(draft, frame, event):
         return False
+    frame = draft.find(event.frame, ActivityFrame) or frame
     if event.news is News.TASK_ALIVE:
         draft.put(msgspec.structs.replace(frame, details=data(event.details.get("details"))))
         return True
@@ -166,6 +169,12 @@ def on_news(draft: Draft, event: Event, world: World) -> bool:
     _end(draft, frame, event_type, **attributes)
     draft.want_decision()
     return True
+
+
+def _taken_by_hand(draft: Draft, frame: ActivityFrame, event: Event) -> bool:
+    """A person may answer what no worker has taken: nobody else knows its token."""
+    by_hand = event.news in (News.TASK_SUCCEEDED, News.TASK_FAILED)
+    return by_hand and _started(draft, frame, Event(News.TASK_STARTED, details={"workerName": BY_HAND}))
 
 
 def _started(draft: Draft, frame: ActivityFrame, event: Event) -> bool:

@@ -45,8 +45,8 @@ def step(
 
 
 def _end_full(tried: Draft, fresh: Draft) -> Step:
-    """A history has an end: what was written so far stands, and the execution is terminated."""
-    fresh.events = tried.events
+    """A history has an end: what was written so far stands and counts, what was decided is not carried out."""
+    fresh.events, fresh.root = tried.events, tried.root
     closing.terminate(fresh, FULL)
     return fresh.finish()
 

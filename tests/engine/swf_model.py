@@ -9,6 +9,7 @@ import asyncio
 import random
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -24,7 +25,7 @@ from flowd.store.schema_swf import SwfExecution
 from flowd.swf.faults import SwfFault
 from flowd.swf.registration import DEPRECATED, RegisteredType
 from flowd.swf_frames import WorkflowFrame
-from tests.crash.test_commit_points import abandon
+from tests.crash.test_commit_points import Crash, abandon
 from tests.engine.world import World
 from tests.swf import invariants
 
@@ -133,10 +134,23 @@ class Model:
     async def _crash(self) -> None:
         """A kill or a restart; what was handed out lives on in deciders and workers."""
         if self.random.random() < 0.5:
+            await self._kill_writer()
             await abandon(self.world)
             await self.world.boot()
         else:
             await self.world.reboot()
+
+    async def _kill_writer(self) -> None:
+        """A dead daemon writes nothing any more: its thread must be gone before the next one counts its rows."""
+        database = self.world.core.db
+
+        def die(session: Any, batch: Any) -> None:
+            raise Crash
+
+        database._commit = die  # type: ignore[method-assign]
+        database.submit(lambda session: None)
+        assert database._thread is not None
+        await asyncio.to_thread(database._thread.join)
 
     # -- workers --------------------------------------------------------------------
 
@@ -267,8 +281,13 @@ def _decision(kind: str, **attributes: Any) -> dict[str, Any]:
 
 
 async def play(folder: Path, seed: int, executions: int) -> int:
-    async with World(folder) as world:
-        return await Model(world, seed, executions).play()
+    """One engine's life; a killed writer's last words are no news."""
+    hook, threading.excepthook = threading.excepthook, lambda _: None
+    try:
+        async with World(folder) as world:
+            return await Model(world, seed, executions).play()
+    finally:
+        threading.excepthook = hook
 
 
 def main(histories: int, first_seed: int = 1) -> None:

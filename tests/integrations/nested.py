@@ -43,7 +43,7 @@ class Nest(World):
     async def boot(self) -> None:
         self.local = LocalOperations()
         registry = Registry.of(Ports(self.clock, operations=self.local))
-        for service in ("states", "aws-sdk:sfn"):
+        for service in ("states", "aws-sdk:sfn", "aws-sdk:swf"):
             found = registry.find(service)
             assert found is not None
             self.rows[service] = found

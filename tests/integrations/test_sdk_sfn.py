@@ -12,7 +12,7 @@ from flowd import names
 from flowd.errors import SerializationException
 from flowd.integrations import answers
 from flowd.integrations.ports import TaskCall
-from flowd.integrations.sdk_sfn import SdkSfn
+from flowd.integrations.sdk_own import OwnSdk
 from flowd.payload import Payload
 from tests.integrations.nested import CHILD, WAIT, Nest, task
 
@@ -123,7 +123,7 @@ async def test_parameters_that_cannot_be_used_say_which(nest: Nest, action: str,
     ],
 )
 async def test_what_cannot_run_is_refused_at_load(nest: Nest, action: str, pattern: Any, part: str | None) -> None:
-    said = SdkSfn(nest.local).refuse("aws-sdk:sfn", action, pattern)
+    said = OwnSdk(nest.local).refuse("aws-sdk:sfn", action, pattern)
     if part is not None:
         assert part in (said or "")
     else:
@@ -133,7 +133,7 @@ async def test_what_cannot_run_is_refused_at_load(nest: Nest, action: str, patte
 
 async def test_a_lost_start_is_found_again_and_a_lost_synchronous_one_never_repeated(nest: Nest) -> None:
     await nest.machine(WAIT, "child")
-    integration = SdkSfn(nest.local)
+    integration = OwnSdk(nest.local)
     parameters = {"StateMachineArn": CHILD}
     first = await integration.call(call("startExecution", parameters))
     again = await integration.call(call("startExecution", parameters, recovered=True))
@@ -145,7 +145,7 @@ async def test_a_lost_start_is_found_again_and_a_lost_synchronous_one_never_repe
 
 async def test_a_start_under_a_given_name_is_found_again_after_the_child_has_ended(nest: Nest) -> None:
     await nest.machine({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}, "child")
-    integration = SdkSfn(nest.local)
+    integration = OwnSdk(nest.local)
     parameters = {"StateMachineArn": CHILD, "Name": "n"}
     first = await integration.call(call("startExecution", parameters))
     await nest.settle()

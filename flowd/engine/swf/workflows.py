@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from flowd.clock import Clock
+from flowd.engine.executions import TASK_TRIGGERS
 from flowd.engine.stepper import Stepper
 from flowd.engine.swf.registry import Registry
 from flowd.engine.swf.runs import new_run
@@ -19,7 +20,7 @@ from flowd.entropy import Entropy
 from flowd.frames import ROOT
 from flowd.history import Event, News
 from flowd.payload import Payload
-from flowd.store import reads, swf
+from flowd.store import reads, swf, swf_reads
 from flowd.store.database import Database
 from flowd.store.executions import Ids
 from flowd.store.schema_swf import SwfExecution
@@ -43,8 +44,8 @@ class Workflows:
         self._clock = clock
         self._naming: dict[tuple[int, str], asyncio.Lock] = {}
 
-    async def start(self, domain_name: str, members: Mapping[str, Any]) -> str:
-        """StartWorkflowExecution; the runId."""
+    async def start(self, domain_name: str, members: Mapping[str, Any], trigger: str = "api") -> str:
+        """StartWorkflowExecution; the runId. A start by the same attempt of a Task (`trigger`) begins one run."""
         domain = self._registry.domain(domain_name)
         domain.refuse_deprecated()
         check_members(members)
@@ -57,15 +58,16 @@ class Workflows:
         except Undefined as missing:
             raise faults.DefaultUndefinedFault(missing.member) from None
         given = members.get("input")
-        await self.begin(domain, chosen, Payload(text=given) if given is not None else None)
-        return chosen.run_id
+        return await self.begin(domain, chosen, Payload(text=given) if given is not None else None, trigger)
 
-    async def begin(self, domain: Domain, chosen: Settings, given: Payload | None, trigger: str = "api") -> None:
+    async def begin(self, domain: Domain, chosen: Settings, given: Payload | None, trigger: str) -> str:
         """Begin a run, unless its workflowId is open (WorkflowExecutionAlreadyStartedFault) or there are too many
-        (LimitExceededFault)."""
+        (LimitExceededFault); its id."""
         async with self._alone(domain.id, chosen.workflow_id):
             known = await self._db.read(partial(swf.open_run, domain_id=domain.id, workflow_id=chosen.workflow_id))
             if known is not None:
+                if trigger.startswith(TASK_TRIGGERS) and await self._began_by(known, trigger):
+                    return known.run_id
                 raise faults.WorkflowExecutionAlreadyStartedFault("")
             most = self._registry.limits.open_executions
             if await self._db.read(partial(reads.running_of, machine_id=-domain.id)) >= most:
@@ -84,6 +86,11 @@ class Workflows:
                 trigger=trigger,
             )
             await self._stepper.start(live)
+            return chosen.run_id
+
+    async def _began_by(self, known: SwfExecution, trigger: str) -> bool:
+        row = await self._db.read(partial(swf_reads.execution, execution_id=known.execution_id))
+        return row is not None and row.trigger == trigger
 
     @asynccontextmanager
     async def _alone(self, domain_id: int, workflow_id: str) -> AsyncIterator[None]:
