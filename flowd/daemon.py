@@ -34,6 +34,7 @@ from flowd.engine.cloud import Cloud
 from flowd.engine.cluster import Cluster
 from flowd.engine.codefiles import CodeFiles
 from flowd.engine.codeworkers import CodeWorkers, Site
+from flowd.engine.connections import StoredConnections
 from flowd.engine.dropfolder.scan import Scanner
 from flowd.engine.dropfolder.taskdefinitions import site_of
 from flowd.engine.dropfolder.watch import DropFolder
@@ -94,7 +95,9 @@ class Daemon:
             self.core.db, self.clock, self.core.embedded, self.buckets, config.region, config.account, _endpoint(config)
         )
         self.cloud.local["s3"] = self.objects
-        self.registry.connect(Ports(clock=self.clock, containers=self.cluster, cloud=self.cloud))
+        connections = StoredConnections(self.core.db)
+        ports = Ports(clock=self.clock, containers=self.cluster, cloud=self.cloud, connections=connections)
+        self.registry.connect(ports)
         self.core.deliveries.carriers.update(
             {
                 "apprise": to_people(config.mail),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import uuid
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from flowd import names
@@ -29,7 +30,7 @@ from flowd.entropy import Entropy
 from flowd.errors import InvalidArn, InvalidDefinition, ValidationException
 from flowd.frames import Execution
 from flowd.history import Event, News
-from flowd.integrations.ports import Failed, Outcome, Succeeded, TaskCall
+from flowd.integrations.ports import Failed, Inspected, Outcome, Succeeded, TaskCall
 from flowd.payload import Payload
 
 #: A test may take five minutes (API reference, TestState).
@@ -46,7 +47,7 @@ async def test_state(do: Services, request: Any, caller: Caller) -> Body:
     subject = await asyncio.to_thread(_subject, request) if heavy else _subject(request)
     setting = await _setting(do, subject, request)
     trial = Trial(subject, setting, _execution(do, request, setting.input), Entropy(os.urandom(32)))
-    verdict = await _run(do, subject, trial)
+    verdict = await _run(do, subject, trial, _Look(request.inspectionLevel == "TRACE", bool(request.revealSecrets)))
     return _answer(verdict, shown=request.inspectionLevel in ("DEBUG", "TRACE"))
 
 
@@ -153,16 +154,26 @@ def _execution(do: Services, request: Any, given: Payload) -> Execution:
 # -- the run ------------------------------------------------------------------------
 
 
-async def _run(do: Services, subject: Subject, trial: Trial) -> Verdict:
+@dataclass
+class _Look:
+    """Whether what a Task sends over HTTP is to be shown, with its secrets or without; and what it was."""
+
+    wanted: bool
+    reveal: bool
+    exchanged: Body = field(default_factory=dict)
+
+
+async def _run(do: Services, subject: Subject, trial: Trial, look: _Look) -> Verdict:
     """Enter the state, do what it asks for, and see how it went. JSONata is worked out off the loop."""
     wanted = await _off(subject, trial.begin, do.clock.now_ms())
     if wanted is None:
         return trial.verdict()
-    event = await (_call(do, trial, wanted) if isinstance(wanted, ScheduleTask) else _pause(do, wanted))
+    event = await (_call(do, trial, wanted, look) if isinstance(wanted, ScheduleTask) else _pause(do, wanted))
     if event is None:
         return trial.expired(TIMEOUT)
     await _off(subject, trial.deliver, event, do.clock.now_ms())
-    return trial.verdict()
+    verdict = trial.verdict()
+    return verdict._replace(stages={**verdict.stages, **look.exchanged})
 
 
 async def _off(subject: Subject, work: Any, *arguments: Any) -> Any:
@@ -176,7 +187,7 @@ async def _pause(do: Services, timer: StartTimer) -> Event | None:
     return Event(News.TIMER_FIRED, timer.frame, timer.attempt) if left_s <= LIMIT_S else None
 
 
-async def _call(do: Services, trial: Trial, task: ScheduleTask) -> Event | None:
+async def _call(do: Services, trial: Trial, task: ScheduleTask, look: _Look) -> Event | None:
     """The Task's outcome; None if the test took too long."""
     integration = do.core.registry.find(task.service)
     if integration is None:
@@ -192,6 +203,8 @@ async def _call(do: Services, trial: Trial, task: ScheduleTask) -> Event | None:
     except asyncio.CancelledError:
         await integration.cancel(call)
         raise
+    if look.wanted and isinstance(integration, Inspected):
+        look.exchanged = integration.inspect(call, reveal=look.reveal)
     await integration.acknowledge(call)
     return _event(task, outcome)
 

@@ -7,7 +7,7 @@ Protocol) that `daemon` hands to its constructor.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -86,6 +86,15 @@ class Integration(Protocol):
 
     async def acknowledge(self, task: TaskCall) -> None:
         """The outcome is on disk: the other side may forget it."""
+        ...
+
+
+@runtime_checkable
+class Inspected(Protocol):
+    """An integration that can show what it sent, and what was answered, before the call is acknowledged."""
+
+    def inspect(self, task: TaskCall, *, reveal: bool) -> dict[str, Any]:
+        """`request` and `response` of InspectionData; `reveal`: with what is secret."""
         ...
 
 

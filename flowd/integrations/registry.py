@@ -12,7 +12,10 @@ from typing import Final
 from flowd.clock import Clock
 from flowd.decisions import Pattern
 from flowd.integrations import events
+from flowd.integrations.apigateway import ApiGateway
+from flowd.integrations.connections import Connections
 from flowd.integrations.ecs import Ecs, TaskHost
+from flowd.integrations.http import Http
 from flowd.integrations.lambda_ import FunctionHost, Lambda
 from flowd.integrations.noop import Noop
 from flowd.integrations.optimised import Optimised
@@ -33,16 +36,19 @@ class Ports:
     operations: Operations | None = None
     containers: TaskHost | None = None
     cloud: Cloud | None = None
+    connections: Connections | None = None
 
 
 #: service -> how its integration is made; None where a port it needs is not configured.
 ROWS: Final[dict[str, Callable[[Ports], Integration | None]]] = {
+    "apigateway": lambda ports: ApiGateway(),
     "aws-sdk": lambda ports: Sdk(ports.cloud) if ports.cloud else None,
     "aws-sdk:sfn": lambda ports: OwnSdk(ports.operations) if ports.operations else None,
     "aws-sdk:swf": lambda ports: OwnSdk(ports.operations, SWF) if ports.operations else None,
     "ecs": lambda ports: Ecs(ports.containers, ports.clock) if ports.containers else None,
     "events": lambda ports: Optimised(events.PROFILE, ports.cloud, ports.clock) if ports.cloud else None,
     "flowd": lambda ports: Noop(),
+    "http": lambda ports: Http(ports.connections, ports.clock) if ports.connections else None,
     "lambda": lambda ports: Lambda(ports.functions, ports.clock) if ports.functions else None,
     "sns": lambda ports: Sns(ports.cloud, ports.clock) if ports.cloud else None,
     "sqs": lambda ports: Sqs(ports.cloud, ports.clock) if ports.cloud else None,

@@ -6,7 +6,9 @@ Parameters and results go by the service's own model. It knows no service and no
 from __future__ import annotations
 
 import re
-from typing import Final, Literal
+from typing import Any, Final, Literal
+
+from botocore.model import OperationModel
 
 from flowd.decisions import Pattern
 from flowd.errors import ApiError
@@ -51,12 +53,7 @@ class Sdk:
             members = models.request(operation.input_shape, task.parameters.value)
         except Refusal as refusal:
             return answers.refused(task, refusal)
-        for member in operation.idempotent_members:
-            members.setdefault(member, answers.name_for(task))
-        if (
-            "requestAlgorithmMember" in operation.http_checksum
-        ):  # the SDK adds a checksum (recorded: test_s3_put_object)
-            members.setdefault(str(operation.http_checksum["requestAlgorithmMember"]), "CRC32")
+        _complete(operation, members, task)
         try:
             body = await self._cloud.invoke(service, operation.name, members, task.key)
         except ApiError as error:
@@ -71,3 +68,17 @@ class Sdk:
 
     async def acknowledge(self, task: TaskCall) -> None:
         await self._cloud.forget(models.service_of(task.service), task.key)
+
+
+def _complete(operation: OperationModel, members: dict[str, Any], task: TaskCall) -> None:
+    """What the SDK adds of itself: tokens that a repeated call has again, and for a body that is made of text its
+    checksum and type (recorded: test_s3_put_object)."""
+    for member in operation.idempotent_members:
+        members.setdefault(member, answers.name_for(task))
+    shape = operation.input_shape
+    payload = None if shape is None else shape.serialization.get("payload")
+    if isinstance(members.get(str(payload)), bytes):
+        if "requestAlgorithmMember" in operation.http_checksum:
+            members.setdefault(str(operation.http_checksum["requestAlgorithmMember"]), "CRC32")
+        if "ContentType" in getattr(shape, "members", {}):
+            members.setdefault("ContentType", "text/plain; charset=UTF-8")

@@ -12,10 +12,18 @@ from flowd.integrations.noop import Noop
 from flowd.integrations.ports import Integration
 from flowd.integrations.registry import ROWS, Ports, Registry
 from tests.integrations.test_ecs import Host as Cluster
+from tests.integrations.test_http import Net
 from tests.integrations.test_lambda import Host
 from tests.integrations.test_sdk import Answers
 
-PORTS = Ports(ManualClock(), functions=Host(), operations=LocalOperations(), containers=Cluster(), cloud=Answers())
+PORTS = Ports(
+    ManualClock(),
+    functions=Host(),
+    operations=LocalOperations(),
+    containers=Cluster(),
+    cloud=Answers(),
+    connections=Net(),
+)
 
 
 @pytest.mark.parametrize("service", sorted(ROWS))

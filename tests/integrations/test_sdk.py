@@ -73,9 +73,16 @@ async def test_parameters_and_results_are_spelled_as_the_java_sdk_does() -> None
     found = await output(cloud, "s3", "putObject", {"Bucket": "b", "Key": "k", "SsekmsKeyId": "k", "Body": {"a": 1}})
     [(service, operation, members, key)] = cloud.asked
     assert (service, operation, key) == ("s3", "PutObject", "1:0:1")
-    assert members.pop("ChecksumAlgorithm") == "CRC32"  # which the SDK adds
+    assert members.pop("ChecksumAlgorithm") == "CRC32"  # which the SDK adds, and
+    assert members.pop("ContentType") == "text/plain; charset=UTF-8"
     assert members == {"Bucket": "b", "Key": "k", "SSEKMSKeyId": "k", "Body": b'{"a":1}'}
     assert found == {"VersionId": "v", "SsekmsKeyId": "k", "ETag": '"e"'}
+
+
+async def test_a_text_as_body_is_json_too() -> None:
+    cloud = Answers()
+    await output(cloud, "s3", "putObject", {"Bucket": "b", "Key": "k", "Body": "text data"})
+    assert cloud.asked[0][2]["Body"] == b'"text data"'
 
 
 async def test_dynamodb_has_nul_and_bool_and_blobs_are_base64() -> None:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from typing import Final
 
-from flowd.services.events import buses, events, rules, tagging, targets
+from flowd.services.events import buses, connections, events, rules, tagging, targets
 from flowd.services.events.tables import Tables
 from flowd.services.ports import Service
 
 SERVICE: Final[Service[Tables]] = Service(
     name="events",
     operations={
+        "CreateConnection": connections.create_connection,
         "CreateEventBus": buses.create_event_bus,
+        "DeauthorizeConnection": connections.deauthorize_connection,
+        "DeleteConnection": connections.delete_connection,
         "DeleteEventBus": buses.delete_event_bus,
         "DeleteRule": rules.delete_rule,
+        "DescribeConnection": connections.describe_connection,
         "DescribeEventBus": buses.describe_event_bus,
         "DescribeRule": rules.describe_rule,
         "DisableRule": rules.disable_rule,
         "EnableRule": rules.enable_rule,
+        "ListConnections": connections.list_connections,
         "ListEventBuses": buses.list_event_buses,
         "ListRuleNamesByTarget": rules.list_rule_names_by_target,
         "ListRules": rules.list_rules,
@@ -30,11 +35,13 @@ SERVICE: Final[Service[Tables]] = Service(
         "TagResource": tagging.tag_resource,
         "TestEventPattern": events.test_event_pattern,
         "UntagResource": tagging.untag_resource,
+        "UpdateConnection": connections.update_connection,
         "UpdateEventBus": buses.update_event_bus,
     },
     reads=frozenset(
         {
             *("DescribeEventBus", "DescribeRule", "ListEventBuses", "ListRuleNamesByTarget", "ListRules"),
+            *("DescribeConnection", "ListConnections"),
             *("ListTagsForResource", "ListTargetsByRule", "TestEventPattern"),
         }
     ),
