@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from flowd.services import events, sns, sqs
+from flowd.services import dynamodb, events, sns, sqs
 from flowd.services.ports import Service
+from flowd.store.dynamodb import DynamodbTables
 from flowd.store.events import EventsTables
 from flowd.store.sns import SnsTables
 from flowd.store.sqs import SqsTables
 
 SERVICES: Final[tuple[tuple[Service[Any], Callable[[Any], Any]], ...]] = (
+    (dynamodb.SERVICE, DynamodbTables),
     (events.SERVICE, EventsTables),
     (sns.SERVICE, SnsTables),
     (sqs.SERVICE, SqsTables),

@@ -14,6 +14,7 @@ from flowd.decisions import Pattern
 from flowd.integrations import events
 from flowd.integrations.apigateway import ApiGateway
 from flowd.integrations.connections import Connections
+from flowd.integrations.dynamodb import Dynamodb
 from flowd.integrations.ecs import Ecs, TaskHost
 from flowd.integrations.http import Http
 from flowd.integrations.lambda_ import FunctionHost, Lambda
@@ -45,6 +46,7 @@ ROWS: Final[dict[str, Callable[[Ports], Integration | None]]] = {
     "aws-sdk": lambda ports: Sdk(ports.cloud) if ports.cloud else None,
     "aws-sdk:sfn": lambda ports: OwnSdk(ports.operations) if ports.operations else None,
     "aws-sdk:swf": lambda ports: OwnSdk(ports.operations, SWF) if ports.operations else None,
+    "dynamodb": lambda ports: Dynamodb(ports.cloud, ports.clock) if ports.cloud else None,
     "ecs": lambda ports: Ecs(ports.containers, ports.clock) if ports.containers else None,
     "events": lambda ports: Optimised(events.PROFILE, ports.cloud, ports.clock) if ports.cloud else None,
     "flowd": lambda ports: Noop(),

@@ -11,6 +11,7 @@ from flowd.errors import FlowdError
 from flowd.store import (
     schema,
     schema_code,
+    schema_dynamodb,
     schema_ecs,
     schema_embedded,
     schema_events,
@@ -33,6 +34,7 @@ STEPS: dict[int, list[str]] = {
 #: Tables of services: to import their modules is to have them made.
 FAMILIES = (
     schema_code,
+    schema_dynamodb,
     schema_ecs,
     schema_embedded,
     schema_events,
@@ -52,6 +54,7 @@ PARTIAL_INDEXES = (
     "CREATE INDEX IF NOT EXISTS execution_own ON execution (id) WHERE map_run_id = 0",
     "CREATE INDEX IF NOT EXISTS execution_item ON execution (map_run_id, map_item) WHERE map_run_id != 0",
     "CREATE INDEX IF NOT EXISTS execution_child ON execution (map_run_id, status, item_count) WHERE map_run_id != 0",
+    "CREATE INDEX IF NOT EXISTS dynamodb_expiring ON dynamodb_item (expires_s) WHERE expires_s IS NOT NULL",
 )
 
 

@@ -1,0 +1,150 @@
+"""What DynamoDB needs of its tables: definitions, items by key, and reads in the order of keys. `store` implements it.
+
+Keys come as bytes that sort as the values do; the store knows nothing of attribute values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from flowd.services.dynamodb.values import Item
+
+
+class RowKey(NamedTuple):
+    """The key of an item, or of its entry in an index. `bucket` is a hash of the partition: scans go by it.
+
+    `item` tells entries of an index with equal keys apart; in a table it is empty.
+    """
+
+    bucket: int
+    partition: bytes
+    sort: bytes = b""
+    item: bytes = b""
+
+
+class Bounds(NamedTuple):
+    """Sort keys to be read: from `lower` up to before `upper`; None = no bound."""
+
+    lower: bytes | None = None
+    upper: bytes | None = None
+
+
+@dataclass(slots=True)
+class Table:
+    """One table. `definition` has TableDescription's members, as far as somebody decided them."""
+
+    id: int
+    name: str
+    table_id: str
+    definition: dict[str, Any]
+    created_ms: int
+    ttl_attribute: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+    item_count: int = 0
+    size_bytes: int = 0
+
+
+class Stored(NamedTuple):
+    """An item as it is kept."""
+
+    row: int
+    item: Item
+    size: int
+
+
+class Tables(Protocol):
+    """The tables of one box."""
+
+    def table(self, name: str) -> Table | None: ...
+
+    def names(self, after: str, limit: int) -> Sequence[str]:
+        """In their order."""
+        ...
+
+    def count(self) -> int: ...
+
+    def add_table(self, table: Table) -> None:
+        """Its id is not looked at."""
+        ...
+
+    def save_table(self, table: Table) -> None:
+        """Its definition, tags and time to live; not its counts."""
+        ...
+
+    def drop_table(self, table: Table) -> None:
+        """With all that is in it."""
+        ...
+
+    # -- items -------------------------------------------------------------------
+
+    def item(self, table: Table, key: RowKey) -> Stored | None: ...
+
+    def put_item(
+        self, table: Table, key: RowKey, old: Stored | None, item: Item, size: int, expires_s: int | None
+    ) -> int:
+        """Put it in the place of `old`; its row."""
+        ...
+
+    def drop_item(self, table: Table, old: Stored) -> None:
+        """With its entries in indexes."""
+        ...
+
+    def items(
+        self, table: Table, partition: RowKey, bounds: Bounds, after: RowKey | None, forward: bool
+    ) -> Iterator[Stored]:
+        """Those of one partition, by their sort keys."""
+        ...
+
+    def all_items(self, table: Table, buckets: tuple[int, int], after: RowKey | None) -> Iterator[Stored]:
+        """By their keys, of buckets from one up to before another."""
+        ...
+
+    def collection_size(self, table: Table, partition: RowKey) -> int:
+        """Bytes in one partition."""
+        ...
+
+    # -- indexes -----------------------------------------------------------------
+
+    def set_entry(self, table: Table, index: str, row: int, key: RowKey | None) -> None:
+        """The entry of an item in an index, or that it has none."""
+        ...
+
+    def drop_index(self, table: Table, index: str) -> None: ...
+
+    def index_counts(self, table: Table, index: str) -> tuple[int, int]:
+        """Entries, and their bytes."""
+        ...
+
+    def entries(
+        self, table: Table, index: str, partition: RowKey, bounds: Bounds, after: RowKey | None, forward: bool
+    ) -> Iterator[Stored]:
+        """The items behind the entries of one partition, by their sort keys."""
+        ...
+
+    def all_entries(
+        self, table: Table, index: str, buckets: tuple[int, int], after: RowKey | None
+    ) -> Iterator[Stored]: ...
+
+    # -- time to live, tokens ------------------------------------------------------
+
+    def set_expiry(self, table: Table, row: int, expires_s: int | None) -> None: ...
+
+    def expired(self, now_s: int, limit: int) -> Sequence[tuple[int, Stored]]:
+        """(table's id, item) of what has lived long enough."""
+        ...
+
+    def next_expiry(self) -> int | None:
+        """In seconds since the epoch."""
+        ...
+
+    def table_by_id(self, table_id: int) -> Table | None: ...
+
+    def token(self, token: str, since_ms: int) -> tuple[bytes, dict[str, Any]] | None:
+        """What a transaction with this ClientRequestToken asked for (a digest) and was answered."""
+        ...
+
+    def remember_token(self, token: str, digest: bytes, answer: dict[str, Any], now_ms: int) -> None: ...
+
+    def forget_tokens(self, before_ms: int) -> None: ...

@@ -1,0 +1,125 @@
+"""Time to live, tags, and what a client may ask about this box: its limits, its address, its backups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from flowd.services.dynamodb.control import named, tags
+from flowd.services.dynamodb.errors import invalid
+from flowd.services.dynamodb.keys import BUCKETS
+from flowd.services.dynamodb.requests import required, table_name
+from flowd.services.dynamodb.tables import Table, Tables
+from flowd.services.ports import Call, Members, ServiceError
+
+MOST_TAGS: Final = 50
+AT_ONCE: Final = 500  # items that one transaction lets expire
+TOKEN_MS: Final = 10 * 60 * 1000  # for how long a ClientRequestToken counts
+_MISTAKE_S: Final = 5 * 365 * 86_400
+
+
+def update_time_to_live(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
+    table = named(tables, members)
+    said = required(members, "TimeToLiveSpecification")
+    attribute, enabled = required(said, "AttributeName"), required(said, "Enabled")
+    if enabled == bool(table.ttl_attribute):
+        raise invalid(f"TimeToLive is already {'enabled' if enabled else 'disabled'}")
+    if not enabled and attribute != table.ttl_attribute:
+        raise invalid("TimeToLive is active on a different AttributeName: current AttributeName is "
+                      f"{table.ttl_attribute}")  # fmt: skip
+    table.ttl_attribute = attribute if enabled else ""
+    tables.save_table(table)
+    rows = [(stored.row, stored.item) for stored in tables.all_items(table, (0, BUCKETS), None)]
+    for row, item in rows:
+        tables.set_expiry(table, row, expiry(table, item, call.now_ms))
+    call.due_ms.append(call.now_ms + 1)
+    return {"TimeToLiveSpecification": {"AttributeName": attribute, "Enabled": enabled}}
+
+
+def expiry(table: Table, item: Mapping[str, Any], now_ms: int) -> int | None:
+    """When an item has lived long enough, in seconds; what is over for more than five years is taken for a mistake."""
+    value = item.get(table.ttl_attribute, {}).get("N") if table.ttl_attribute else None
+    if value is None or "." in value or len(value) > 15:
+        return None
+    return int(value) if int(value) > now_ms // 1000 - _MISTAKE_S else None
+
+
+def describe_time_to_live(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
+    attribute = named(tables, members).ttl_attribute
+    if not attribute:
+        return {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
+    return {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": attribute}}
+
+
+def tag_resource(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
+    table = _tagged(tables, members)
+    table.tags = {**table.tags, **tags(required(members, "Tags"))}
+    if len(table.tags) > MOST_TAGS:
+        raise invalid(f"Too many tags: a table has at most {MOST_TAGS}")
+    tables.save_table(table)
+    return {}
+
+
+def untag_resource(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
+    table = _tagged(tables, members)
+    for key in required(members, "TagKeys"):
+        table.tags.pop(key, None)
+    tables.save_table(table)
+    return {}
+
+
+def list_tags_of_resource(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
+    table = _tagged(tables, members)
+    return {"Tags": [{"Key": key, "Value": value} for key, value in table.tags.items()]}
+
+
+def _tagged(tables: Tables, members: Members) -> Table:
+    arn = required(members, "ResourceArn")
+    parts = arn.split(":", 5)
+    if len(parts) != 6 or parts[2] != "dynamodb" or not parts[5].startswith("table/"):
+        raise invalid(f"Invalid TableArn: Invalid ResourceArn provided as input {arn}")
+    table = tables.table(parts[5].removeprefix("table/"))
+    if table is None:
+        raise ServiceError("ResourceNotFoundException", f"Requested resource not found: ResourcArn: {arn} not found")
+    return table
+
+
+def describe_limits(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
+    """AWS's own of a new account; this box has none."""
+    return {
+        "AccountMaxReadCapacityUnits": 80_000,
+        "AccountMaxWriteCapacityUnits": 80_000,
+        "TableMaxReadCapacityUnits": 40_000,
+        "TableMaxWriteCapacityUnits": 40_000,
+    }
+
+
+def describe_endpoints(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
+    address = call.endpoint.partition("://")[2] or f"dynamodb.{call.region}.amazonaws.com"
+    return {"Endpoints": [{"Address": address, "CachePeriodInMinutes": 1440}]}
+
+
+def describe_continuous_backups(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
+    """There are none: `flowd backup` copies the whole box. Tools that read a table's state ask for it."""
+    name = table_name(members)
+    if tables.table(name) is None:
+        raise ServiceError("TableNotFoundException", f"Table not found: {name}")
+    off = {"PointInTimeRecoveryStatus": "DISABLED"}
+    return {
+        "ContinuousBackupsDescription": {
+            "ContinuousBackupsStatus": "DISABLED",
+            "PointInTimeRecoveryDescription": off,
+        }
+    }
+
+
+def tick(tables: Tables, call: Call) -> int | None:
+    """Items that have lived long enough go; forgotten tokens as well."""
+    tables.forget_tokens(call.now_ms - TOKEN_MS)
+    expired = tables.expired(call.now_ms // 1000, AT_ONCE)
+    for table_id, stored in expired:
+        table = tables.table_by_id(table_id)
+        if table is not None:
+            tables.drop_item(table, stored)
+    due_s = tables.next_expiry()
+    return None if due_s is None else max(due_s * 1000, call.now_ms + 1)
