@@ -118,7 +118,8 @@ def story() -> Story:
 
 def test_a_start_schedules_a_decision_and_arms_the_end(story: Story) -> None:
     assert story.types == ["WorkflowExecutionStarted", "DecisionTaskScheduled"]
-    timer, task = (next(each for each in story.asked if isinstance(each, kind)) for kind in (StartTimer, ScheduleTask))
+    timer = next(each for each in story.asked if isinstance(each, StartTimer))
+    task = next(each for each in story.asked if isinstance(each, ScheduleTask))
     assert (timer.purpose, timer.due_ms) == ("execution", NOW + 3_600_000)
     assert (task.family, task.task_list, task.timeout_ms) == ("decision", "swf/decision/d/list", 300_000)
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 DOMAIN = "shop"
 TASK_LIST = {"name": "order-decisions"}
@@ -125,7 +126,11 @@ def main() -> None:
     # A poll is answered after up to 60 seconds, so the client must wait longer than that.
     swf = boto3.client("swf", config=Config(read_timeout=70))
     while True:
-        step(swf)
+        try:
+            step(swf)
+        except BotoCoreError as error:  # nobody answers: it will come back, and nothing is lost by asking again
+            print(f"{error}; trying again", flush=True)
+            time.sleep(1)
 
 
 if __name__ == "__main__":
