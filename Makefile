@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 FAST   := not slow and not root and not node
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint core screens fmt snap bench clean
+.PHONY: help run test check lint core screens fmt snap pictures bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ fmt: $(STAMP) ## write the format and the fixes that lint can make
 
 snap: $(STAMP) ## take the console's pictures anew; look at the difference before you commit it
 	$(BIN)/python -m pytest -q tests/console --snapshot-update
+
+pictures: $(STAMP) ## take the pictures of README and docs anew, from a daemon that runs the examples
+	$(BIN)/python -m tests.console.pictures docs/pictures
 
 bench: $(STAMP) ## measure the engine on this machine
 	@for file in tests/bench/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done

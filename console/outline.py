@@ -215,7 +215,7 @@ def _tree(row: Row, width: int) -> list[Span]:
     spans.append(Span(label, "bold" if row.visits else "dim"))
     left = room - 2 - cell_len(label)
     more = f"  {row.leads}" if row.leads and left > 8 else ""
-    return [*spans, Span(pad(more, left), "faint")]
+    return [*spans, Span(pad(more, left - 1) + " " if left > 0 else "", "faint")]
 
 
 def _told(row: Row) -> list[Span]:

@@ -23,6 +23,11 @@ ORDER: dict[str, str] = {
     "afterParameters": "parameters", "sent": "sent", "result": "result", "afterResultSelector": "selector",
     "afterResultPath": "ResultPath", "assigned": "assigned", "output": "output", "tries": "tries", "log": "log",
 }  # fmt: skip
+#: What a stage is compared with; the others stand for themselves.
+BASE: dict[str, str] = {
+    "afterInputPath": "input", "afterItemsPath": "afterInputPath", "afterArguments": "input",
+    "afterParameters": "afterInputPath", "afterResultSelector": "result", "afterResultPath": "input", "output": "input",
+}  # fmt: skip
 #: Types a mocked TestState takes.
 MOCKED = frozenset({"Task", "Map", "Parallel"})
 PLAIN = frozenset({"Pass", "Choice"})
@@ -39,6 +44,15 @@ class Stage(NamedTuple):
     @property
     def title(self) -> str:
         return ORDER.get(self.name, self.name)
+
+
+def base_of(stage: Stage, found: list[Stage]) -> Stage | None:
+    """The stage that a stage is compared with, or the one before that if it is not there."""
+    by_name = {each.name: each for each in found}
+    name = BASE.get(stage.name, "")
+    while name and name not in by_name:
+        name = BASE.get(name, "")
+    return by_name.get(name)
 
 
 def stages(events: list[Item], zone: tzinfo | None = None) -> list[Stage]:
@@ -110,10 +124,11 @@ def _cause(cause: Any) -> list[str]:
 def log(outputs: list[Item], frame: str, state: str) -> Stage | None:
     """What the visit's task printed."""
     lines: list[tuple[str, str]] = []
-    for output in outputs:
-        if output.get("frame") == frame and output.get("state") == state:
-            lines.append((f"── attempt {output['attempt']} ──", "accent"))
-            lines += [(line, "") for line in block(str(output.get("text", "")).removesuffix("\n"))]
+    own = [output for output in outputs if output.get("frame") == frame and output.get("state") == state]
+    for number, output in enumerate(own, 1):
+        if len(own) > 1:
+            lines.append((f"── output {number} of {len(own)} ──", "accent"))
+        lines += [(line, "") for line in block(str(output.get("text", "")).removesuffix("\n"))]
     return Stage("log", lines=tuple(lines)) if lines else None
 
 
@@ -144,7 +159,15 @@ def merged(found: list[Stage], answer: Item) -> list[Stage]:
             value, wrong = parse(text)
             if not wrong:
                 by_name[name] = Stage(name, value, worked_out=True)
-    return ordered(by_name)
+    kept: list[Stage] = []
+    for stage in ordered(by_name):
+        if kept and not stage.lines and kept[-1].value == stage.value:
+            if stage.worked_out:
+                continue  # what was worked out is worth a look only where it is something else
+            if kept[-1].worked_out:
+                kept.pop()
+        kept.append(stage)
+    return kept
 
 
 def variables_before(events: list[Item], visit_entered: int, frame: str) -> dict[str, Any]:

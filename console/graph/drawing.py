@@ -118,9 +118,9 @@ def _node(drawing: Drawing, node: Node, path: Path, view: View, x: int, y: int) 
     if node.inside:
         _container(drawing, node, path, view, x, y)
     elif node.height > 1:
-        _box(drawing, node, path, x, y)
+        _box(drawing, node, path, view, x, y)
     else:
-        _line(drawing, node, path, x, y)
+        _line(drawing, node, path, view, x, y)
 
 
 def _title(drawing: Drawing, node: Node, path: Path, x: int, y: int) -> int:
@@ -133,7 +133,7 @@ def _title(drawing: Drawing, node: Node, path: Path, x: int, y: int) -> int:
     return x + STATUS
 
 
-def _line(drawing: Drawing, node: Node, path: Path, x: int, y: int) -> None:
+def _line(drawing: Drawing, node: Node, path: Path, view: View, x: int, y: int) -> None:
     assert node.state is not None
     canvas = drawing.canvas
     canvas.text(x, y, " ", Owner("box", path))
@@ -144,16 +144,16 @@ def _line(drawing: Drawing, node: Node, path: Path, x: int, y: int) -> None:
     if node.state.type == "Map" and node.state.parts:
         canvas.text(at, y, " " * COUNTS, Owner("counts", path))
         at += COUNTS
-    canvas.text(at, y, " " + chips_text(node.chips) if node.chips else "", Owner("chips", path))
+    canvas.text(at, y, " " + chips_text(node.chips, view.brief) if node.chips else "", Owner("chips", path))
     canvas.text(x + node.width - 1, y, " ", Owner("box", path))
 
 
-def _box(drawing: Drawing, node: Node, path: Path, x: int, y: int) -> None:
+def _box(drawing: Drawing, node: Node, path: Path, view: View, x: int, y: int) -> None:
     canvas, owner = drawing.canvas, Owner("box", path)
     _frame(canvas, node, owner, x, y, "╭─╮│╰╯")
     _title(drawing, node, path, x + 2, y + 1)
     if node.chips:
-        canvas.text(x + 2, y + 2, chips_text(node.chips), Owner("chips", path))
+        canvas.text(x + 2, y + 2, chips_text(node.chips, view.brief), Owner("chips", path))
 
 
 def _container(drawing: Drawing, node: Node, path: Path, view: View, x: int, y: int) -> None:
@@ -165,7 +165,7 @@ def _container(drawing: Drawing, node: Node, path: Path, view: View, x: int, y: 
     if node.state.type == "Map":
         canvas.text(at, y, "┄" * COUNTS, Owner("counts", path))
     if node.chips:
-        text = f" {chips_text(node.chips)} "
+        text = f" {chips_text(node.chips, view.brief)} "
         place = x + node.width - 2 - cell_len(text)
         if place <= x + node.width // 2:  # it would hide where the line comes out
             place = x + node.width // 2 + 1 if cell_len(text) < node.width // 2 - 2 else x + 1

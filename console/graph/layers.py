@@ -134,9 +134,25 @@ def _walk(part: Part, nodes: dict[str, Node]) -> tuple[list[str], set[int]]:
 
 
 def arrange(part: Part, nodes: dict[str, Node]) -> tuple[list[list[Node]], list[Link]]:
-    """The rows of nodes and bends, ordered, and the links between them."""
+    """The rows of nodes and bends, ordered, and the links between them. Catches that would cross are chips."""
+    rows, links = _arranged(part, nodes, len(nodes))
+    for longest in (1, 0):
+        if not crossings(rows) or not any(link.edge.kind == "catch" for link in links):
+            break
+        for name, node in nodes.items():
+            nodes[name] = Node(node.state)
+        rows, links = _arranged(part, nodes, longest)
+    return rows, links
+
+
+def _arranged(part: Part, nodes: dict[str, Node], longest: int) -> tuple[list[list[Node]], list[Link]]:
+    """`longest` is how many rows down a catch may lead and still be drawn."""
     drawn, soft, order = sort_edges(part, nodes)
     _set_layers(nodes, drawn + soft, order)
+    for edge in [edge for edge in drawn if edge.kind == "catch"]:
+        if nodes[edge.target].layer - nodes[edge.source].layer > longest:
+            _add_chip(nodes[edge.source], Chip("catch", edge.target, edge.label))
+            drawn.remove(edge)
     drawn = _portals(nodes, drawn)
     rows: list[list[Node]] = [[] for _ in range(max(node.layer for node in nodes.values()) + 1)]
     for name in order:

@@ -34,6 +34,7 @@ class View(NamedTuple):
     zoom: int = BOXES
     width: int = 0  # 0: as wide as it likes
     folded: frozenset[Path] = frozenset()
+    brief: bool = False  # of chips the signs only
     only: frozenset[Path] | None = None
 
 
@@ -79,7 +80,7 @@ def lay_out(part: Part, view: View, path: Path = (), room: int | None = None) ->
 def _measure(node: Node, path: Path, view: View, room: int) -> None:
     assert node.state is not None
     inner = _inside(node.state, path, view, room)
-    chips = cell_len(chips_text(node.chips))
+    chips = cell_len(chips_text(node.chips, view.brief))
     title = cell_len(label(node.state)) + STATUS
     if inner:
         title += COUNTS if node.state.type == "Map" else 0
@@ -151,7 +152,9 @@ def hidden_text(state: State) -> str:
     return f" +{inside}" if inside else ""
 
 
-def chips_text(chips: list[Chip]) -> str:
-    """The first two chips, and how many more there are."""
+def chips_text(chips: list[Chip], brief: bool = False) -> str:
+    """The first two chips, and how many more there are; briefly only their signs."""
+    if brief:
+        return "".join(dict.fromkeys(CHIP[chip.kind] for chip in chips))
     told = [f"{CHIP[chip.kind]} {clip(clean(chip.target), CHIP_NAME)}" for chip in chips[:2]]
     return "  ".join(told) + (f" +{len(chips) - 2}" if len(chips) > 2 else "")

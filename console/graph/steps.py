@@ -63,4 +63,10 @@ def fitting(part: Part, width: int, height: int) -> tuple[int, Drawing]:
         drawing = draw_part(part, View(BOXES, width))
         if drawing.canvas.width <= width and drawing.canvas.height <= height:
             return BOXES, drawing
-    return LINES, draw_part(part, View(LINES, width))
+    return LINES, fitted(part, View(LINES, width))
+
+
+def fitted(part: Part, view: View) -> Drawing:
+    """A drawing with its chips told in words, or if that is too wide, with their signs only."""
+    drawing = draw_part(part, view)
+    return drawing if drawing.canvas.width <= view.width else draw_part(part, view._replace(brief=True))

@@ -44,6 +44,7 @@ VIEWS = (
 )  # fmt: skip
 UPPER = ("outline", "graph")
 HUGE = (160, 45)
+BAD = ("FAILED", "TIMED_OUT", "CAUGHT")
 
 
 class ExecutionScreen(StateVerbs):
@@ -325,7 +326,7 @@ class ExecutionScreen(StateVerbs):
         found = self._stages(visit, row)
         if event is not None:
             found = [Stage("event", lines=event_lines(event)), *found]
-        default = "event" if event is not None else "tries" if visit is not None and visit.error else "output"
+        default = "event" if event is not None else "tries" if visit is not None and visit.status in BAD else "output"
         inspector.show([] if self.has_class("-below") else lines, found, default)
 
     def _stages(self, visit: Visit | None, row: Row | None) -> list[Stage]:

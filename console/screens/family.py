@@ -19,6 +19,7 @@ from console.stages import stages, variables_before
 from console.text import clean, count_of
 
 SHOWN = 12
+GLUE = "\u00a0"  # a blank at which no line is broken
 _REASON = (("reason", ""),)
 _FOR_REAL = "this one state runs for real, once, outside of any execution: what its task does is done"
 
@@ -155,8 +156,7 @@ def plan_lines(plan: Item, type_of: Any) -> list[list[Span]]:
     """What a fork may run, and with which variables."""
     names = [str(name) for name in plan.get("willRun") or []]
     line = [Span("may run ", "dim")]
-    for name in names[:SHOWN]:
-        line += [Span(f"{STATE_TYPE.get(type_of(name), '·')} ", "run"), Span(f"{clean(name)}  ")]
+    line += [Span(f"{STATE_TYPE.get(type_of(name), '·')}{GLUE}{clean(name)}  ") for name in names[:SHOWN]]
     if len(names) > SHOWN:
         line.append(Span(f"and {count_of(len(names) - SHOWN, 'more state')}", "dim"))
     lines = [line]

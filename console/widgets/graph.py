@@ -19,10 +19,10 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from console.graph.canvas import Canvas, Run
-from console.graph.drawing import Drawing, draw_part
+from console.graph.drawing import Drawing
 from console.graph.layout import BOXES, FOLDED, View
 from console.graph.reading import Part, read
-from console.graph.steps import at, fitting, following, nearest, shown
+from console.graph.steps import at, fitted, fitting, following, nearest, shown
 from console.graph.story import Story
 from console.journal import Path
 from console.looks import HEAVY, Span
@@ -90,7 +90,7 @@ class GraphView(Painted, ScrollView, can_focus=True):
         if zoom is None and not folded and only is None:
             self.fitted, self.drawing = fitting(self._part, width - 1, self.size.height)
         else:
-            self.drawing = draw_part(self._part, View(self.level, width - 1, folded, only))
+            self.drawing = fitted(self._part, View(self.level, width - 1, folded, only=only))
         self.selected = shown(self.drawing.boxes, self.selected)
         canvas = self.drawing.canvas
         self.virtual_size = Size(canvas.width, canvas.height)

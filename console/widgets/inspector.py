@@ -9,7 +9,7 @@ from textual.widget import Widget
 
 from console.changes import marks, summary
 from console.looks import Span
-from console.stages import Stage
+from console.stages import Stage, base_of
 from console.widgets.bars import Facts
 from console.widgets.jsonview import JsonView
 from console.widgets.panel import Panel
@@ -75,9 +75,7 @@ class Inspector(Vertical):
             self._compare(shown)
 
     def _compare(self, shown: Stage) -> None:
-        values = [stage for stage in self._stages if not stage.lines]
-        place = values.index(shown)
-        before = values[place - 1] if place and shown.name not in ("assigned",) else None
+        before = base_of(shown, self._stages)
         note = [Span("worked out anew  ", "faint")] if shown.worked_out else []
         if before is None:
             self.query_one("#stage-note", Facts).say(*note)

@@ -42,7 +42,14 @@ def test_stages_that_the_history_lacks_are_asked_for_with_its_result_as_the_mock
     assert members is not None and json.loads(members["mock"]["result"]) == {"b": 2}
     assert json.loads(members["variables"]) == {"n": 1}
     assert trial_of("Charge", "Task", found[:1], {}) is None and trial_of("W", "Wait", found, {}) is None
-    data = {"inspectionData": {"input": "7", "afterInputPath": '{"a": 1}', "afterResultSelector": "no json"}}
+    data = {
+        "inspectionData": {
+            "input": "7",
+            "afterInputPath": '{"a": 9}',
+            "afterParameters": '{"a": 9}',
+            "afterResultSelector": "no json",
+        }
+    }
     assert [(stage.name, stage.worked_out) for stage in merged(found, data)] == [
         ("input", False), ("afterInputPath", True), ("result", False),
     ]  # fmt: skip
@@ -64,7 +71,7 @@ def test_the_log_of_one_visit_is_its_own() -> None:
         {"frame": "1", "state": "A"},
     ]
     found = log(outputs, "0", "A")
-    assert found is not None and [text for text, _ in found.lines] == ["── attempt 1 ──", "xy"]
+    assert found is not None and [text for text, _ in found.lines] == ["xy"]
     assert log(outputs, "0", "B") is None
 
 
