@@ -29,6 +29,7 @@ from flowd.config import Config
 from flowd.core import Core
 from flowd.decisions import Pattern
 from flowd.engine.alarms import ApschedulerAlarms
+from flowd.engine.bucketwatch import BucketWatch
 from flowd.engine.carriers import to_functions, to_machines, to_urls
 from flowd.engine.cloud import Cloud
 from flowd.engine.cluster import Cluster
@@ -95,6 +96,7 @@ class Daemon:
             self.core.db, self.clock, self.core.embedded, self.buckets, config.region, config.account, _endpoint(config)
         )
         self.cloud.local["s3"] = self.objects
+        self.bucket_watch = BucketWatch(self.objects, self.buckets)
         connections = StoredConnections(self.core.db)
         ports = Ports(clock=self.clock, containers=self.cluster, cloud=self.cloud, connections=connections)
         self.registry.connect(ports)
@@ -183,6 +185,7 @@ class Daemon:
         self.code.workers.site.environment = dict(self.registrar.environment)
         await self.code.start()
         await self.objects.wanted.start()
+        await self.bucket_watch.start()
         await self.services.desk.start()
         await self.dropfolder.start()
         await go_on_deleting(self.services)
@@ -197,6 +200,7 @@ class Daemon:
         await self.dropfolder.stop()
         await self.services.desk.stop()
         await self.cluster.stop()
+        await self.bucket_watch.stop()
         await self.objects.wanted.stop()
         await self.core.stop()
         if self.time is not None:

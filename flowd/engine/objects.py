@@ -65,7 +65,7 @@ class Objects:
         rule = SERVICE.operations.get(operation)
         if rule is None:
             raise NotYetBuilt(f"s3:{operation} is not built in flowd")
-        call = self._call(who)
+        call = self.new_call(who)
         try:
             answer = await asyncio.to_thread(rule, self._buckets, members, call)
         except OSError as error:
@@ -73,7 +73,8 @@ class Objects:
         await self.tell(call)
         return answer
 
-    def _call(self, who: str) -> Call:
+    def new_call(self, who: str) -> Call:
+        """What an operation, or a notice, knows of the daemon and of who asked."""
         return Call(
             now_ms=self._clock.now_ms(),
             region=self._region,

@@ -27,10 +27,16 @@ class Wanted:
         self._changed = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
         self._wanted = False
+        self._turned = asyncio.Event()  # set and replaced when that turns
         embedded.on_wake(own.RULES_CHANGED, self._rules_changed)
 
     def __call__(self) -> bool:
         return self._wanted
+
+    async def until(self, wanted: bool) -> None:
+        """Return when events are wanted, or are not."""
+        while self._wanted is not wanted:
+            await self._turned.wait()
 
     async def start(self) -> None:
         self._wanted = await self._db.read(self._look)
@@ -43,8 +49,14 @@ class Wanted:
             self._worker = None
 
     def _rules_changed(self) -> None:
-        self._wanted = True
+        self._set(True)
         self._changed.set()
+
+    def _set(self, wanted: bool) -> None:
+        if self._wanted is not wanted:
+            self._wanted = wanted
+            self._turned.set()
+            self._turned = asyncio.Event()
 
     async def _work(self) -> None:
         while True:
@@ -56,7 +68,7 @@ class Wanted:
                 log.exception("the rules of the default bus could not be read")
                 continue
             if not self._changed.is_set():
-                self._wanted = wanted
+                self._set(wanted)
 
     def _look(self, session: Any) -> bool:
         return own.wants(EventsTables(session), self._source, self._detail_type)

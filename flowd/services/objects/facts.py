@@ -32,7 +32,11 @@ class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def of(path: Path) -> Facts:
     """The facts of a file, worked out from its bytes if nobody has kept any. Raises OSError."""
-    return kept(path) or _made(path)
+    found = kept(path)
+    if found is None:
+        found = worked_out(path)
+        keep(path, found)
+    return found
 
 
 def kept(path: Path) -> Facts | None:
@@ -53,13 +57,12 @@ def keep(path: Path, facts: Facts) -> None:
         return  # no attributes there, or too many metadata for them: the object is served without
 
 
-def _made(path: Path) -> Facts:
+def worked_out(path: Path) -> Facts:
+    """The facts of a file from its bytes and its name."""
     stat = path.stat()
     digest = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
         while piece := file.read(_PIECE):
             digest.update(piece)
     guessed = mimetypes.guess_type(path.name)[0] or DEFAULT_TYPE
-    facts = Facts(f'"{digest.hexdigest()}"', stat.st_size, stat.st_mtime_ns, {"ContentType": guessed})
-    keep(path, facts)
-    return facts
+    return Facts(f'"{digest.hexdigest()}"', stat.st_size, stat.st_mtime_ns, {"ContentType": guessed})
