@@ -104,17 +104,22 @@ def _to_the_end(simulation: Simulation, workflow: Workflow[Any, Any], given: str
             complain(failure.message)
         return FAILED
     except SdkError as error:
+        _refuse_to_wait(simulation)
         raise CommandError(str(error)) from None
     return OK
 
 
 def _pause(simulation: Simulation, seconds: float) -> None:
-    """Let real time pass, but do not wait for a person who cannot know of it."""
-    for asked in simulation.asked:
-        raise CommandError(
-            f"{asked.title!r} waits in {asked.queue}: give --answer {asked.queue}=JSON, or --skip-waits (no answer)"
-        )
+    """Let real time pass."""
+    _refuse_to_wait(simulation)
     time.sleep(seconds)
+
+
+def _refuse_to_wait(simulation: Simulation) -> None:
+    """Nobody can know here that a person is asked."""
+    for asked in simulation.asked:
+        way = f"give --answer {asked.queue}=JSON, or --skip-waits (no answer)"
+        raise CommandError(f"{asked.title!r} waits in {asked.queue}: {way}")
 
 
 def _chosen(loaded: Loaded, file: Path, name: str | None) -> Workflow[Any, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -62,7 +62,14 @@ class Worker:
 class CodeWorkers:
     """All of them."""
 
-    def __init__(self, processes: Processes, clock: Clock, site: Site) -> None:
+    def __init__(
+        self,
+        processes: Processes,
+        clock: Clock,
+        site: Site,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._pause = pause
         self._processes = processes
         self._clock = clock
         self.site = site
@@ -134,9 +141,11 @@ class CodeWorkers:
             if end.exit_code == REFUSED:
                 worker.status = "REFUSED"
                 return
-            failures = 0 if self._clock.now_ms() - worker.began_ms > _STEADY_MS else failures + 1
+            steady = self._clock.now_ms() - worker.began_ms > _STEADY_MS
+            failures = 0 if steady else failures
             worker.status = "BACKING_OFF"
-            await asyncio.sleep(_PAUSES_S[min(failures, len(_PAUSES_S)) - 1 if failures else 0])
+            await self._pause(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)])
+            failures += 1
 
     def _worker_spec(self, worker: Worker) -> ContainerSpec:
         named = ["--version", worker.version, "--task-list", worker.task_list, *self.site.connection]

@@ -40,11 +40,16 @@ def decode(text: str | None, type: Any, what: str) -> Any:
 
 
 def schema(type: Any) -> dict[str, Any]:
-    """The JSON Schema of a type."""
+    """The JSON Schema of a type; what it is stands at the top, not behind a reference, since forms are made of it."""
     try:
-        return msgspec.json.schema(type)
+        found = msgspec.json.schema(type)
     except TypeError as error:
         raise DataError(f"there is no JSON Schema of {type}: {error}") from None
+    if "$ref" not in found:
+        return found
+    named = found["$defs"]
+    top = dict(named.pop(found["$ref"].rpartition("/")[2]))
+    return {**top, "$defs": named} if named else top
 
 
 def _hook(value: object) -> object:

@@ -145,4 +145,6 @@ async def _stoppable(coroutine: Any, entry: _Open) -> Any:
         loop.call_soon_threadsafe(task.cancel)
 
     entry.stop = stop
+    if entry.attempt.cancel_requested:  # a heartbeat was faster
+        task.cancel()
     return await task
