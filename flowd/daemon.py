@@ -15,8 +15,10 @@ from functools import partial
 import uvloop
 
 from flowd.api.backends import EmbeddedBackend, ObjectsBackend
+from flowd.api.ecs_api import EcsBackend
 from flowd.api.front.server import HttpFront
 from flowd.api.functions import Functions
+from flowd.api.lambda_api import LambdaBackend
 from flowd.api.local import LocalOperations
 from flowd.api.machines import go_on_deleting
 from flowd.api.operations import Services, operations
@@ -30,7 +32,7 @@ from flowd.core import Core
 from flowd.decisions import Pattern
 from flowd.engine.alarms import ApschedulerAlarms
 from flowd.engine.bucketwatch import BucketWatch
-from flowd.engine.carriers import to_functions, to_machines, to_urls
+from flowd.engine.carriers import LONGEST_CALL_S, to_functions, to_machines, to_urls
 from flowd.engine.cloud import Cloud
 from flowd.engine.cluster import Cluster
 from flowd.engine.codefiles import CodeFiles
@@ -100,11 +102,12 @@ class Daemon:
         connections = StoredConnections(self.core.db)
         ports = Ports(clock=self.clock, containers=self.cluster, cloud=self.cloud, connections=connections)
         self.registry.connect(ports)
+        self.core.deliveries.patience_s["lambda"] = LONGEST_CALL_S
         self.core.deliveries.carriers.update(
             {
                 "apprise": to_people(config.mail),
                 "http": to_urls(),
-                "lambda": to_functions(self.runner),
+                "lambda": to_functions(self.runner, self.core.embedded.post),
                 "states": to_machines(self.local),
             }
         )
@@ -138,6 +141,7 @@ class Daemon:
             mocks=self.mocks,
             link_secret=self.credentials.secret_key,
         )
+        self.functions = Functions(self.runner, config.region, config.account)
         table = operations(self.services)
         self.local.bind(table, self.core.closings.wait)
         self.server = Server(
@@ -149,7 +153,6 @@ class Daemon:
             front=Front(self._backends()),
         )
 
-        self.functions = Functions(self.runner, config.region, config.account)
         self.http = HttpFront(
             config.http, table, self.functions, self.credentials, self.clock, config.region, config.account
         )
@@ -159,6 +162,10 @@ class Daemon:
         embedded = EmbeddedBackend(self.core.embedded)
         backends: dict[str, Backend] = dict.fromkeys(self.core.embedded.services, embedded)
         backends["s3"] = ObjectsBackend(self.objects)
+        backends["lambda"] = LambdaBackend(
+            self.functions, self.registrar, self.core.embedded.post, self.services.package_states
+        )
+        backends["ecs"] = EcsBackend(self.cluster)
         return {name: backend for name, backend in backends.items() if self.cloud.serves(name)}
 
     def _drain(self) -> None:

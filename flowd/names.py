@@ -13,6 +13,8 @@ ACCOUNT = "000000000000"
 #: The services of this daemon, by botocore's name, with what SDKs call them in `AWS_ENDPOINT_URL_...`.
 ENDPOINTS: Final[dict[str, str]] = {
     "stepfunctions": "SFN",
+    "ecs": "ECS",
+    "lambda": "LAMBDA",
     "swf": "SWF",
     "events": "EVENTBRIDGE",
     "sns": "SNS",

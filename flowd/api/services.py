@@ -97,6 +97,11 @@ class Services:
         except (FlowdError, OSError, TimeoutError):
             return None
 
+    async def package_states(self) -> Mapping[str, str]:
+        """Functions whose packages are being installed, or cannot be had: what is to be said of it."""
+        counts = await self.runner_counts()
+        return {} if counts is None else counts.packages
+
     def tell(self, kind: str, name: str) -> None:
         """Something that consoles show is different now."""
         self.desk.tell(kind, name)

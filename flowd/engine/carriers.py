@@ -6,33 +6,51 @@ by it; a function's host runs a key once as long as it remembers it.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import httpx
 
 from flowd import names
 from flowd.engine.deliveries import Carrier, Refused
-from flowd.errors import ApiError
+from flowd.errors import ApiError, FlowdError
 from flowd.integrations.lambda_ import FunctionHost
 from flowd.integrations.ports import Operations
 from flowd.services.ports import Delivery
 
 TIMEOUT_S: Final = 30.0
+LAMBDA: Final = "lambda"  # who sends an invocation that was taken
+LONGEST_CALL_S: Final = 1_000.0  # a function runs for 900 seconds at most
 _STARTED: Final = "ExecutionAlreadyExists"
 
 
-def to_functions(host: FunctionHost) -> Carrier:
-    """An asynchronous invocation; the function's own outcome is not waited for."""
+def to_functions(host: FunctionHost, post: Callable[[Delivery], Awaitable[None]]) -> Carrier:
+    """An asynchronous invocation. Lambda takes what others send and answers at once: what is taken becomes a delivery
+    of Lambda's own, which fails when the function does and is tried twice more."""
 
     async def carry(delivery: Delivery, key: str) -> None:
         parts = names.split_arn(delivery.target)
         name = "" if parts is None else parts.rest.partition(":")[0]
         if not await host.knows(name):
             raise Refused(f"there is no function {name}", "NO_RESOURCE")
-        await host.invoke(f"delivery:{key}", name, delivery.body, arn=delivery.target, detached=True)
+        if delivery.source != LAMBDA:
+            await post(asynchronous(delivery.target, delivery.body))
+            return
+        result = await host.invoke(f"delivery:{key}", name, delivery.body, arn=delivery.target)
         await host.acknowledge(f"delivery:{key}")
+        if result.error is not None:
+            raise FunctionFailed(f"{result.error}: {(result.cause or '')[:500]}")
 
     return carry
+
+
+def asynchronous(arn: str, body: str, dead_letter: str = "") -> Delivery:
+    """An invocation that nobody waits for (developer guide, "Asynchronous invocation"): two retries, six hours."""
+    return Delivery(arn, body, source=LAMBDA, dead_letter=dead_letter, tries=3, age_s=21_600)
+
+
+class FunctionFailed(FlowdError):
+    """The function ran and failed."""
 
 
 def to_machines(operations: Operations) -> Carrier:

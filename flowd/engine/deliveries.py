@@ -50,6 +50,7 @@ class Deliveries:
         self._alarms = alarms
         self._embedded = embedded
         self.carriers: dict[str, Carrier] = {}
+        self.patience_s: dict[str, float] = {}  # how long a carrier may take, where it is not TIMEOUT_S
         self._due = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
         self._outside: dict[int, asyncio.Task[None]] = {}
@@ -150,7 +151,7 @@ class Deliveries:
         try:
             if carrier is None:
                 raise Refused(f"nothing in flowd takes what is sent to {row.target}", "NO_RESOURCE")
-            async with asyncio.timeout(TIMEOUT_S):
+            async with asyncio.timeout(self.patience_s.get(_kind(row.target), TIMEOUT_S)):
                 await carrier(delivery, row.uuid)
         except Refused as error:
             await self._failed(row, delivery, error.code, error.message, for_good=True)

@@ -167,6 +167,13 @@ class Embedded:
         rows.send(session, call)
         return call
 
+    async def post(self, delivery: Delivery) -> None:
+        """Have something brought to a target; it is on disk when this returns."""
+        call = self._call(delivery.source)
+        call.deliveries.append(delivery)
+        await self._db.write(partial(rows.send, call=call))
+        self.sent()
+
     async def forget(self, task_key: str) -> None:
         """The Task's outcome is on disk: the answer is not asked for again."""
         await self._db.write(partial(rows.forget_outcome, key=task_key))

@@ -37,7 +37,7 @@ class TaskDefinitions:
         """Revisions by family, oldest first."""
         return self._families
 
-    async def find(self, name: str) -> TaskDefinition:
+    async def find(self, name: str, *, inactive: bool = False) -> TaskDefinition:
         """A revision, or the newest active one of a family; raises ServiceError in ECS's words."""
         family, revision = split_name(name)
         known = self._families.get(family, ())
@@ -47,7 +47,7 @@ class TaskDefinitions:
             found = next((each for each in known if each.revision == revision), None)
         if found is None:
             raise ServiceError("ClientException", "TaskDefinition not found.")
-        if found.status != "ACTIVE":
+        if found.status != "ACTIVE" and not inactive:
             raise ServiceError("ClientException", "TaskDefinition is inactive")
         return found
 
