@@ -18,6 +18,7 @@ class Situation(NamedTuple):
     item: dict[str, Any] | None = None
     state: Any = None  # the outline's row of the selected state, on the screen of an execution
     past: bool = False  # an execution is looked at as it was
+    marked: bool = False  # rows are marked
 
 
 Why = Callable[[Situation], str]
@@ -41,7 +42,8 @@ class Action(NamedTuple):
 
 _KEY_NAMES = {
     "slash": "/", "question_mark": "?", "colon": ":", "exclamation_mark": "!", "escape": "esc", "minus": "-",
-    "plus": "+", "enter": "enter", "ctrl+s": "ctrl+s", "tab": "tab", "comma": ",",
+    "plus": "+", "left_square_bracket": "[", "right_square_bracket": "]", "space": "space",
+    "enter": "enter", "ctrl+s": "ctrl+s", "tab": "tab", "comma": ",",
     "full_stop": ".", "less_than_sign": "<", "greater_than_sign": ">",
 }  # fmt: skip
 
@@ -95,8 +97,32 @@ def machine(now: Situation) -> str:
     return row(now) or ("" if now.item and "stateMachineArn" in now.item else "the file was rejected")
 
 
+def marked_or(why: Why) -> Why:
+    """Marked rows are looked at by the daemon, one by one; the row under the cursor is looked at here."""
+    return lambda now: writes(now) or ("" if now.marked else why(now))
+
+
+def going(now: Situation) -> str:
+    status = (now.item or {}).get("status")
+    return row(now) or ("" if status in ("COLLECTING", "RUNNING") else "it is over")
+
+
 def unanswered(now: Situation) -> str:
     return row(now) or ("it is answered already" if now.item and now.item.get("answer") else "")
+
+
+def held(now: Situation) -> str:
+    return writes(now) or unanswered(now)
+
+
+def decidable(now: Situation) -> str:
+    """Answered with a word: a prompt without a form of its own, and with no choices but these."""
+    told = held(now)
+    if told or now.item is None:
+        return told
+    if now.item.get("kind") != "prompt" or now.item.get("schema") or now.item.get("choices"):
+        return "it has a form of its own, press enter"
+    return ""
 
 
 def all_of(*whys: Why) -> Why:
@@ -112,10 +138,26 @@ _STOP = Action("stop", "x", "stop", "abort the execution; asks first", all_of(wr
 _COPY = Action("copy", "y", "copy id", "copy the id to the terminal's clipboard (OSC 52)", row)
 _OPEN = Action("open", "enter", "open", "open what the cursor stands on", row)
 
+_MARK = Action("mark", "space", "mark", "mark the row, or unmark it; verbs then work on all marked ones", row)
+_LIST = (
+    Action("filter", "slash", "filter", "rows that hold these words; !word leaves out"),
+    Action("sort", "s", "sort", "by the next column, at last as they came", bar=False),
+    Action("reverse", "S", "reverse", "the other way round", bar=False),
+)
+
 EVERYWHERE: tuple[Action, ...] = (
-    Action("command", "colon", "go to", ":exec :inbox :sm :sched :health :help :q", bar=False),
+    Action(
+        "command",
+        "colon",
+        "go to",
+        ":exec :inbox :sm :sched :act :dead :batch :deploy :log :audit :health :view NAME",
+        bar=False,
+    ),
     Action("retry", "ctrl+r", "refresh", "read anew; without a daemon try again at once", bar=False),
     Action("back", "escape", "back", "leave this view, close this dialog", bar=False),
+    Action("former", "left_square_bracket", "where you were", "back through the screens you have been on", bar=False),
+    Action("next", "right_square_bracket", "and forward", "forward again", bar=False),
+    Action("last", "minus", "last screen", "to the screen before, and back again", bar=False),
     Action("quit", "q", "back, quit", "like esc; on a first screen it quits", bar=False),
     Action("help", "question_mark", "help", "the keys of this screen"),
 )
@@ -124,8 +166,16 @@ TABLE: dict[str, tuple[Action, ...]] = {
     "executions": (
         _OPEN,
         Action("filter", "slash", "filter", "status:failed machine:order-* since:24h waiting:prompt"),
+        _MARK,
+        Action("mark_all", "ctrl+a", "all", "mark all that match, also those that are not in view", bar=False),
         Action("newer", "n", "show new", "bring in what began since the list was read"),
-        _REDRIVE, _AGAIN, _STOP, _COPY,
+        _REDRIVE._replace(why=marked_or(redrivable)), _AGAIN, _STOP._replace(why=marked_or(running)),
+        Action("retry_now", "exclamation_mark", "retry now", "end the back-offs of what is marked, or of this one",
+               marked_or(running), bar=False),
+        Action("compare", "d", "compare", "the two marked ones, state by state", bar=False),
+        Action("save_view", "W", "save view", "keep this filter under a name; :view NAME shows it", writes, bar=False),
+        Action("views", "v", "views", "your saved views", bar=False),
+        _COPY,
     ),
     "execution": (
         Action("view_outline", "1", "states", "the states in order, with a bar of time for each", bar=False),
@@ -168,13 +218,26 @@ TABLE: dict[str, tuple[Action, ...]] = {
     ),
     "inbox": (
         Action("open", "enter", "answer", "open the form of the prompt", row),
-        Action("done", "d", "open/done", "show the prompts that are answered, or the open ones again"),
-        Action("execution", "e", "execution", "open the execution that asks", row),
-        _COPY,
+        Action("approve", "a", "approve", "without a form: approve it, with a word why if you want", decidable),
+        Action("reject", "r", "reject", "without a form: reject it", decidable),
+        Action("claim", "c", "claim", "work on it for 15 minutes; again renews that, or takes it over", held),
+        Action("release", "u", "let go", "work on it no longer", held, bar=False),
+        Action("assign", "A,D", "assign", "say who shall answer; your claim ends", held),
+        Action("remark", "m", "remark", "say something that everybody sees", held),
+        Action("tab_all", "1", "open", "all that are open", bar=False),
+        Action("tab_mine", "2", "mine", "those that you work on, or that are meant for you", bar=False),
+        Action("tab_free", "3", "free", "those that nobody works on and that are meant for nobody", bar=False),
+        Action("tab_done", "4", "done", "those that are answered: by whom, when, with what", bar=False),
+        Action("done", "d", "open/done", "show the prompts that are answered, or the open ones again", bar=False),
+        Action("execution", "e", "execution", "open the execution that asks", row, bar=False),
+        _COPY._replace(bar=False),
     ),
     "answer": (
         Action("submit", "ctrl+s", "submit", "check the answer and send it", all_of(writes, unanswered)),
         Action("fail", "ctrl+n", "fail it", "fail the task with an error and a cause", all_of(writes, unanswered)),
+        Action("claim", "ctrl+l", "claim", "work on it for 15 minutes; again renews that, or takes it over", held),
+        Action("assign", "ctrl+d", "assign", "say who shall answer; your claim ends", held, bar=False),
+        Action("remark", "ctrl+y", "remark", "say something that everybody sees", held, bar=False),
         Action("context", "ctrl+t", "context", "show the input of the task, or hide it"),
         Action("execution", "ctrl+o", "execution", "open the execution that asks", row),
     ),
@@ -196,6 +259,30 @@ TABLE: dict[str, tuple[Action, ...]] = {
         Action("run", "exclamation_mark", "run now", "start it once, now; asks first", all_of(writes, row)),
         Action("open", "enter", "last run", "open the execution of the last run", row),
     ),
+    "batches": (
+        _OPEN,
+        Action("cancel", "x", "cancel", "begin nothing more; what is done stays done", all_of(writes, going)),
+        *_LIST,
+        Action("copy", "y", "copy command", "copy the command that shows it", row, bar=False),
+    ),
+    "batch": (_OPEN, *_LIST),
+    "dead": (
+        Action("open", "enter", "executions", "the executions of this group", row),
+        Action("redrive", "R", "redrive group", "redrive all of them; says first how many", all_of(writes, row)),
+        *_LIST,
+    ),
+    "deploys": (
+        Action("compare", "d,enter", "diff", "this version with the one before, or two marked ones", row),
+        _MARK, *_LIST,
+        Action("copy", "y", "copy ARN", "copy the ARN of the version", row),
+    ),
+    "versions": (),
+    "queues": (Action("open", "enter", "inbox", "what waits for people", row), *_LIST),
+    "audit": (
+        Action("open", "enter", "execution", "the execution it was done to", row), *_LIST,
+        Action("copy", "y", "copy target", "copy what it was done to", row),
+    ),
+    "log": (Action("follow", "F", "follow", "keep the end in view, or stand still"), *_LIST),
     "health": (),
 }  # fmt: skip
 
@@ -243,5 +330,7 @@ def bindings(screen: str) -> list[BindingType]:
 #: Words after `:` and where they lead.
 GOTO: dict[str, str] = {
     "exec": "executions", "executions": "executions", "inbox": "inbox", "sm": "machines", "machines": "machines",
-    "sched": "schedules", "schedules": "schedules", "health": "health", "help": "help", "q": "quit", "quit": "quit",
+    "sched": "schedules", "schedules": "schedules", "batch": "batches", "batches": "batches", "dead": "dead",
+    "deploy": "deploys", "deploys": "deploys", "act": "queues", "queues": "queues", "log": "log", "audit": "audit",
+    "health": "health", "help": "help", "q": "quit", "quit": "quit",
 }  # fmt: skip

@@ -25,12 +25,14 @@ from textual.screen import Screen
 from console import actions, faults, preferences, terminal, themes
 from console import fields as form_fields
 from console.client import Daemon, Item, RemoteError, SocketDaemon, Unreachable
+from console.drafts import unpacked
 from console.link import SETTLE_S, Link
 from console.looks import Span
 from console.messages import News
 from console.plainglyphs import PlainGlyphs
 from console.rows import Now
 from console.screens.answer import AnswerScreen
+from console.screens.batches import BatchesScreen
 from console.screens.dialogs import CommandLine
 from console.screens.diff import DiffScreen
 from console.screens.execution import ExecutionScreen
@@ -39,10 +41,12 @@ from console.screens.health import HealthScreen
 from console.screens.help import HelpScreen
 from console.screens.inbox import InboxScreen
 from console.screens.machines import MachinesScreen
+from console.screens.overviews import AuditScreen, DeadScreen, DeploysScreen, LogScreen, QueuesScreen
 from console.screens.schedules import SchedulesScreen
 from console.screens.shell import Shell
 from console.text import clean
 from console.typeahead import Taken, TypeAhead
+from console.whereabouts import Presence, Trail
 
 
 class Opening(NamedTuple):
@@ -66,6 +70,12 @@ class FlowdApp(App[int]):
         "inbox": InboxScreen,
         "machines": MachinesScreen,
         "schedules": SchedulesScreen,
+        "batches": BatchesScreen,
+        "dead": DeadScreen,
+        "deploys": DeploysScreen,
+        "queues": QueuesScreen,
+        "audit": AuditScreen,
+        "log": LogScreen,
         "health": HealthScreen,
     }
     DEFAULT_MODE = "executions"
@@ -92,10 +102,14 @@ class FlowdApp(App[int]):
         self.link = Link(daemon, now, self._on_link, self._on_news, settle)
         self.drafts: dict[str, dict[form_fields.Path, Any]] = {}
         self.prompts: list[Item] = []
+        self.presence = Presence(daemon)
+        self.trail = Trail(self.DEFAULT_MODE)
+        self.bells = False  # ring when a prompt opens
         self.faults: list[BaseException] = []
         self.moving = False  # between two modes; keys wait
         self._typed = TypeAhead(self, super().on_event)
         self._tasks: list[asyncio.Task[None]] = []
+        self._seen_inbox = False
         self.opening = opening
         self.keys: dict[str, str] = {}
         self.warnings: list[str] = []
@@ -137,6 +151,7 @@ class FlowdApp(App[int]):
     async def on_unmount(self) -> None:
         for task in self._tasks:
             task.cancel()
+        await self.presence.leave()
         await self.daemon.close()
 
     async def on_event(self, event: events.Event) -> None:
@@ -168,6 +183,8 @@ class FlowdApp(App[int]):
 
     def _tick(self) -> None:
         shell = self._shell()
+        if self.link.up and shell is not None:
+            self.run_worker(self._attend(shell.looks_at()), group="presence", exit_on_error=False)
         if shell is not None and shell.ready:
             with contextlib.suppress(NoMatches):  # a screen that is being taken down loses its widgets before it goes
                 if not self.link.up:
@@ -193,17 +210,29 @@ class FlowdApp(App[int]):
 
     def _on_news(self, changes: list[Item], stale: bool) -> None:
         news = News(changes, stale)
+        shell = self._shell()
+        if "presence" in news.kinds() and shell is not None:
+            self.run_worker(self._attend(shell.looks_at(), anew=True), group="presence", exit_on_error=False)
         if stale or "prompt" in news.kinds():
             self.run_worker(self._read_inbox(), group="inbox", exclusive=True, exit_on_error=False)
         for screen in self._shells():
             screen.post_message(News(changes, stale))
 
     async def _read_inbox(self) -> None:
+        before = {str(prompt["id"]) for prompt in self.prompts}
         try:
             self.prompts = await self.daemon.prompts(False)
         except (Unreachable, RemoteError):
             return  # the link will say so
+        new = [prompt for prompt in self.prompts if str(prompt["id"]) not in before and prompt["kind"] == "prompt"]
+        if new and self._seen_inbox and self.bells and self._driver is not None:
+            self._driver.write(terminal.notice(clean(new[0].get("title") or new[0]["state"])))
+        self._seen_inbox = True
         self._on_link()
+
+    async def _attend(self, looks_at: str, anew: bool = False) -> None:
+        if await self.presence.say(looks_at, self._wall(), anew):
+            self._on_link()
 
     def lost(self, error: Unreachable) -> None:
         """A call found no daemon: the header says so, and the link is already trying."""
@@ -220,7 +249,8 @@ class FlowdApp(App[int]):
         if self.readonly:
             spans += [Span("read-only", "dim"), Span("  ")]
         if self.link.up:
-            return [*spans, Span("● live", "ok")]
+            others = len(self.presence.others)
+            return [*spans, Span(f"+{others} here  ", "dim") if others else Span(""), Span("● live", "ok")]
         if self.link.silent:
             return [*spans, Span(f"✗ no answer for {self.link.silent:.0f}s", "bad")]
         if not self.link.reason:
@@ -253,13 +283,22 @@ class FlowdApp(App[int]):
             self.exit(0)
         elif name == "command":
             self.push_screen(CommandLine(), self._on_command)
+        elif name in ("former", "next", "last"):
+            found = self.trail.last() if name == "last" else self.trail.step(-1 if name == "former" else 1)
+            if found is not None:
+                self._move(found, visit=name == "last")
         elif name == "help":
             shell = self._shell()
             if shell is not None:
                 self.push_screen(HelpScreen(shell.NAME, shell.situation(), self.size.width))
         elif name in self.MODES:
-            self.moving = True
-            self.run_worker(self._to_mode(name), exit_on_error=False)
+            self._move(name)
+
+    def _move(self, name: str, visit: bool = True) -> None:
+        if visit:
+            self.trail.visit(name)
+        self.moving = True
+        self.run_worker(self._to_mode(name), exit_on_error=False)
 
     def show_execution(self, arn: str, name: str, state: str = "") -> None:
         """Open one execution on top of what is shown, at one of its states if that is named."""
@@ -270,7 +309,18 @@ class FlowdApp(App[int]):
         self.push_screen(DiffScreen(left, right))
 
     def show_prompt(self, prompt: Item) -> None:
-        """Open the form of one prompt."""
+        """Open the form of one prompt, with what this user has typed into it before, here or elsewhere."""
+        self.run_worker(self._open_prompt(prompt), group="prompt", exclusive=True, exit_on_error=False)
+
+    async def _open_prompt(self, prompt: Item) -> None:
+        key = str(prompt["id"])
+        if key not in self.drafts and not prompt.get("answer"):
+            try:
+                draft = (await self.daemon.ask("GetPrompt", id=prompt["id"])).get("draft")
+            except (Unreachable, RemoteError):
+                draft = None
+            if draft:
+                self.drafts[key] = unpacked(draft["body"])
         self.push_screen(AnswerScreen(prompt))
 
     async def _to_mode(self, name: str) -> None:
@@ -285,6 +335,9 @@ class FlowdApp(App[int]):
     def _on_command(self, word: str | None) -> None:
         if not word:
             return
+        if word.startswith("view "):
+            self.run_worker(self._to_view(word[5:].strip()), exit_on_error=False)
+            return
         names = {target for key, target in actions.GOTO.items() if key == word} or {
             target for key, target in actions.GOTO.items() if key.startswith(word)
         }
@@ -292,6 +345,22 @@ class FlowdApp(App[int]):
             self.go(names.pop())
         else:
             self.notify(f"no such screen: {word}", severity="warning", markup=False)
+
+    async def _to_view(self, name: str) -> None:
+        try:
+            views = (await self.daemon.ask("ListViews"))["views"]
+        except (Unreachable, RemoteError) as error:
+            self.notify(str(error), severity="warning", markup=False)
+            return
+        found = next((view for view in views if view["name"] == name), None)
+        if found is None:
+            known = ", ".join(view["name"] for view in views) or "none"
+            self.notify(f"there is no view {name}; yours are: {known}", severity="warning", markup=False)
+            return
+        self.trail.visit("executions")
+        await self._to_mode("executions")
+        if isinstance(self.screen, ExecutionsScreen):
+            self.screen.show_filter(found["filter"])
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         shell = self._shell()

@@ -46,6 +46,7 @@ class Daemon(Protocol):
     async def fork(self, arn: str, members: Item) -> Item: ...
     async def retry_now(self, arn: str) -> Item: ...
     async def heartbeat(self, prompt: str) -> Item: ...
+    async def ask(self, operation: str, **members: Any) -> Item: ...
     async def close(self) -> None: ...
 
 
@@ -138,6 +139,10 @@ class SocketDaemon:
 
     async def heartbeat(self, prompt: str) -> Item:
         return await self._flowd("HeartbeatPrompt", id=prompt)
+
+    async def ask(self, operation: str, **members: Any) -> Item:
+        """Any other of flowd's own operations, named as in docs/api.md."""
+        return await self._flowd(operation, **members)
 
     async def close(self) -> None:
         await self._client.close()

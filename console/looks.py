@@ -88,6 +88,20 @@ FILE: dict[str, Look] = {
 
 SCHEDULE: dict[str, Look] = {"ENABLED": Look("▶", "on", "ok"), "DISABLED": Look("■", "paused", "late")}
 
+BATCH: dict[str, Look] = {
+    "COLLECTING": Look("◷", "collects", "run"),
+    "RUNNING": Look("▶", "runs", "run"),
+    "DONE": Look("✓", "done", "ok"),
+    "CANCELLED": Look("■", "cancelled", "stop"),
+}
+
+LEVEL: dict[str, Look] = {
+    "INFO": Look("·", "info", "dim"),
+    "WARNING": Look("!", "warning", "late"),
+    "ERROR": Look("✗", "error", "bad"),
+    "CRITICAL": Look("✗", "critical", "bad"),
+}
+
 UNKNOWN = Look("·", "", "dim")
 
 

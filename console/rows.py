@@ -81,7 +81,11 @@ def prompt_cells(item: Item, now: Now) -> list[Span]:
     answered = item.get("answer")
     token = item["kind"] == "token"
     title = clean(item.get("title") or item["state"])
-    who = ", ".join(clean(name) for name in item.get("assignees") or []) or "–"
+    who = clean(item.get("assignedTo") or "") or ", ".join(clean(name) for name in item.get("assignees") or []) or "–"
+    if item.get("claimedBy"):
+        who = f"{clean(item['claimedBy'])}*"
+    elif answered:
+        who = clean(answered["by"])
     glyph = Span("✓", "ok") if answered else Span("ƒ", "dim") if token else Span("▣", "late" if late else "wait")
     return [
         glyph,
@@ -89,7 +93,7 @@ def prompt_cells(item: Item, now: Now) -> list[Span]:
         Span(title, "bold"),
         Span(clean(item["executionName"])),
         Span(clean(item.get("queue") or "–"), "dim"),
-        Span(who, "dim"),
+        Span(who, "accent" if item.get("claimedBy") else "dim"),
         Span(ago(item["askedAt"], now.at), "dim"),
     ]
 

@@ -30,6 +30,11 @@ def osc52(text: str) -> str:
     return sequence
 
 
+def notice(text: str) -> str:
+    """A bell, and a desktop notice for the terminals that know OSC 9; the others ignore it."""
+    return f"\a\x1b]9;flowd: {text[:100]}\a"
+
+
 def is_gone(fd: int) -> bool:
     """True if the terminal behind the file descriptor has hung up."""
     poll = select.poll()

@@ -10,12 +10,13 @@ from textual.widget import Widget
 
 from console.actions import bindings
 from console.answers import comment_of, complaints, context_of, output_of, schema_of
-from console.client import Item, RemoteError
+from console.client import Item, RemoteError, Unreachable
+from console.drafts import packed
 from console.fields import nearest
 from console.looks import Span
 from console.messages import Edited, News
 from console.screens.dialogs import Fill
-from console.screens.shell import Shell
+from console.screens.holding import PromptVerbs, comment_lines, hold_spans
 from console.text import ago, block, clean, count_of, until
 from console.widgets.bars import Facts
 from console.widgets.form import SchemaForm
@@ -25,7 +26,7 @@ from console.widgets.panel import Panel
 CONFLICTS = frozenset({"ConflictException", "TaskTimedOut", "ResourceNotFound", "TaskDoesNotExist"})
 
 
-class AnswerScreen(Shell):
+class AnswerScreen(PromptVerbs):
     NAME = "answer"
     BINDINGS = bindings("answer")
     KINDS: ClassVar[frozenset[str]] = frozenset({"prompt"})
@@ -35,6 +36,8 @@ class AnswerScreen(Shell):
         self.prompt = prompt
         self.over = ""  # why it can no longer be answered
         self._busy = False
+        self._unsaved = False
+        self.about: Item = {}
 
     @property
     def key(self) -> str:
@@ -58,24 +61,36 @@ class AnswerScreen(Shell):
         return {**self.prompt, "answer": self.over} if self.over else self.prompt
 
     def opened(self) -> None:
-        prompt, now = self.prompt, self.host.now()
+        prompt = self.prompt
         context = self.query_one("#context", JsonView)
         context.add_class("side")
         context.show_text(context_of(prompt))
         context.display = self.size.width >= 120
-        lines = [[Span(line)] for line in block(prompt.get("message") or "")]
-        self.query_one(Panel).show_lines(lines if prompt.get("message") else [])
+        self._tell()
+        if prompt.get("answer"):
+            self._show_given(prompt["answer"])
+        else:
+            self.call_after_refresh(self.form.focus_first)
+
+    def looks_at(self) -> str:
+        return f"prompt {self.key}"
+
+    def _tell(self) -> None:
+        """Where it comes from, who holds it, the question, what was said about it."""
+        prompt, now = self.prompt, self.host.now()
+        lines = [[Span(line)] for line in block(prompt.get("message") or "")] if prompt.get("message") else []
+        if not prompt.get("answer"):
+            self.query_one(Panel).show_lines([*lines, *comment_lines(self.about, now)])
         where = f"{clean(prompt['executionName'])} › {clean(prompt['state'])}"
         told = [Span(where), Span(f"  asked {ago(prompt['askedAt'], now.at)}", "dim")]
         if prompt.get("dueAt"):
             told.append(Span(f"  due {until(prompt['dueAt'], now.at)}", "late" if prompt["dueAt"] < now.at else "dim"))
         if prompt.get("queue"):
             told.append(Span(f"  queue {clean(prompt['queue'])}", "dim"))
+        told += hold_spans(self.about, self.host.presence.you, now)
+        others = self.host.presence.looking_at(self.looks_at())
+        told += [Span(f"  open by {clean(', '.join(others))}", "late")] if others else []
         self.query_one("#line", Facts).say(*told)
-        if prompt.get("answer"):
-            self._show_given(prompt["answer"])
-        else:
-            self.call_after_refresh(self.form.focus_first)
 
     def _show_given(self, answer: Item) -> None:
         given = self.query_one("#given", JsonView)
@@ -91,12 +106,32 @@ class AnswerScreen(Shell):
     def on_edited(self, event: Edited) -> None:
         event.stop()
         self.host.drafts[self.key] = self.form.raws()
+        self._unsaved = True
+
+    def tick(self) -> None:
+        """What is typed goes to the daemon once a second, so that a dropped line or a killed console loses nothing."""
+        if self._unsaved and self.host.link.up and not self.over and not self.host.readonly:
+            self._unsaved = False
+            self.work(self._save())
+        self._tell()
+
+    async def _save(self) -> None:
+        secret = {field.path for field in self.form.fields if field.kind == "secret"}
+        draft = {path: raw for path, raw in self.host.drafts.get(self.key, {}).items() if path not in secret}
+        try:
+            await self.host.daemon.ask("SaveDraft", id=self.key, body=packed(draft))
+        except RemoteError:
+            return  # it is over; what becomes of it is told elsewhere
+        except Unreachable:
+            self._unsaved = True
 
     async def load(self) -> None:
         """Is it still open? Someone else may have been faster, or its time may have run out."""
         if self.prompt.get("answer") or self._busy or self.over:
             return
         if any(str(prompt["id"]) == self.key for prompt in await self.host.daemon.prompts(False)):
+            self.about = await self.host.daemon.ask("GetPrompt", id=self.key)
+            self._tell()
             return
         closed = next((p for p in await self.host.daemon.prompts(True) if str(p["id"]) == self.key), None)
         answer = (closed or {}).get("answer")
@@ -136,7 +171,9 @@ class AnswerScreen(Shell):
     def _refused(self, error: RemoteError) -> None:
         """At the fields if the daemon names them; a conflict says who was first."""
         errors = error.members.get("errors")
-        if error.code in CONFLICTS:
+        if error.code == "ConflictException" and "claimed" in str(error):
+            self.form.complain({(): f"{clean(error)}; ctrl+l takes it over"})
+        elif error.code in CONFLICTS:
             self._no_longer(clean(error))
         elif errors:
             known = [field.path for field in self.form.fields]

@@ -20,6 +20,7 @@ from console.actions import GOTO
 from console.client import RemoteError, Unreachable
 from console.jsonlines import parse
 from console.looks import Span
+from console.text import clean, clip
 from console.widgets.bars import Facts
 from console.widgets.paint import LineView
 from console.widgets.panel import Panel
@@ -166,13 +167,17 @@ class Fill(Dialog[bool]):
         if self._text is not None and (wrong := parse(text)[1]):
             self.complain(wrong)
             return
-        entries = {str(entry.name): entry.value.strip() for entry in self.query(Input)}
+        entries = self.entries()
         if self._needs and not entries.get(self._needs):
             self.complain(f"{self._needs}: say why; it stands in the history and in the audit")
             return
         if not self._busy:
             self._busy = True
             self.run_worker(self._deliver(text, entries), exit_on_error=False)
+
+    def entries(self) -> dict[str, str]:
+        """What stands in the one-line entries, by label."""
+        return {str(entry.name): entry.value.strip() for entry in self.query(Input)}
 
     async def _deliver(self, text: str, entries: dict[str, str]) -> None:
         try:
@@ -185,6 +190,25 @@ class Fill(Dialog[bool]):
             self.dismiss(True)
         finally:
             self._busy = False
+
+
+class Choose(Dialog[int]):
+    """One of several lines, with the cursor keys."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "cancel", show=False), Binding("enter", "choose", show=False)]
+
+    def __init__(self, title: str, rows: Sequence[tuple[str, str]]) -> None:
+        super().__init__(title, [("enter", "take it"), ("esc", "leave it")])
+        self._rows = [[Span(f"{clip(clean(name), 24):<26}", "bold"), Span(clean(told), "dim")] for name, told in rows]
+
+    def content(self) -> ComposeResult:
+        yield Lines(self._rows)
+
+    def opened(self) -> None:
+        self.query_one(Lines).focus()
+
+    def action_choose(self) -> None:
+        self.dismiss(self.query_one(Lines).cursor)
 
 
 class Tell(Dialog[None]):
@@ -201,12 +225,16 @@ class Tell(Dialog[None]):
 
 
 class CommandLine(ModalScreen[str]):
-    """The `:` line; dismisses with the word, or None."""
+    """The `:` line; dismisses with the word, or None. `more` are words to complete beside those that lead somewhere."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", show=False)]
 
+    def __init__(self, more: Sequence[str] = ()) -> None:
+        super().__init__()
+        self._more = more
+
     def compose(self) -> ComposeResult:
-        words = [f":{word}" for word in GOTO]
+        words = [f":{word}" for word in (*GOTO, *self._more)]
         yield Input(":", id="command", compact=True, select_on_focus=False, suggester=SuggestFromList(words))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

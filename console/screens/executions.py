@@ -10,13 +10,16 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from console import rows
-from console.actions import bindings
+from console.actions import Situation, bindings
 from console.client import Item, RemoteError, Unreachable
+from console.filterwords import FilterWords
 from console.looks import Span
 from console.messages import News, Opened
 from console.pages import KeysetSource
+from console.screens.bulk import DESTROYS, WORDS, Reasoned, preview_lines
+from console.screens.dialogs import Choose, Fill
 from console.screens.verbs import ExecutionVerbs
-from console.text import clean, number
+from console.text import clean, count_of, number
 from console.widgets.bars import Facts
 from console.widgets.table import VirtualTable
 
@@ -35,6 +38,7 @@ class ExecutionsScreen(ExecutionVerbs):
         self.text = text
         self.counts: dict[str, int] = {}
         self.newer = 0
+        self.incomplete = False
         self._source: KeysetSource | None = None
         self._changed: dict[str, str] = {}
         self._stale = True
@@ -42,7 +46,8 @@ class ExecutionsScreen(ExecutionVerbs):
     def body(self) -> Iterable[Widget]:
         yield Facts(id="line")
         yield VirtualTable(rows.EXECUTIONS, self.host.now, id="table")
-        yield Input(self.text, id="filter", compact=True, placeholder="status:failed machine:order-* since:24h name")
+        told = "status:failed machine:order-* since:24h, or any word of a name, input, output or error"
+        yield Input(self.text, id="filter", compact=True, placeholder=told, suggester=FilterWords())
 
     @property
     def table(self) -> VirtualTable:
@@ -73,6 +78,9 @@ class ExecutionsScreen(ExecutionVerbs):
         """Read the list from its top."""
         daemon, text = self.host.daemon, self.text
         expected = sum(self.counts.values()) if not text else (await daemon.count(text)).get("total", 0)
+        self.incomplete = False
+        if text:
+            self.incomplete = bool((await daemon.executions(text, None, 1)).get("incomplete"))
         source = KeysetSource(partial(daemon.executions, text), expected)
         await source.step(0)
         self._source, self._stale, self.newer = source, False, 0
@@ -111,6 +119,12 @@ class ExecutionsScreen(ExecutionVerbs):
     def _tell(self) -> None:
         """The line above the table: the filter, how many match, what is new."""
         parts: list[Span] = []
+        if self.table.everything:
+            parts += [Span(f"● all {number(self._source.total if self._source else 0)} marked", "accent"), Span("   ")]
+        elif self.table.marked:
+            parts += [Span(f"● {number(len(self.table.marked))} marked", "accent"), Span("   ")]
+        if self.incomplete:
+            parts += [Span("◷ the search index is being built   ", "late")]
         if self.text:
             total = self._source.total if self._source is not None else 0
             parts += [Span("/ ", "key"), Span(clean(self.text)), Span(f"   {number(total)} match", "dim"), Span("   ")]
@@ -133,6 +147,89 @@ class ExecutionsScreen(ExecutionVerbs):
         event.stop()
         self.do_open()
 
+    def situation(self) -> Situation:
+        return super().situation()._replace(marked=self.ready and bool(self.table.marked or self.table.everything))
+
+    def do_mark(self) -> None:
+        self.table.mark()
+        self._marked()
+
+    def do_mark_all(self) -> None:
+        """All that match, however many: the daemon finds them by the filter."""
+        self.table.everything = not self.table.everything
+        self.table.marked.clear()
+        self._marked()
+
+    def _marked(self) -> None:
+        self.table.refresh()
+        self._tell()
+        self.refresh_bars()
+
+    def _unmark(self) -> None:
+        self.table.everything = False
+        self.table.marked.clear()
+        self._marked()
+
+    async def do_redrive(self) -> None:
+        await (self._bulk("redrive") if self.situation().marked else super().do_redrive())
+
+    async def do_stop(self) -> None:
+        await (self._bulk("stop") if self.situation().marked else super().do_stop())
+
+    async def do_retry_now(self) -> None:
+        if self.situation().marked:
+            await self._bulk("retry-now")
+            return
+        item = self.item() or {}
+        await self.host.daemon.retry_now(item["executionArn"])
+        self.say(f"{clean(item['name'])} tries again now")
+
+    async def _bulk(self, verb: str) -> None:
+        """One verb for all that is marked: what it would do, why, and then the daemon does it."""
+        ask = self.host.daemon.ask
+        which: Item = {"filter": self.text} if self.table.everything else {"ids": sorted(map(int, self.table.marked))}
+        preview = await ask("StartBatch", verb=verb, dryRun=True, **which)
+        if not preview["applies"]:
+            self.say(f"{WORDS[verb]}: it is for none of the {number(preview['matches'])} that are marked")
+            return
+
+        async def send(text: str, entries: dict[str, str]) -> None:
+            error = {"error": entries["error"]} if entries.get("error") else {}
+            await ask("StartBatch", verb=verb, reason=entries["reason"], **which, **error)
+
+        word = WORDS[verb] if verb in DESTROYS and preview["applies"] > 1 else ""
+        title = f"{WORDS[verb].capitalize()} {count_of(preview['applies'], 'execution')}?"
+        entries = (("error", ""),) if verb == "stop" else ()
+        dialog = Reasoned(title, WORDS[verb], send, preview_lines(verb, preview), entries, word)
+        if await self.app.push_screen_wait(dialog):
+            self._unmark()
+            self.host.go("batches")
+
+    def do_compare(self) -> None:
+        marked = [row for row in (self._source.held() if self._source else ()) if str(row["id"]) in self.table.marked]
+        if len(marked) == 2:
+            self.host.show_difference(marked[1]["executionArn"], marked[0]["executionArn"])
+        else:
+            self.say("mark two executions with space first")
+
+    async def do_save_view(self) -> None:
+        async def send(text: str, entries: dict[str, str]) -> None:
+            await self.host.daemon.ask("SaveView", name=entries["name"], filter=self.text)
+
+        lines = [[Span("/ ", "key"), Span(clean(self.text) or "(everything)")]]
+        told = "Keep this filter; the view named default is what the list begins with"
+        if await self.app.push_screen_wait(Fill(told, "save", send, entries=(("name", ""),), lines=lines)):
+            self.say("saved; v lists your views")
+
+    async def do_views(self) -> None:
+        views = (await self.host.daemon.ask("ListViews"))["views"]
+        if not views:
+            self.say("you have saved no views: W keeps the filter that is shown")
+            return
+        chosen = await self.app.push_screen_wait(Choose("Your views", [(v["name"], v["filter"]) for v in views]))
+        if chosen is not None:
+            self.show_filter(views[chosen]["filter"])
+
     def do_newer(self) -> None:
         self._stale = True
         self.reload()
@@ -147,6 +244,8 @@ class ExecutionsScreen(ExecutionVerbs):
         box = self.query_one("#filter", Input)
         if box.has_class("-open"):
             self._close_filter()
+        elif self.situation().marked:
+            self._unmark()
         elif self.text and len(self.app.screen_stack) == 1:
             self.show_filter("")
         else:
@@ -175,4 +274,6 @@ class ExecutionsScreen(ExecutionVerbs):
         """Show the executions this filter holds."""
         self.text = text
         self._stale = True
+        if self.ready:
+            self._unmark()
         self.reload()

@@ -9,11 +9,13 @@ from textual.widget import Widget
 
 from console import rows
 from console.actions import bindings
+from console.answers import output_of
 from console.client import Item
 from console.looks import Span
 from console.messages import Opened
 from console.pages import ListSource
-from console.screens.shell import Shell
+from console.screens.dialogs import Fill
+from console.screens.holding import PromptVerbs, comment_lines, hold_spans, is_free, is_mine
 from console.text import ago, block, clean, count_of, until
 from console.widgets.bars import Facts
 from console.widgets.panel import Panel
@@ -47,15 +49,24 @@ def prompt_lines(prompt: Item, now: rows.Now) -> list[list[Span]]:
     return lines
 
 
-class InboxScreen(Shell):
+TABS = {
+    "all": "open",
+    "mine": "mine",
+    "free": "free",
+    "done": "done",
+}
+
+
+class InboxScreen(PromptVerbs):
     NAME = "inbox"
     BINDINGS = bindings("inbox")
     KINDS: ClassVar[frozenset[str]] = frozenset({"prompt"})
 
     def __init__(self) -> None:
         super().__init__()
-        self.closed = False
+        self.tab = "all"
         self.prompts: list[Item] = []
+        self.about: Item = {}
 
     def body(self) -> Iterable[Widget]:
         yield Facts(id="line")
@@ -66,31 +77,71 @@ class InboxScreen(Shell):
     def table(self) -> VirtualTable:
         return self.query_one("#table", VirtualTable)
 
+    @property
+    def closed(self) -> bool:
+        return self.tab == "done"
+
     def opened(self) -> None:
-        self.query_one(Facts).say()
+        self._tell()
         self.table.focus()
 
     def facts(self) -> Sequence[Span]:
         if not self.loaded:
             return ()
         if self.closed:
-            return (Span(f"✓ {count_of(len(self.prompts), 'answer')}", "ok"), Span("  d shows the open ones", "dim"))
+            return (Span(f"✓ {count_of(len(self.prompts), 'answer')}", "ok"),)
         people = sum(prompt["kind"] == "prompt" for prompt in self.prompts)
         tokens = len(self.prompts) - people
         return (Span(count_of(people, "prompt")), Span(f" · {count_of(tokens, 'open token')}", "dim"))
+
+    def _tell(self) -> None:
+        """The tabs, with how many are in each."""
+        counts = {"all": len(self.prompts), "mine": 0, "free": 0}
+        for prompt in self.prompts:
+            counts["mine"] += is_mine(prompt, self.you)
+            counts["free"] += is_free(prompt)
+        spans: list[Span] = []
+        for place, (tab, name) in enumerate(TABS.items(), 1):
+            amount = "" if tab == "done" or self.closed else f" {counts[tab]}"
+            spans += [
+                Span(f"{place} ", "key"),
+                Span(f"{name}{amount}", "hit" if tab == self.tab else "dim"),
+                Span("   "),
+            ]
+        self.query_one("#line", Facts).say(*spans)
 
     def item(self) -> Item | None:
         return self.table.item if self.ready else None
 
     async def load(self) -> None:
         self.prompts = order(await self.host.daemon.prompts(self.closed), self.closed)
-        self.table.empty = "nothing is answered yet" if self.closed else EMPTY
-        self.table.show_rows(ListSource(self.prompts))
+        shown = self.prompts
+        if self.tab in ("mine", "free"):
+            shown = [each for each in shown if (is_mine(each, self.you) if self.tab == "mine" else is_free(each))]
+        empty = {"done": "nothing is answered yet", "mine": "nothing is meant for you, and you work on nothing"}
+        self.table.empty = empty.get(self.tab, EMPTY)
+        self.table.show_rows(ListSource(shown))
+        self._tell()
         self.on_moved()
 
     def on_moved(self) -> None:
         item = self.item()
-        self.query_one(Panel).show_lines(prompt_lines(item, self.host.now()) if item is not None else [])
+        lines = prompt_lines(item, self.host.now()) if item is not None else []
+        if item is not None and not self.closed:
+            lines[0] += hold_spans(item, self.you, self.host.now())
+        if item is not None and self.about.get("id") == item["id"]:
+            lines += comment_lines(self.about, self.host.now())
+        elif item is not None and item.get("comments"):
+            self.work(self._read_about(item))
+        self.query_one("#inspect", Panel).show_lines(lines)
+
+    async def _read_about(self, item: Item) -> None:
+        self.about = await self.host.daemon.ask("GetPrompt", id=item["id"])
+        self.on_moved()
+
+    def after_hold(self) -> None:
+        self.about = {}
+        self.reload()
 
     def do_open(self) -> None:
         item = self.item()
@@ -101,9 +152,47 @@ class InboxScreen(Shell):
         event.stop()
         self.do_open()
 
-    def do_done(self) -> None:
-        self.closed = not self.closed
+    # -- tabs
+
+    def _show(self, tab: str) -> None:
+        self.tab = tab
         self.reload()
+
+    def do_tab_all(self) -> None:
+        self._show("all")
+
+    def do_tab_mine(self) -> None:
+        self._show("mine")
+
+    def do_tab_free(self) -> None:
+        self._show("free")
+
+    def do_tab_done(self) -> None:
+        self._show("done")
+
+    def do_done(self) -> None:
+        self._show("all" if self.closed else "done")
+
+    # -- answers from the list
+
+    async def do_approve(self) -> None:
+        await self._decide("approve")
+
+    async def do_reject(self) -> None:
+        await self._decide("reject")
+
+    async def _decide(self, decision: str) -> None:
+        """Prompts without a form of their own are answered here, with a word why if one wants."""
+        item = self.item() or {}
+
+        async def send(text: str, entries: dict[str, str]) -> None:
+            answer = {"decision": decision, **({"comment": entries["comment"]} if entries["comment"] else {})}
+            await self.host.daemon.answer(str(item["id"]), output_of(answer), entries["comment"])
+
+        title = f"{decision.capitalize()}: {clean(item.get('title') or item['state'])}"
+        if await self.app.push_screen_wait(Fill(title, decision, send, entries=(("comment", ""),))):
+            self.say(f"answered: {decision}")
+            self.reload()
 
     def do_execution(self) -> None:
         item = self.item()

@@ -24,6 +24,7 @@ from console.link import Link
 from console.looks import Span
 from console.messages import News, Selected
 from console.rows import Now
+from console.whereabouts import Presence
 from console.widgets.bars import Header, KeyBar
 
 TOO_SMALL = "flowd needs 60 columns and 16 rows\n\nmake the terminal larger, or use flowd ls · flowd inbox"
@@ -36,6 +37,7 @@ class Host(Protocol):
     link: Link
     readonly: bool
     drafts: dict[str, dict[Path, Any]]
+    presence: Presence
 
     def now(self) -> Now: ...
     def badge(self) -> Sequence[Span]: ...
@@ -82,6 +84,10 @@ class Shell(Screen[None]):
 
     def facts(self) -> Sequence[Span]:
         return ()
+
+    def looks_at(self) -> str:
+        """What others are told that this console shows."""
+        return self.NAME
 
     def item(self) -> Item | None:
         """The object that verbs work on."""
@@ -217,6 +223,15 @@ class Shell(Screen[None]):
         except Exception as error:
             self.host.fault(error)
 
+    def do_former(self) -> None:
+        self.host.go("former")
+
+    def do_next(self) -> None:
+        self.host.go("next")
+
+    def do_last(self) -> None:
+        self.host.go("last")
+
     def do_command(self) -> None:
         self.host.go("command")
 
@@ -243,6 +258,14 @@ class Shell(Screen[None]):
 
 WRITES = frozenset(
     {
+        "save_view",
+        "approve",
+        "reject",
+        "claim",
+        "release",
+        "assign",
+        "remark",
+        "cancel",
         "redrive",
         "again",
         "stop",

@@ -27,6 +27,23 @@ class VirtualTable(LineView):
         self.source: Source = ListSource()
         self._fitted: tuple[int, list[Fitted]] = (-1, [])
         self._walking = False
+        self.marked: set[str] = set()
+        self.everything = False  # all that match are marked, also those that are not here
+
+    def mark(self) -> None:
+        """Mark the row under the cursor, or unmark it, and go on to the next."""
+        item = self.item
+        if item is not None:
+            self.everything = False
+            self.marked ^= {self.sheet.key(item)}
+            self.refresh(Region(0, self.cursor - self.scroll_offset.y + self.head, self.size.width, 1))
+            self.action_move(1)
+
+    def mark_all(self) -> None:
+        """Mark every row that is here; if they are, unmark them."""
+        every = {self.sheet.key(item) for item in (self.source.row(i) for i in range(self.length())) if item}
+        self.marked = set() if every <= self.marked else every
+        self.refresh()
 
     def show_rows(self, source: Source, keep: bool = True) -> None:
         """Show other rows; with `keep` the cursor follows the row it was on, if that is still there."""
@@ -67,7 +84,10 @@ class VirtualTable(LineView):
             self._walk()
         if item is None:
             return [Span(f"  … {number(index + 1)}", "faint")]
-        return line(self.sheet.cells(item, self._now()), self._columns(width), gap(width))
+        cells = self.sheet.cells(item, self._now())
+        if self.everything or (self.marked and self.sheet.key(item) in self.marked):
+            cells[0] = Span("●", "accent")
+        return line(cells, self._columns(width), gap(width))
 
     def _columns(self, width: int) -> list[Fitted]:
         if self._fitted[0] != width:

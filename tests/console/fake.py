@@ -9,6 +9,7 @@ from typing import Any
 
 from console.client import Item, RemoteError, Unreachable
 from tests.console import stories
+from tests.console.fake_desk import FakeDesk
 from tests.console.stories import ACCOUNT, NOW, ORDER
 
 ZONE = UTC
@@ -68,10 +69,11 @@ def prompt(short: str, **members: Any) -> Item:
     } | members  # fmt: skip
 
 
-class FakeDaemon:
+class FakeDaemon(FakeDesk):
     """Answers like the daemon. `calls` remembers what was asked of it that changes something."""
 
     def __init__(self, amount: int = 1000) -> None:
+        super().__init__()
         self.rows = [execution(number) for number in range(amount, 0, -1)]
         self.up = True
         self.calls: list[tuple[Any, ...]] = []
@@ -110,6 +112,12 @@ class FakeDaemon:
         self.changes += changes
         self.cursor += 1
         self._news.set()
+
+    def check(self) -> None:
+        self._check()
+
+    def matching(self, text: str) -> list[Item]:
+        return self._matching(text)
 
     def _check(self) -> None:
         if not self.up:

@@ -7,6 +7,7 @@ from console.client import RemoteError
 from tests.console.conftest import Console
 from tests.console.driver import goes_to, notices, screen_text, sees, until
 from tests.console.fake import REFUND, FakeDaemon, prompt
+from tests.console.stories import NOW
 
 
 async def open_prompt(pilot, *keys: str, title: str) -> None:  # type: ignore[no-untyped-def]
@@ -148,3 +149,76 @@ async def test_markup_in_a_prompt_is_only_text(console: Console, daemon: FakeDae
         await pilot.press("enter")
         await sees(pilot, "[red]all[/]")
         assert "\x1b" not in screen_text(pilot)
+
+
+async def test_a_claim_shows_who_works_on_it_and_can_be_taken_over(console: Console, daemon: FakeDaemon) -> None:
+    daemon.open[1] |= {"claimedBy": "eva", "claimedUntil": NOW + 600}
+    async with console(120, 30) as pilot:
+        await goes_to(pilot, "inbox")
+        await sees(pilot, "eva*", "Approve the refund")
+        await pilot.press("j", "c")
+        await until(pilot, lambda: ("ClaimPrompt", {"id": "7f3a"}) in daemon.asked)
+        await sees(pilot, "you*", "▣ claimed by you, lease 15m00s")
+        await pilot.press("2")
+        await sees(pilot, "mine 1")
+        assert "Name the release" not in screen_text(pilot)
+        await pilot.press("1", "G")
+        await sees(pilot, "Name the release")
+        await pilot.press("g", "j", "j")
+        await sees(pilot, "▣ claimed by eva, lease 10m00s")
+        await pilot.press("c")
+        await sees(pilot, "Take it from eva?")
+        await pilot.press("y")
+        await until(pilot, lambda: ("ClaimPrompt", {"id": "19c2", "force": True}) in daemon.asked)
+
+
+async def test_a_prompt_is_handed_over_with_a_remark(console: Console, daemon: FakeDaemon) -> None:
+    async with console(120, 30) as pilot:
+        await goes_to(pilot, "inbox")
+        await sees(pilot, "Approve the refund")
+        await pilot.press("j", "A")
+        await sees(pilot, "Who shall answer Approve the refund?")
+        await pilot.press(*"bob", "tab", *"you know him", "enter")
+        await until(pilot, lambda: daemon.asked)
+        assert daemon.asked == [("AssignPrompt", {"id": "7f3a", "to": "bob", "comment": "you know him"})]
+        await sees(pilot, "for bob (by you)")
+        await pilot.press("m", *"called the bank", "enter")
+        await sees(pilot, "you just now: called the bank")
+
+
+async def test_a_prompt_without_a_form_is_approved_from_the_list(console: Console, daemon: FakeDaemon) -> None:
+    async with console() as pilot:
+        await goes_to(pilot, "inbox")
+        await sees(pilot, "Approve the order")
+        await pilot.press("a")
+        await until(pilot, lambda: "approve: it has a form of its own" in notices(pilot))
+        await pilot.press("j", "j", "r")
+        await sees(pilot, "Reject: Approve the order")
+        await pilot.press(*"too dear", "enter")
+        await until(pilot, lambda: daemon.calls)
+        assert daemon.calls == [("answer", "19c2", {"decision": "reject", "comment": "too dear"}, "too dear")]
+
+
+async def test_what_is_typed_is_kept_by_the_daemon(console: Console, daemon: FakeDaemon) -> None:
+    daemon.drafts["7f3a"] = '[[["reason"], "typed elsewhere"]]'
+    async with console(100, 30) as pilot:
+        await open_prompt(pilot, "j", title="Approve the refund")
+        await sees(pilot, "typed elsewhere")
+        await pilot.press("tab", "tab", "tab", "end", *" too")
+        await sees(pilot, "typed elsewhere too")
+        await until(pilot, lambda: "typed elsewhere too" in daemon.drafts["7f3a"], "the daemon has it")
+
+
+async def test_the_form_tells_who_else_has_it_open(console: Console, daemon: FakeDaemon) -> None:
+    daemon.attached = [{"who": "eva", "console": "other", "looksAt": "prompt 7f3a", "since": 1.0}]
+    async with console(100, 30) as pilot:
+        await open_prompt(pilot, "j", title="Approve the refund")
+        await sees(pilot, "open by eva")
+
+
+async def test_answered_prompts_tell_who_and_what(console: Console) -> None:
+    async with console(100, 30) as pilot:
+        await goes_to(pilot, "inbox")
+        await sees(pilot, "Approve the refund")
+        await pilot.press("4")
+        await sees(pilot, "✓ 1 answer", "eva", '{"decision":"approve"}')

@@ -1,0 +1,231 @@
+"""Rows of the lists about the whole daemon: batches, dead letters, deploys, queues, audit, log. Pure, like `rows`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from console.columns import Column
+from console.looks import BATCH, LEVEL, UNKNOWN, Span, status
+from console.rows import Item, Now, Sheet
+from console.text import ago, clean, clock, coarse, moment, number
+
+BAR = 12
+_BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def bar(done: int, failed: int, total: int, width: int = BAR) -> str:
+    """How far something is: `██████▌     `; every item that failed counts as done."""
+    eighths = width * 8 * min(done + failed, total) // max(total, 1)
+    full, part = divmod(eighths, 8)
+    return ("█" * full + (" ▏▎▍▌▋▊▉"[part] if part else "")).ljust(width)
+
+
+def sparkline(values: Sequence[int], width: int) -> str:
+    """One cell for each of the last values, or for sums of neighbours if there are more; nothing is `·`-less blank."""
+    if width <= 0 or not values:
+        return ""
+    size = -(-len(values) // width)
+    start = len(values) % size
+    sums = [sum(values[max(0, i) : i + size]) for i in range(start - size if start else 0, len(values), size)]
+    most = max(sums)
+    return "".join(_BLOCKS[min(7, -(-value * 8 // most) - 1)] if value else " " for value in sums)
+
+
+def batch_cells(item: Item, now: Now) -> list[Span]:
+    look = BATCH.get(item["status"], UNKNOWN)
+    left = item["total"] - item["done"] - item["failed"]
+    return [
+        Span(look.glyph, look.tone),
+        Span(str(item["id"]), "bold"),
+        Span(clean(item["verb"])),
+        Span(look.word, look.tone),
+        Span(bar(item["done"], item["failed"], item["total"]), "run" if look.tone == "run" else "dim"),
+        Span(f"{number(item['done'])} of {number(item['total'])}"),
+        Span(f"{number(item['failed'])} failed" if item["failed"] else "", "bad"),
+        Span(f"{number(left)} left" if left and look.tone != "ok" else "", "dim"),
+        Span(clean(item["by"]), "dim"),
+        Span(moment(item["startedAt"], now.at, now.zone), "dim"),
+        Span(clean(item["reason"])),
+    ]
+
+
+BATCHES = Sheet(
+    (
+        Column("", 1),
+        Column("id", 4, right=True),
+        Column("verb", 9),
+        Column("status", 10),
+        Column("", BAR, drop=3),
+        Column("done", 16, 19),
+        Column("", 9, 14),
+        Column("", 10, 12, drop=4),
+        Column("by", 6, 12, drop=2),
+        Column("started", 8, 12, drop=1, words=True),
+        Column("reason", 10, 60),
+    ),
+    batch_cells,
+    lambda item: str(item["id"]),
+)
+
+
+def item_cells(item: Item, now: Now) -> list[Span]:
+    execution, look = item["execution"], status(item["execution"]["status"])
+    done = {"DONE": Span("✓", "ok"), "FAILED": Span("✗", "bad")}.get(item["state"], Span("·", "faint"))
+    return [
+        done,
+        Span(clean(execution["name"]), "bold"),
+        Span(clean(execution["stateMachineName"])),
+        Span(f"{look.glyph} {look.word}", look.tone),
+        Span(clean(item.get("problem") or ""), "bad"),
+    ]
+
+
+BATCH_ITEMS = Sheet(
+    (
+        Column("", 1),
+        Column("execution", 18, 40, middle=True),
+        Column("machine", 12, 26, drop=1),
+        Column("now", 11),
+        Column("problem", 20, 99),
+    ),
+    item_cells,
+    lambda item: str(item["execution"]["id"]),
+)
+
+
+def dead_cells(item: Item, now: Now) -> list[Span]:
+    return [
+        Span("✗", "bad"),
+        Span(number(item["count"]), "bold"),
+        Span(clean(item.get("error") or "–"), "bad"),
+        Span(clean(item.get("state") or "–")),
+        Span(clean(item["stateMachineName"])),
+        Span(ago(item["lastAt"], now.at)),
+        Span(ago(item["firstAt"], now.at), "dim"),
+    ]
+
+
+DEAD = Sheet(
+    (
+        Column("", 1),
+        Column("count", 7, 9, right=True),
+        Column("error", 18, 40),
+        Column("at state", 12, 30),
+        Column("machine", 14, 30),
+        Column("last", 9, 12),
+        Column("first", 9, 12, drop=1),
+    ),
+    dead_cells,
+    lambda item: str(item["filter"]),
+)
+
+
+def deploy_cells(item: Item, now: Now) -> list[Span]:
+    """A row is a published version, or a file that was refused: its first error stands last."""
+    if "diagnostics" in item:
+        told = item["diagnostics"][0] if item["diagnostics"] else {}
+        where = f"{told['line']}:{told.get('column', 1)} " if told.get("line") else ""
+        return [
+            Span("✗", "bad"),
+            Span(clean(item["path"]), "bold"),
+            Span("refused", "bad"),
+            Span(moment(item["updatedAt"], now.at, now.zone)),
+            Span(""),
+            Span(f"{where}{clean(told.get('code', ''))} {clean(told.get('message', ''))}".strip(), "bad"),
+        ]
+    return [
+        Span("▶", "ok") if item["current"] else Span("·", "faint"),
+        Span(clean(item["stateMachineName"]), "bold"),
+        Span(f"v{item['version']}"),
+        Span(moment(item["at"], now.at, now.zone)),
+        Span(clean(item.get("by") or item["owner"])),
+        Span(clean(item.get("description") or item.get("source") or ""), "dim"),
+    ]
+
+
+DEPLOYS = Sheet(
+    (
+        Column("", 1),
+        Column("machine", 18, 36),
+        Column("ver", 7),
+        Column("at", 8, 12, words=True),
+        Column("by", 8, 14, drop=1),
+        Column("file, description", 20, 99),
+    ),
+    deploy_cells,
+    lambda item: str(item.get("stateMachineVersionArn") or item["path"]),
+)
+
+
+def queue_cells(item: Item, now: Now) -> list[Span]:
+    idle = item["depth"] and not item["pollers"] and not item.get("openPrompts")
+    oldest, polled = item.get("oldestAt"), item.get("polledAt")
+    return [
+        Span("✗", "late") if idle else Span("▶", "ok") if item["pollers"] else Span("·", "faint"),
+        Span(clean(item["name"]), "bold"),
+        Span(number(item["depth"]), "late" if idle else ""),
+        Span(coarse(now.at - oldest) if oldest else "–", "late" if idle else "dim"),
+        Span(number(item["pollers"]), "late" if idle else ""),
+        Span(ago(polled, now.at) if polled else "never", "dim"),
+        Span(clean(item.get("polledBy") or ""), "dim"),
+        Span(number(item.get("openPrompts", 0)), "dim"),
+        Span("nobody polls" if idle else "", "late"),
+    ]
+
+
+QUEUES = Sheet(
+    (
+        Column("", 1),
+        Column("queue", 16, 40),
+        Column("waiting", 7, right=True),
+        Column("oldest", 6, right=True),
+        Column("pollers", 7, right=True),
+        Column("last poll", 9, 12),
+        Column("worker", 8, 30, drop=2),
+        Column("prompts", 7, right=True, drop=1),
+        Column("", 12, 20),
+    ),
+    queue_cells,
+    lambda item: str(item["name"]),
+)
+
+
+def audit_cells(item: Item, now: Now) -> list[Span]:
+    target = clean(item["target"])
+    return [
+        Span(moment(item["at"], now.at, now.zone)),
+        Span(clean(item["who"]), "bold"),
+        Span(clean(item["verb"])),
+        Span(target.split(":", 5)[-1] if target.startswith("arn:") else target),
+        Span(clean(item.get("detail") or ""), "dim"),
+    ]
+
+
+AUDIT = Sheet(
+    (
+        Column("at", 8, 12, words=True),
+        Column("who", 8, 14),
+        Column("did", 14, 26),
+        Column("to", 20, 50, middle=True),
+        Column("why", 14, 99),
+    ),
+    audit_cells,
+    lambda item: str(item["id"]),
+)
+
+
+def log_cells(item: Item, now: Now) -> list[Span]:
+    look = LEVEL.get(item["level"], UNKNOWN)
+    return [
+        Span(look.glyph, look.tone),
+        Span(clock(item["at"], now.zone), "dim"),
+        Span(clean(item["logger"]).removeprefix("flowd."), "dim"),
+        Span(clean(item["text"]), look.tone if look.tone != "dim" else ""),
+    ]
+
+
+LOG = Sheet(
+    (Column("", 1), Column("at", 12), Column("part", 10, 18, drop=1), Column("", 30, 300)),
+    log_cells,
+    lambda item: str(item["id"]),
+)

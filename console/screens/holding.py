@@ -1,0 +1,115 @@
+"""What people do about a prompt beside answering it: claim, hand over, remark. For the inbox and the form alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from console.client import Item, RemoteError
+from console.looks import Span
+from console.rows import Now
+from console.screens.dialogs import Ask, Fill
+from console.screens.shell import Shell
+from console.text import ago, clean, count_of, took
+
+
+def whose(prompt: Item) -> str:
+    """Who works on it, else for whom it is meant; `–` for nobody in particular."""
+    if prompt.get("claimedBy"):
+        return f"{clean(prompt['claimedBy'])}*"
+    if prompt.get("assignedTo"):
+        return clean(prompt["assignedTo"])
+    return ", ".join(clean(name) for name in prompt.get("assignees") or []) or "–"
+
+
+def is_mine(prompt: Item, you: str) -> bool:
+    """Claimed by this user, or meant for them."""
+    if prompt.get("claimedBy"):
+        return bool(prompt["claimedBy"] == you)
+    if prompt.get("assignedTo"):
+        return bool(prompt["assignedTo"] == you)
+    return you in (prompt.get("assignees") or ())
+
+
+def is_free(prompt: Item) -> bool:
+    """Nobody works on it, and it is meant for nobody in particular."""
+    return not (prompt.get("claimedBy") or prompt.get("assignedTo") or prompt.get("assignees"))
+
+
+def hold_spans(prompt: Item, you: str, now: Now) -> list[Span]:
+    """`▣ claimed by you, lease 14m32s`, whom it is assigned to, how often it was brought up again."""
+    spans: list[Span] = []
+    if prompt.get("claimedBy"):
+        by = "you" if prompt["claimedBy"] == you else clean(prompt["claimedBy"])
+        spans.append(Span(f"  ▣ claimed by {by}, lease {took(prompt['claimedUntil'] - now.at)}", "accent"))
+    if prompt.get("assignedTo"):
+        spans.append(Span(f"  for {clean(prompt['assignedTo'])} (by {clean(prompt.get('assignedBy', ''))})", "accent"))
+    if prompt.get("reminded"):
+        spans.append(Span(f"  reminded {count_of(prompt['reminded'], 'time')}", "late"))
+    return spans
+
+
+def comment_lines(about: Item, now: Now) -> list[list[Span]]:
+    """The remarks about a prompt, the latest last."""
+    return [
+        [Span(f"{clean(each['by'])} {ago(each['at'], now.at)}: ", "dim"), Span(clean(each["text"]))]
+        for each in (about.get("comments") or [])[-4:]
+    ]
+
+
+class PromptVerbs(Shell):
+    """The screen's `item` is the prompt."""
+
+    def after_hold(self) -> None:
+        """A claim, assignment or remark has changed: show it."""
+        self.reload()
+
+    @property
+    def you(self) -> str:
+        return self.host.presence.you
+
+    async def do_claim(self) -> None:
+        """Claim it, or renew the claim; what somebody else has can be taken over after a question."""
+        item = self.item() or {}
+        try:
+            await self.host.daemon.ask("ClaimPrompt", id=item["id"])
+        except RemoteError as error:
+            if error.code != "ConflictException":
+                raise
+            by = clean(error.members.get("by", "somebody"))
+            lines = [[Span(f"{by} works on it. Take it over only if you know that they do not.")]]
+            if not await self.app.push_screen_wait(Ask(f"Take it from {by}?", lines, "take it over")):
+                return
+            await self.host.daemon.ask("ClaimPrompt", id=item["id"], force=True)
+        self.say("claimed for 15 minutes; the same key renews it")
+        self.after_hold()
+
+    async def do_release(self) -> None:
+        item = self.item() or {}
+        await self.host.daemon.ask("ReleasePrompt", id=item["id"])
+        self.say("it is free again")
+        self.after_hold()
+
+    async def do_assign(self) -> None:
+        item = self.item() or {}
+
+        async def send(text: str, entries: dict[str, str]) -> None:
+            members: dict[str, Any] = {"to": entries["to"]} if entries["to"] else {}
+            if entries["comment"]:
+                members["comment"] = entries["comment"]
+            await self.host.daemon.ask("AssignPrompt", id=item["id"], **members)
+
+        told = [[Span("nobody: it is meant again for whom the definition says", "dim")]]
+        title = f"Who shall answer {clean(item.get('title') or item['state'])}?"
+        entries = (("to", str(item.get("assignedTo") or "")), ("comment", ""))
+        if await self.app.push_screen_wait(Fill(title, "assign", send, entries=entries, lines=told)):
+            self.after_hold()
+
+    async def do_remark(self) -> None:
+        item = self.item() or {}
+
+        async def send(text: str, entries: dict[str, str]) -> None:
+            await self.host.daemon.ask("CommentPrompt", id=item["id"], text=entries["comment"])
+
+        title = "A remark that everybody sees"
+        if await self.app.push_screen_wait(Fill(title, "say it", send, entries=(("comment", ""),), needs="comment")):
+            self.after_hold()
