@@ -347,20 +347,10 @@ class FlowdApp(App[int]):
             self.notify(f"no such screen: {word}", severity="warning", markup=False)
 
     async def _to_view(self, name: str) -> None:
-        try:
-            views = (await self.daemon.ask("ListViews"))["views"]
-        except (Unreachable, RemoteError) as error:
-            self.notify(str(error), severity="warning", markup=False)
-            return
-        found = next((view for view in views if view["name"] == name), None)
-        if found is None:
-            known = ", ".join(view["name"] for view in views) or "none"
-            self.notify(f"there is no view {name}; yours are: {known}", severity="warning", markup=False)
-            return
         self.trail.visit("executions")
         await self._to_mode("executions")
         if isinstance(self.screen, ExecutionsScreen):
-            self.screen.show_filter(found["filter"])
+            self.screen.work(self.screen.show_view(name))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         shell = self._shell()

@@ -230,6 +230,16 @@ class ExecutionsScreen(ExecutionVerbs):
         if chosen is not None:
             self.show_filter(views[chosen]["filter"])
 
+    async def show_view(self, name: str) -> None:
+        """Show the saved view of this name."""
+        views = (await self.host.daemon.ask("ListViews"))["views"]
+        found = next((view for view in views if view["name"] == name), None)
+        if found is not None:
+            self.show_filter(found["filter"])
+            return
+        known = ", ".join(view["name"] for view in views) or "none"
+        self.say(f"there is no view {clean(name)}; yours are: {clean(known)}", bad=True)
+
     def do_newer(self) -> None:
         self._stale = True
         self.reload()
