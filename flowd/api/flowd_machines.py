@@ -86,6 +86,10 @@ async def list_functions(do: Services, request: Nothing, caller: Caller) -> Body
 
 
 async def list_queues(do: Services, request: Nothing, caller: Caller) -> Body:
+    """Activities, and whatever tasks or pollers wait under another name: SWF's task lists."""
+    depths = await do.core.db.read(activities.depths)
+    known = {depth.name for depth in depths}
+    polled = [activities.Depth(name, 0, None, 0) for name in do.core.waiters.queues if name not in known]
     return {
         "queues": [
             present(
@@ -96,7 +100,7 @@ async def list_queues(do: Services, request: Nothing, caller: Caller) -> Body:
                 openPrompts=depth.prompts,
                 **_last_poll(do, depth.name),
             )
-            for depth in await do.core.db.read(activities.depths)
+            for depth in sorted([*depths, *polled], key=lambda depth: depth.name)
         ]
     }
 

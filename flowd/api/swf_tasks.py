@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from flowd.api import swf_render
@@ -38,23 +39,22 @@ async def poll_for_decision_task(do: Services, request: Any, caller: Caller) -> 
     )
     if found is None:
         return NO_DECISION
-    root = found.frame
-    assert isinstance(root, WorkflowFrame)
-    first = max(root.previous - 1, 0) if request.startAtPreviousStartedEvent and not request.reverseOrder else 0
-    return await _decision_task(do, request, key, found, first)
+    return await _decision_task(do, request, key, found, 0)
 
 
 async def _decision_task(do: Services, request: Any, key: str, found: Polled, after: int) -> Body:
     root = found.frame
     assert isinstance(root, WorkflowFrame)
-    events, more = await do.core.db.read(
-        lambda session: swf_reads.events(
-            session, found.task.execution_id, after, size(request), bool(request.reverseOrder), root.started
-        )
+    read = partial(
+        swf_reads.events,
+        execution_id=found.task.execution_id,
+        after=after,
+        limit=size(request),
+        reverse=bool(request.reverseOrder),
+        first=root.previous if request.startAtPreviousStartedEvent else 0,
+        last=root.started,
     )
-    if request.reverseOrder and request.startAtPreviousStartedEvent:
-        kept = [each for each in events if each.id >= root.previous]
-        events, more = kept, more and len(kept) == len(events) and kept[-1].id > max(root.previous, 1)
+    events, more = await do.core.db.read(read)
     row = found.of.row
     return present(
         taskToken=found.task.token,

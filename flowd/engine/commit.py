@@ -348,6 +348,9 @@ def _advanced(live: Live, events: list[HistoryEvent]) -> Execution:
         if event.type.endswith("StateEntered"):
             live.state = event.details["name"]
             break
+        if event.type == "ActivityTaskScheduled" and "activityId" in event.details:  # of SWF
+            live.state = event.details["activityId"]
+            break
     return msgspec.structs.replace(live.execution, next_event=events[-1].id + 1)
 
 

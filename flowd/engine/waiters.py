@@ -56,6 +56,11 @@ class Waiters:
         """How many workers wait for this activity now."""
         return len(self._waiting[activity]) if activity in self._waiting else 0
 
+    @property
+    def queues(self) -> list[str]:
+        """The activities and task lists that somebody waits for."""
+        return list(self._waiting)
+
     def offer(self, task: OpenTask) -> None:
         """A new task is on disk: give it to the longest waiting poller that is still there."""
         waiting = self._waiting.get(task.activity or "")

@@ -60,15 +60,18 @@ def polled(session: Session, execution_id: int, name: str) -> tuple[Described, S
 
 
 def events(
-    session: Session, execution_id: int, after: int, limit: int, reverse: bool, last: int = 0
+    session: Session, execution_id: int, after: int, limit: int, reverse: bool, first: int = 0, last: int = 0
 ) -> tuple[list[HistoryEvent], bool]:
-    """A page and whether more follows. Ascending from behind `after`, or down from below it (0: from the newest);
-    `last`: no event behind this one, as a decision task shows none that came after its start."""
-    if reverse and last and not after:
-        after = last + 1
+    """A page and whether more follows. Ascending from behind `after`, or down from below it (0: from the end).
+
+    Only events from `first` to `last` count: a decision task shows none that came after its start.
+    """
+    if reverse:
+        after = after or (last + 1 if last else 0)
+    else:
+        after = max(after, first - 1)
     found = history.page(session, execution_id, after, limit + 1, reverse)
-    if last:
-        found = [event for event in found if event.id <= last]
+    found = [event for event in found if event.id >= first and (not last or event.id <= last)]
     shown = within(found[:limit], _size)
     return shown, len(found) > len(shown)
 

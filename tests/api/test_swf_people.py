@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -86,6 +87,20 @@ async def test_flowds_own_operations_show_an_swf_execution(shop: Shop) -> None:
     events = (await shop.box.flowd("GetHistory", executionArn=arn))["events"]
     assert events[4]["activityTaskScheduledEventAttributes"]["activityId"] == "a"
     assert (await shop.box.flowd("CountExecutions"))["counts"] == {"RUNNING": 1}
+
+
+async def test_task_lists_are_queues_with_depth_and_pollers(shop: Shop) -> None:
+    await shop.start()
+    await shop.decide(*(decision("ScheduleActivityTask", activityType=CHARGE, activityId=each) for each in "ab"))
+    polling = asyncio.create_task(shop.poll())
+    while not shop.box.world.core.waiters.pollers("swf/decision/shop/orders"):
+        await asyncio.sleep(0.001)
+    queues = {each["name"]: each for each in (await shop.box.flowd("ListQueues"))["queues"]}
+    assert queues["swf/activity/shop/work"]["depth"] == 2
+    assert queues["swf/activity/shop/work"]["oldestAt"]
+    assert queues["swf/decision/shop/orders"]["pollers"] == 1
+    shop.box.world.core.waiters.stop()
+    await polling
 
 
 async def test_step_functions_own_history_is_refused_and_a_stop_terminates(shop: Shop) -> None:
