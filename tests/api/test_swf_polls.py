@@ -124,7 +124,7 @@ async def test_both_at_once_end_at_the_decision_before(shop: Shop) -> None:
     await shop.start()
     await shop.decide(decision("RecordMarker", markerName="m"))
     await shop.call("signal_workflow_execution", domain=DOMAIN, workflowId="order-1", signalName="s")
-    asked = {"startAtPreviousStartedEvent": True, "reverseOrder": True, "maximumPageSize": 3}
+    asked: dict[str, Any] = {"startAtPreviousStartedEvent": True, "reverseOrder": True, "maximumPageSize": 3}
     first = await shop.poll(**asked)
     rest = await shop.poll(**asked, nextPageToken=first["nextPageToken"])
     assert [event["eventId"] for event in [*first["events"], *rest["events"]]] == [8, 7, 6, 5, 4, 3]
