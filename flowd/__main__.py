@@ -43,6 +43,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "workflows": ("code", "list code-first workflows and their workers"),
     "schedules": ("lists", "list schedules; pause, resume or run one"),
     "queues": ("lists", "list activities with their tasks and workers"),
+    "projects": ("projects", "list what templates made, and what not and why"),
     "deploys": ("overview", "published versions, and how two of them differ"),
     "dead": ("overview", "what failed, by machine, state and error"),
     "metrics": ("overview", "what began and ended, minute by minute"),

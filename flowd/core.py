@@ -140,6 +140,7 @@ class Core:
         )
 
         self.express.ledger.after = self.stepper.after
+        self.schedules.deliver = self.deliveries.put
         self.rang: list[Callable[[], None]] = []  # who else looks at the clock when an alarm rings
         self.noticed = frozenset(hooks)
 

@@ -47,7 +47,9 @@ from flowd.engine.messengers import to_people
 from flowd.engine.notify import Notifier
 from flowd.engine.objects import Objects
 from flowd.engine.passthrough import PassThrough
+from flowd.engine.projects import Projects
 from flowd.engine.registrar import Registrar
+from flowd.engine.sources import Sources
 from flowd.engine.timeinhand import TimeInHand, remembered
 from flowd.errors import FlowdError
 from flowd.integrations.mocks import MockedRegistry, Mocks
@@ -116,8 +118,17 @@ class Daemon:
         self.credentials = load_or_create(config.data)
         workers = CodeWorkers(ContainerClient(self.runner), SystemClock(), _code_site(config))
         self.code = CodeFiles(self.core.db, self.clock, self.core.swf, workers, config.data / "code")
+        self.sources = Sources(self.core.embedded, self.runner, config.region)
         self.registrar = Registrar(
-            self.core.db, self.machines, self.core.schedules, self.runner, {}, self.cluster.definitions, self.code
+            self.core.db,
+            self.machines,
+            self.core.schedules,
+            self.runner,
+            {},
+            self.cluster.definitions,
+            self.code,
+            Projects(self.core.db, self.core.embedded, self.clock, self.cloud.local),
+            self.sources,
         )
         scanner = Scanner(
             str(config.workflows),
@@ -125,6 +136,7 @@ class Daemon:
             account=config.account,
             substitutions=config.substitutions,
             site=self.cluster.site,
+            endpoint=_endpoint(config),
         )
         self.dropfolder = DropFolder(scanner, self.registrar, self.clock)
         self.time = _time(self.clock, config, self.core)
@@ -205,6 +217,7 @@ class Daemon:
         await self.http.stop()
         await self.server.stop()
         await self.dropfolder.stop()
+        await self.sources.stop()
         await self.services.desk.stop()
         await self.cluster.stop()
         await self.bucket_watch.stop()

@@ -25,6 +25,7 @@ from flowd.operators.desk import Desk
 from flowd.operators.health import Runner
 from flowd.operators.prompts import Prompts
 from flowd.operators.retries import Retries
+from flowd.store.schema_projects import ProjectResource
 
 WARM_S = 2.0
 
@@ -39,10 +40,14 @@ class Folder(Protocol):
 
 
 class Functions(Protocol):
-    """Who knows which functions there are."""
+    """Who knows which functions there are, and what templates made."""
 
     @property
     def functions(self) -> tuple[FunctionSpec, ...]: ...
+
+    async def project_resources(self) -> list[ProjectResource]:
+        """What templates hold and what became of it."""
+        ...
 
 
 class Counts(Protocol):

@@ -23,6 +23,7 @@ from flowd.engine.dropfolder.taskdefinitions import site_of
 from flowd.engine.dropfolder.walk import TEMPLATES
 from flowd.integrations.registry import ROWS
 from flowd.sam.intrinsics import substitute
+from flowd.sam.project import Listed
 
 YAML = (".yaml", ".yml")
 
@@ -80,19 +81,39 @@ def _run(args: argparse.Namespace) -> int:
     config = Config.load(args, os.environ)
     findings: list[Finding] = []
     files: set[str] = set()
+    listed: list[tuple[str, Listed]] = []
     for path in args.paths:
         checked, found = check_path(path, config)
         files |= checked
         findings += found
+        listed += resources_of(path, config)
     wrong = sum(found.diagnostic.severity == "ERROR" for found in findings)
     if args.json:
-        print_json([_plain(found) for found in findings])
+        print_json([*(_plain(found) for found in findings), *(_plain_resource(*each) for each in listed)])
     else:
         for each in findings:
             print(each)
+        for file, one in listed:
+            print(f"{file}:{one.line}: {one.resource} ({one.type}) {one.verdict}{f': {one.note}' if one.note else ''}")
         complain(f"{_number(len(files), 'file')}: {_number(wrong, 'error')}, "
                  f"{_number(len(findings) - wrong, 'warning')}")  # fmt: skip
     return FAILED if wrong else OK
+
+
+def resources_of(path: str, config: Config) -> list[tuple[str, Listed]]:
+    """What the templates below a folder hold, and what the daemon would make of it."""
+    folder = os.path.dirname(path) or "." if os.path.basename(path) in TEMPLATES else path
+    if not os.path.isdir(folder):
+        return []
+    projects = _scanner(folder, config).scan().projects
+    return [(os.path.join(folder, source), one) for source, listed in projects.items() for one in listed]
+
+
+def _plain_resource(file: str, one: Listed) -> dict[str, object]:
+    """Beside the findings, as one that is neither an error nor a warning."""
+    place = {"file": file, "line": one.line, "column": 1, "severity": "INFO", "code": "RESOURCE"}
+    facts = {"message": one.note, "resource": one.resource, "type": one.type, "name": one.name, "status": one.verdict}
+    return {**place, **facts}
 
 
 def _number(count: int, noun: str) -> str:
@@ -129,15 +150,8 @@ def check_path(path: str, config: Config) -> tuple[set[str], list[Finding]]:
 
 def check_folder(folder: str, config: Config) -> tuple[set[str], list[Finding]]:
     """A folder as the daemon reads it: definitions, projects with a template, functions."""
-    scanner = Scanner(
-        os.path.abspath(folder),
-        region=config.region,
-        account=config.account,
-        substitutions=config.substitutions,
-        site=site_of(config),
-    )
     try:
-        snapshot = scanner.scan()
+        snapshot = _scanner(folder, config).scan()
     except OSError as error:
         raise CommandError(f"cannot read {folder}: {error.strerror}") from None
     files = {os.path.join(folder, report.path) for report in snapshot.files}
@@ -151,6 +165,16 @@ def check_folder(folder: str, config: Config) -> tuple[set[str], list[Finding]]:
     ]
     findings += _machines(folder, snapshot.machines)
     return files, sorted(findings, key=lambda found: (found.path, found.diagnostic.line, found.diagnostic.column))
+
+
+def _scanner(folder: str, config: Config) -> Scanner:
+    return Scanner(
+        os.path.abspath(folder),
+        region=config.region,
+        account=config.account,
+        substitutions=config.substitutions,
+        site=site_of(config),
+    )
 
 
 def _machines(folder: str, machines: Iterable[MachineFile]) -> Iterator[Finding]:

@@ -69,6 +69,11 @@ class Deliveries:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._worker = None
 
+    async def put(self, delivery: Delivery, name: str) -> None:
+        """Bring this to its target; a second one of the same name is the first."""
+        await self._db.write(partial(rows.put, delivery=delivery, name=name, now_ms=self._clock.now_ms()))
+        self.look()
+
     def look(self) -> None:
         """There may be something to deliver."""
         self._due.set()

@@ -247,6 +247,11 @@ class Embedded:
         self._worker = asyncio.create_task(self._work(), name="embedded services")
         self._rung.set()
 
+    @property
+    def draining(self) -> bool:
+        """True once nobody waits here any more."""
+        return self._stopping
+
     def drain(self) -> None:
         """Pollers are answered now; later ones at once."""
         self._stopping = True
@@ -273,7 +278,10 @@ class Embedded:
         if service in self._ticks and due_ms >= self._ticks[service]:
             return
         self._ticks[service] = due_ms
-        self._alarms.arm(due_ms)
+        if due_ms <= self._now_ms():
+            self._rung.set()
+        else:
+            self._alarms.arm(due_ms)
 
     async def _work(self) -> None:
         while True:

@@ -15,11 +15,12 @@ from flowd.asl.diagnostics import Diagnostic
 from flowd.engine.dropfolder.snapshot import FileReport, Owner, TaskDefinitionFile, WorkflowFile, is_kept
 from flowd.engine.schedules import Schedules
 from flowd.functions import FunctionSpec
-from flowd.sam.project import MachineType
+from flowd.sam.project import Listed, MachineType, SamResource, SamSource
 from flowd.sam.schedules import SamSchedule
 from flowd.store import files, schema
 from flowd.store.changes import Change
 from flowd.store.database import Database
+from flowd.store.schema_projects import ProjectResource
 
 
 class FileMachines(Protocol):
@@ -56,6 +57,25 @@ class WorkflowFiles(Protocol):
     ) -> Mapping[str, Sequence[Diagnostic]]: ...
 
 
+class ProjectHost(Protocol):
+    """Who makes what templates want of the embedded services."""
+
+    async def set_projects(
+        self,
+        projects: Mapping[str, Sequence[Listed]],
+        resources: Sequence[SamResource],
+        keeps: Callable[[str], bool],
+    ) -> bool: ...
+
+    async def every(self) -> list[ProjectResource]: ...
+
+
+class SourceHost(Protocol):
+    """Who calls functions with what lies in queues."""
+
+    async def set_sources(self, sources: Sequence[SamSource]) -> None: ...
+
+
 class Registrar:
     """The drop folder's port into the engine."""
 
@@ -68,7 +88,11 @@ class Registrar:
         environment: Mapping[str, str],
         task_definitions: TaskDefinitions | None = None,
         code: WorkflowFiles | None = None,
+        projects: ProjectHost | None = None,
+        sources: SourceHost | None = None,
     ) -> None:
+        self._projects = projects
+        self._sources = sources
         self._code = code
         self._task_definitions = task_definitions
         self._db = db
@@ -97,6 +121,23 @@ class Registrar:
     async def set_schedules(self, schedules: Sequence[SamSchedule], kept: frozenset[str]) -> None:
         """Exactly these schedules exist, beside those of sources that say nothing now."""
         await self._schedules.set_schedules(schedules, lambda source: is_kept(source, kept))
+
+    async def set_projects(
+        self, projects: Mapping[str, Sequence[Listed]], resources: Sequence[SamResource], kept: frozenset[str]
+    ) -> bool:
+        """Make what these templates want; False if something is to be tried again."""
+        if self._projects is None:
+            return True
+        return await self._projects.set_projects(projects, resources, lambda source: is_kept(source, kept))
+
+    async def project_resources(self) -> list[ProjectResource]:
+        """What templates hold and what became of it."""
+        return [] if self._projects is None else await self._projects.every()
+
+    async def set_sources(self, sources: Sequence[SamSource]) -> None:
+        """Exactly these queues call functions."""
+        if self._sources is not None:
+            await self._sources.set_sources(sources)
 
     async def set_task_definitions(self, definitions: Sequence[TaskDefinitionFile], kept: frozenset[str]) -> None:
         """Exactly these come from files, beside those of sources that say nothing now."""

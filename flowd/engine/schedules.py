@@ -10,7 +10,7 @@ import asyncio
 import logging
 import re
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -20,7 +20,8 @@ from flowd.engine.alarms import Alarms
 from flowd.engine.executions import Executions
 from flowd.errors import ApiError, ExecutionAlreadyExists, ResourceNotFound
 from flowd.payload import Payload
-from flowd.sam.schedules import SamSchedule, admit, due_runs, run_input
+from flowd.sam.schedules import SamSchedule, admit, due_runs, run_input, schedule_arn
+from flowd.services.ports import Delivery
 from flowd.store import schedules, schema
 from flowd.store.database import Database
 
@@ -35,6 +36,7 @@ class Schedules:
         self._clock = clock
         self._alarms = alarms
         self._executions = executions
+        self.deliver: Callable[[Delivery, str], Awaitable[None]] | None = None  # to what is no machine
         self._look = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
         self.busy = False
@@ -170,10 +172,14 @@ class Schedules:
         return await self._db.read(partial(schedules.running, trigger=trigger, machine_id=machine.id or 0))
 
     async def _start(self, row: schema.Schedule, fire_ms: int, name: str) -> str:
+        run_id = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
+        text = run_input(_schedule(row), fire_ms, run_id)
+        if row.machine_name.startswith("arn:") and self.deliver is not None:
+            await self.deliver(Delivery(row.machine_name, text, source=schedule_arn(_schedule(row))), run_id)
+            return row.machine_name
         machine = await self._db.read(partial(schedules.machine, name=row.machine_name))
         if machine is None:
             raise ResourceNotFound(f"its state machine '{row.machine_name}' does not exist")
-        text = run_input(_schedule(row), fire_ms, str(uuid.uuid5(uuid.NAMESPACE_URL, name)))
         started = await self._executions.start(machine, name, Payload.parse(text), trigger=f"schedule:{row.name}")
         return started.arn
 

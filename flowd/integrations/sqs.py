@@ -50,9 +50,13 @@ class Sqs(Optimised):
 
 
 def _no_host(task: TaskCall) -> str | None:
-    """The SDK sends to the host in the queue's URL, so a bare name is a host to it (recorded: no_such_queue)."""
+    """The SDK sends to the host in the queue's URL; what names no queue behind it is a host that nobody knows
+    (recorded: no_such_queue)."""
     given = task.parameters.value
     url = given.get("QueueUrl") if isinstance(given, dict) else None
-    if not isinstance(url, str) or not url or urlsplit(url).netloc:
+    if not isinstance(url, str) or not url:
         return None
+    parts = urlsplit(url)
+    if parts.netloc:
+        return None if parts.path.strip("/") else parts.netloc
     return url.strip("/").partition("/")[0]

@@ -1,4 +1,5 @@
-"""The `Events` of a machine: `Schedule` (EventBridge rules) and `ScheduleV2` (EventBridge Scheduler) -> SamSchedule."""
+"""Schedules of a template -> SamSchedule: the `Schedule` (EventBridge rules) and `ScheduleV2` (EventBridge Scheduler)
+among the `Events` of a machine or function, and rules and schedules that are resources of their own."""
 
 from __future__ import annotations
 
@@ -27,26 +28,34 @@ _READ = {
 _IGNORED = {"Description", "GroupName", "KmsKeyArn", "PermissionsBoundary", "RoleArn", "Target"}
 
 
-def read_schedules(template: Template, logical_id: str, machine: str, source: str) -> list[SamSchedule]:
-    """The schedules of a machine; what cannot be one is in the template's problems."""
+def read_schedules(template: Template, logical_id: str, target: str, source: str) -> list[SamSchedule]:
+    """The schedules among the events of a machine (its name) or a function (its ARN); what cannot be one is in the
+    template's problems."""
     events = template.properties(logical_id).get("Events")
-    if events is None:
-        return []
     path = ("Resources", logical_id, "Properties", "Events")
-    if not isinstance(events, dict):
+    wanted = {} if not isinstance(events, dict) else events
+    if events is not None and not isinstance(events, dict):
         template.problem("ERROR", logical_id, "Events must be a mapping", *path)
-        return []
-    policies = _policies(template, logical_id)
-    schedules = []
-    for event_id, event in events.items():
+    schedules: list[SamSchedule] = []
+    for event_id, event in wanted.items():
         kind = event.get("Type") if isinstance(event, dict) else None
-        if kind not in _SERVICES:
-            message = f"the event {event_id} of type {kind} is not supported: nothing starts the machine through it"
-            template.unsupported(logical_id, message, *path, event_id)
-        elif policies is not None:
-            reader = _Reader(template, logical_id, event_id, _SERVICES[kind], machine, source)
-            schedules.extend(reader.read(policies))
+        policies = _policies(template, logical_id) if kind in _SERVICES else None
+        if policies is not None:
+            given = event.get("Properties")
+            reader = _Reader(template, logical_id, event_id, _SERVICES[str(kind)], target, source)
+            schedules.extend(reader.read(policies, given, (*path, event_id)))
     return schedules
+
+
+def read_schedule(
+    template: Template, logical_id: str, service: Service, target: str, source: str, given: dict[str, Any]
+) -> list[SamSchedule]:
+    """The schedule that is a resource of its own, with one target."""
+    policies = _policies(template, logical_id)
+    if policies is None:
+        return []
+    reader = _Reader(template, logical_id, "", service, target, source)
+    return reader.read(policies, given, ("Resources", logical_id))
 
 
 def _policies(template: Template, logical_id: str) -> tuple[Missed, Overlap] | None:
@@ -89,19 +98,21 @@ class _Reader:
         self.service = service
         self.machine = machine
         self.source = source
-        self.path = ("Resources", logical_id, "Properties", "Events", event_id)
-        found = template.resources[logical_id]["Properties"]["Events"][event_id].get("Properties")
-        self.given: dict[str, Any] = found if isinstance(found, dict) else {}
+        self.what = f"the event {event_id}" if event_id else "the schedule"
+        self.path: tuple[str, ...] = ()
+        self.given: dict[str, Any] = {}
 
-    def read(self, policies: tuple[Missed, Overlap]) -> list[SamSchedule]:
+    def read(self, policies: tuple[Missed, Overlap], given: Any, path: tuple[str, ...]) -> list[SamSchedule]:
+        """`path` leads to what has these Properties."""
+        self.path, self.given = path, given if isinstance(given, dict) else {}
         try:
             schedule = self._schedule(policies)
         except _Invalid as invalid:
-            message = f"the event {self.event_id}: {invalid}"
+            message = f"{self.what}: {invalid}"
             self.template.problem("ERROR", self.logical_id, message, *self.path, "Properties", invalid.property)
             return []
         except Unresolvable as problem:
-            message = f"the event {self.event_id}: {problem.message}"
+            message = f"{self.what}: {problem.message}"
             self.template.problem("ERROR", self.logical_id, message, *self.path, code=UNSUPPORTED)
             return []
         self._list_unsupported()
@@ -184,12 +195,12 @@ class _Reader:
 
     def _list_unsupported(self) -> None:
         for name in self.given:
-            message = f"the event {self.event_id}: {name} is not supported and left out"
+            message = f"{self.what}: {name} is not supported and left out"
             if name == "FlexibleTimeWindow":
                 window = self.given[name]
                 if isinstance(window, dict) and window.get("Mode") == "OFF":
                     continue
-                message = f"the event {self.event_id}: FlexibleTimeWindow is ignored, runs begin on time"
+                message = f"{self.what}: FlexibleTimeWindow is ignored, runs begin on time"
             elif name in _READ[self.service] | _IGNORED:
                 continue
             self.template.unsupported(self.logical_id, message, *self.path, "Properties", name)

@@ -1,4 +1,7 @@
-"""AWS::Serverless::Function -> FunctionSpec. It reads no files; whether code is there is asked through a port."""
+"""AWS::Serverless::Function and AWS::Lambda::Function -> FunctionSpec.
+
+It reads no files; whether code is there is asked through a port.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any
 from flowd.functions import FunctionSpec, Kind
 from flowd.sam.intrinsics import Unresolvable
 from flowd.sam.project import UNSUPPORTED
-from flowd.sam.resources import Template
+from flowd.sam.resources import FUNCTION, Template
 
 #: (path relative to the template, kind, handler) -> (absolute path, None) or ("", why it cannot be used)
 FindCode = Callable[[str, Kind, str], tuple[str, str | None]]
@@ -42,10 +45,6 @@ def read_function(template: Template, logical_id: str, find_code: FindCode, sour
     for name in properties:
         if name not in _READ | _IGNORED | {"Events", "ImageUri", "InlineCode"}:
             template.unsupported(logical_id, f"the property {name} of a function is not supported", *path, name)
-    events = properties.get("Events")
-    for event in events if isinstance(events, dict) else ():
-        message = f"the event {event} of a function is not supported: only machines and programs call it here"
-        template.unsupported(logical_id, message, *path, "Events", event)
     try:
         return _read(template, logical_id, properties, find_code, source)
     except _Refused as refused:
@@ -82,7 +81,7 @@ def _read(
     handler = resolver.text(properties.get("Handler", "bootstrap" if kind == "bootstrap" else ""))
     if kind != "bootstrap" and "." not in handler:
         raise _Refused("Handler", f"the handler {handler!r} must be module.function")
-    code, reason = find_code(_code_uri(template, properties), kind, handler)
+    code, reason = find_code(_code_uri(template, logical_id, properties), kind, handler)
     if reason is not None:
         raise _Refused("CodeUri", reason)
     return FunctionSpec(
@@ -98,7 +97,16 @@ def _read(
     )
 
 
-def _code_uri(template: Template, properties: dict[str, Any]) -> str:
+def _code_uri(template: Template, logical_id: str, properties: dict[str, Any]) -> str:
+    """A folder beside the template. The CDK writes it into the Metadata, beside a Code that is in S3."""
+    metadata = template.resources[logical_id].get("Metadata")
+    asset = metadata.get("aws:asset:path") if isinstance(metadata, dict) else None
+    if "Code" in properties:
+        if not isinstance(asset, str):
+            raise _Refused(
+                "Code", "code in S3 or in the template is not supported; say CodeUri, or use the CDK's assets"
+            )
+        return posixpath.normpath(asset)
     value = template.resolver.value(properties.get("CodeUri", "."))
     if not isinstance(value, str) or value.startswith("s3://"):
         raise _Refused("CodeUri", "code in S3 is not supported; CodeUri must be a folder beside the template")
@@ -128,6 +136,8 @@ def _environment(template: Template, properties: dict[str, Any]) -> dict[str, st
 
 
 def _with_globals(template: Template, logical_id: str) -> dict[str, Any]:
+    if template.type_of(logical_id) != FUNCTION:
+        return dict(template.properties(logical_id))
     shared = template.section("Globals").get("Function")
     merged = _merged(shared if isinstance(shared, dict) else {}, template.properties(logical_id))
     return dict(merged)

@@ -148,6 +148,12 @@ class Resolver:
     def _json(self, argument: Any) -> str:
         return json.dumps(self.value(argument), ensure_ascii=False)
 
+    def _length(self, argument: Any) -> int:
+        items = self.value(argument)
+        if not isinstance(items, list):
+            raise Unresolvable("Fn::Length takes a list")
+        return len(items)
+
     def _pair(self, name: str, argument: Any) -> list[Any]:
         pair = self.value(argument)
         if not isinstance(pair, list) or len(pair) != 2:
@@ -186,6 +192,7 @@ _FUNCTIONS: dict[str, Callable[[Resolver, Any], Any]] = {
     "Fn::GetAtt": Resolver._get_att,
     "Fn::If": Resolver._if,
     "Fn::Join": Resolver._join,
+    "Fn::Length": Resolver._length,
     "Fn::Select": Resolver._select,
     "Fn::Split": Resolver._split,
     "Fn::Sub": Resolver._sub,

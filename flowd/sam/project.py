@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -49,6 +49,59 @@ class SamMachine(msgspec.Struct, frozen=True, kw_only=True):
         return self.marks.get(text, Mark(self.line, self.column))
 
 
+class Step(msgspec.Struct, frozen=True):
+    """One call of an embedded service, which may be made again. `fine`: errors that say that it was made before.
+
+    `takes`: members that are taken from the answer before, by that answer's names.
+    """
+
+    service: str
+    operation: str
+    members: dict[str, Any]
+    fine: tuple[str, ...] = ()
+    takes: dict[str, str] = {}
+
+
+class SamResource(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that the embedded services hold, and the calls that make it so."""
+
+    name: str  # what the service calls it
+    resource: str  # its logical id, with `/EVENT` behind it for what an event of it needs
+    type: str
+    steps: tuple[Step, ...]
+    undo: tuple[Step, ...] = ()  # when its line is gone; nothing for what holds data, which stays
+    source: str
+    line: int = 0
+
+
+class SamSource(msgspec.Struct, frozen=True, kw_only=True):
+    """A queue whose messages a function is called with (an event source mapping)."""
+
+    name: str
+    queue: str  # its ARN
+    function: str
+    batch_size: int = 10
+    window_s: int = 0  # how long a batch may be waited for
+    partial: bool = False  # the function says which messages failed
+    enabled: bool = True
+    source: str = ""
+    line: int = 0
+
+
+Verdict = Literal["loaded", "made", "ignored", "refused", "unsupported", "absent"]
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """One resource of a template, and what becomes of it."""
+
+    resource: str
+    type: str
+    name: str
+    verdict: Verdict
+    note: str = ""
+    line: int = 0
+
+
 class Project(msgspec.Struct, frozen=True, kw_only=True):
     """The whole of a template."""
 
@@ -58,6 +111,9 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     refused_functions: tuple[str, ...] = ()  # as `refused`, for functions
     schedules: tuple[SamSchedule, ...] = ()
     activities: tuple[str, ...] = ()
+    resources: tuple[SamResource, ...] = ()
+    sources: tuple[SamSource, ...] = ()
+    listing: tuple[Listed, ...] = ()
     problems: tuple[Problem, ...] = ()
     #: False when it cannot be told what the template contains: it is no YAML, or the name of a machine is not known.
     complete: bool = True

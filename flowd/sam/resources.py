@@ -16,33 +16,50 @@ from flowd.sam.project import INVALID, UNSUPPORTED, Problem, Severity
 
 
 class Place(NamedTuple):
-    """Where the box pretends to be."""
+    """Where the box pretends to be; `endpoint` is where its services are reached."""
 
     region: str = names.REGION
     account: str = names.ACCOUNT
     stack: str = "flowd"
+    endpoint: str = ""
 
 
 HERE = Place()
+Made = Callable[[str, Place], str]
 
 
 class Kind(NamedTuple):
-    """How resources of one type are named and referred to."""
+    """How resources of one type are named and referred to.
+
+    `own_name`: without a name of its own, its logical id is its name. All others hold data, which two projects must not
+    share by accident: their name is that of the stack and the logical id, as CloudFormation makes it up.
+    """
 
     name_property: str
-    ref: Callable[[str, Place], str]
-    attributes: dict[str, Callable[[str, Place], str]]
+    ref: Made
+    attributes: dict[str, Made]
+    own_name: bool = True
+    fifo_property: str = ""  # the name must end in .fifo if this is true
+    lower: bool = False  # names are in lower case
 
 
 def _name(name: str, place: Place) -> str:
     return name
 
 
+def _arn(service: str, prefix: str = "") -> Made:
+    return lambda name, place: f"arn:aws:{service}:{place.region}:{place.account}:{prefix}{name}"
+
+
 def _function(name: str, place: Place) -> str:
-    return names.function_arn(name, place.region, place.account)
+    """Also of a version or an alias, whose name is that of its function or the function's ARN."""
+    return names.function_arn(name.rpartition(":function:")[2].partition(":")[0], place.region, place.account)
 
 
 def _machine(name: str, place: Place) -> str:
+    """Also of a version, whose name is the machine's ARN."""
+    if name.startswith("arn:"):
+        return name
     return names.machine_arn(name, place.region, place.account)
 
 
@@ -54,36 +71,85 @@ def _role(name: str, place: Place) -> str:
     return f"arn:aws:iam::{place.account}:role/{name}"
 
 
-def _log_group(name: str, place: Place) -> str:
-    return f"arn:aws:logs:{place.region}:{place.account}:log-group:{name}:*"
+def _queue_url(name: str, place: Place) -> str:
+    return f"{place.endpoint or f'https://sqs.{place.region}.amazonaws.com'}/{place.account}/{name}"
+
+
+def _bucket(suffix: str = "") -> Made:
+    return lambda name, place: f"{name}{suffix}"
 
 
 SERVERLESS_MACHINE = "AWS::Serverless::StateMachine"
 PLAIN_MACHINE = "AWS::StepFunctions::StateMachine"
 FUNCTION = "AWS::Serverless::Function"
+PLAIN_FUNCTION = "AWS::Lambda::Function"
 ACTIVITY = "AWS::StepFunctions::Activity"
+_TABLE = Kind("TableName", _name, {"Arn": _arn("dynamodb", "table/")}, own_name=False)
 
 _KINDS: dict[str, Kind] = {
     SERVERLESS_MACHINE: Kind("Name", _machine, {"Arn": _machine, "Name": _name}),
     PLAIN_MACHINE: Kind("StateMachineName", _machine, {"Arn": _machine, "Name": _name}),
     FUNCTION: Kind("FunctionName", _name, {"Arn": _function}),
+    PLAIN_FUNCTION: Kind("FunctionName", _name, {"Arn": _function}),
     ACTIVITY: Kind("Name", _activity, {"Arn": _activity, "Name": _name}),
+    "AWS::DynamoDB::Table": _TABLE,
+    "AWS::Events::EventBus": Kind("Name", _name, {"Arn": _arn("events", "event-bus/"), "Name": _name}, own_name=False),
+    "AWS::Events::Rule": Kind("Name", _name, {"Arn": _arn("events", "rule/")}, own_name=False),
+    "AWS::Lambda::Alias": Kind("FunctionName", _function, {"AliasArn": _function}),
+    "AWS::Lambda::Version": Kind("FunctionName", _function, {"FunctionArn": _function, "Version": lambda n, p: "1"}),
+    "AWS::S3::Bucket": Kind(
+        "BucketName",
+        _name,
+        {"Arn": lambda name, place: f"arn:aws:s3:::{name}", "DomainName": _bucket(".s3.amazonaws.com")},
+        own_name=False,
+        lower=True,
+    ),
+    "AWS::Scheduler::Schedule": Kind("Name", _name, {"Arn": _arn("scheduler", "schedule/default/")}, own_name=False),
+    "AWS::Serverless::SimpleTable": _TABLE,
+    "AWS::SNS::Subscription": Kind("", _name, {}, own_name=False),
+    "AWS::SNS::Topic": Kind(
+        "TopicName",
+        _arn("sns"),
+        {"TopicArn": _arn("sns"), "TopicName": _name},
+        own_name=False,
+        fifo_property="FifoTopic",
+    ),
+    "AWS::SQS::Queue": Kind(
+        "QueueName",
+        _queue_url,
+        {"Arn": _arn("sqs"), "QueueName": _name, "QueueUrl": _queue_url},
+        own_name=False,
+        fifo_property="FifoQueue",
+    ),
+    "AWS::StepFunctions::StateMachineVersion": Kind("StateMachineArn", _machine, {"Arn": _machine}),
     # Permissions and logs have no meaning on one box; what refers to them still gets a proper ARN.
     "AWS::IAM::Role": Kind("RoleName", _name, {"Arn": _role}),
-    "AWS::Logs::LogGroup": Kind("LogGroupName", _name, {"Arn": _log_group}),
+    "AWS::KMS::Key": Kind("", _name, {"Arn": _arn("kms", "key/"), "KeyId": _name}),
+    "AWS::Logs::LogGroup": Kind("LogGroupName", _name, {"Arn": lambda n, p: f"{_arn('logs', 'log-group:')(n, p)}:*"}),
 }
 
-#: Types that are passed over without a word: they only say who may do what, or where logs go.
+#: Types that are passed over: they only say who may do what, where logs go, or what is always so here.
 IGNORED = frozenset(
     {
+        "AWS::CDK::Metadata",
+        "AWS::Events::EventBusPolicy",
         "AWS::IAM::ManagedPolicy",
         "AWS::IAM::Policy",
         "AWS::IAM::Role",
         "AWS::IAM::RolePolicy",
+        "AWS::KMS::Alias",
+        "AWS::KMS::Key",
+        "AWS::Lambda::Alias",
+        "AWS::Lambda::EventInvokeConfig",
         "AWS::Lambda::Permission",
+        "AWS::Lambda::Version",
         "AWS::Logs::LogGroup",
         "AWS::Logs::ResourcePolicy",
+        "AWS::S3::BucketPolicy",
+        "AWS::SNS::TopicPolicy",
+        "AWS::SQS::QueuePolicy",
         "AWS::Serverless::Connector",
+        "AWS::StepFunctions::StateMachineVersion",
     }
 )
 
@@ -137,8 +203,8 @@ class Template:
         """The physical name: what the template says, or the logical id. Raises Unresolvable."""
         kind = _KINDS.get(self.type_of(logical_id))
         given = None if kind is None else self.properties(logical_id).get(kind.name_property)
-        if given is None:
-            return logical_id
+        if given is None or kind is None:
+            return logical_id if kind is None else self._made_up(logical_id, kind)
         if logical_id in self._naming:
             raise Unresolvable(f"the name of {logical_id} refers to itself")
         self._naming.append(logical_id)
@@ -146,6 +212,14 @@ class Template:
             return self.resolver.text(given)
         finally:
             self._naming.pop()
+
+    def _made_up(self, logical_id: str, kind: Kind) -> str:
+        """The name of a resource that has none."""
+        if kind.own_name:
+            return logical_id
+        fifo = self.properties(logical_id).get(kind.fifo_property)
+        name = f"{self.place.stack}-{logical_id}{'.fifo' if fifo in (True, 'true') else ''}"
+        return name.lower() if kind.lower else name
 
     # ---- what Ref and GetAtt find ----------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ class SamSchedule(msgspec.Struct, frozen=True, kw_only=True):
     """One schedule of one machine."""
 
     name: str
-    machine: str  # the machine's name
+    machine: str  # the machine's name, or the ARN of another target (a function, queue, topic, bus)
     expression: str
     timezone: str = "UTC"
     service: Service = "scheduler"  # `rule`: SAM Schedule; `scheduler`: SAM ScheduleV2
@@ -123,7 +123,7 @@ def run_input(schedule: SamSchedule, scheduled_ms: int, run_id: str) -> str:
     event that says which schedule it was (EventBridge user guide, "Scheduled event"; Scheduler user guide, "Context
     attributes").
     """
-    arn = _schedule_arn(schedule)
+    arn = schedule_arn(schedule)
     time = _second(scheduled_ms)
     if schedule.input is None:
         return json.dumps(_scheduled_event(schedule, arn, time, run_id), separators=(",", ":"))
@@ -151,7 +151,8 @@ def _scheduled_event(schedule: SamSchedule, arn: str, time: str, run_id: str) ->
     }
 
 
-def _schedule_arn(schedule: SamSchedule) -> str:
+def schedule_arn(schedule: SamSchedule) -> str:
+    """The ARN that its service would give it."""
     if schedule.service == "rule":
         return f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{schedule.name}"
     return f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/{schedule.name}"

@@ -1,39 +1,46 @@
 """AWS SAM templates: text in, Project out. Pure but for one port that finds code; it never reads a file by itself.
 
-Machines, functions, activities and the machines' schedules are taken; policies, outputs and metadata are passed over;
-everything else is listed as not supported, and refuses only what needs it.
+Machines, functions, activities, what the embedded services hold, and what starts or calls them are taken; policies,
+outputs and metadata are passed over; everything else is listed as not supported, and refuses only what needs it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from flowd import names
 from flowd.functions import Kind
+from flowd.sam.cloud import ORDER, read_resource
 from flowd.sam.document import TemplateError, read_document
 from flowd.sam.events import read_schedules
 from flowd.sam.functions import FindCode, read_function
 from flowd.sam.intrinsics import Unresolvable
 from flowd.sam.machines import read_machine
-from flowd.sam.project import INVALID, Problem, Project, SamMachine
+from flowd.sam.project import INVALID, UNSUPPORTED, Listed, Problem, Project, SamMachine, SamResource, Verdict
 from flowd.sam.resources import (
     ACTIVITY,
     FUNCTION,
     HERE,
     IGNORED,
+    PLAIN_FUNCTION,
     PLAIN_MACHINE,
     SERVERLESS_MACHINE,
     Place,
     Template,
 )
+from flowd.sam.schedules import SamSchedule
+from flowd.sam.triggers import read_mapping, read_scheduled, read_triggers
 
 __all__ = ["Place", "Project", "read_template"]
 
 _SECTIONS = {
     *("AWSTemplateFormatVersion", "Conditions", "Description", "Globals", "Mappings", "Metadata", "Outputs"),
-    *("Parameters", "Resources", "Transform"),
+    *("Parameters", "Resources", "Rules", "Transform"),
 }
 _TRANSFORM = "AWS::Serverless-2016-10-31"
 _MACHINES = (SERVERLESS_MACHINE, PLAIN_MACHINE)
+MAPPING, RULE = "AWS::Lambda::EventSourceMapping", "AWS::Events::Rule"
+_LOADED = (*_MACHINES, FUNCTION, PLAIN_FUNCTION, ACTIVITY, MAPPING, "AWS::Scheduler::Schedule")
 
 
 def _trust(path: str, kind: Kind, handler: str) -> tuple[str, str | None]:
@@ -101,28 +108,32 @@ def _drop_absent(template: Template) -> None:
 
 
 def _project(template: Template, find_code: FindCode, source: str) -> Project:
-    """Functions first: a machine is refused for a function that cannot be had."""
+    """Resources before functions before machines: each is refused for one before it that cannot be had."""
     by_type: dict[str, list[str]] = {}
     for logical_id in template.resources:
         if logical_id not in template.absent:
             by_type.setdefault(template.type_of(logical_id), []).append(logical_id)
     malformed = by_type.pop("", [])
-    function_ids = by_type.pop(FUNCTION, [])
+    resources = _resources(template, by_type, source)
+    function_ids = [each for name in (FUNCTION, PLAIN_FUNCTION) for each in by_type.pop(name, [])]
     found = [read_function(template, each, find_code, source) for each in _open(template, function_ids)]
     functions = [function for function in found if function is not None]
     activities = [_name(template, each) for each in _open(template, by_type.pop(ACTIVITY, []))]
     machine_ids = [each for name in _MACHINES for each in by_type.pop(name, [])]
+    mappings = [read_mapping(template, each, source) for each in by_type.pop(MAPPING, [])]
+    schedules = _schedules(template, by_type, source)
     _list_unsupported(template, by_type)
     read = [read_machine(template, each) for each in machine_ids if each not in template.refused]
     machines = _without_doubles(template, [machine for machine in read if machine is not None])
     refused = {_name(template, each) for each in machine_ids} - {each.name for each in machines}
-    # Also for a machine that is refused: its last good version goes on, and so does its schedule.
-    schedules = [
-        schedule
-        for each in machine_ids
-        if _is_named(template, each)
-        for schedule in read_schedules(template, each, _name(template, each), source)
-    ]
+    triggers = []
+    # Also for a machine that is refused: its last good version goes on, and so does what starts it.
+    for each in [*_open(template, function_ids), *(each for each in machine_ids if _is_named(template, each))]:
+        target = _target(template, each)
+        schedules += read_schedules(template, each, _called(template, each, target), source)
+        triggers.append(read_triggers(template, each, target, source))
+    resources += [resource for each in triggers for resource in each.resources]
+    sources = [one for one in mappings if one is not None] + [one for each in triggers for one in each.sources]
     return Project(
         machines=tuple(machines),
         refused=tuple(sorted({*refused, *malformed})),
@@ -130,8 +141,71 @@ def _project(template: Template, find_code: FindCode, source: str) -> Project:
         refused_functions=tuple(_name(template, each) for each in function_ids if each in template.refused),
         schedules=tuple(schedules),
         activities=tuple(activities),
+        resources=tuple(resources),
+        sources=tuple(sources),
+        listing=tuple(_listed(template, each) for each in template.resources),
         problems=tuple(template.problems),
         complete=not malformed and all(_is_named(template, each) for each in machine_ids),
+    )
+
+
+def _resources(template: Template, by_type: dict[str, list[str]], source: str) -> list[SamResource]:
+    """What the embedded services hold, in the order in which it is made. Rules stay, to be looked at for schedules."""
+    made = []
+    for type_name in ORDER:
+        logical_ids = by_type.get(type_name, []) if type_name == RULE else by_type.pop(type_name, [])
+        read = (read_resource(template, each, source) for each in logical_ids)
+        made += [resource for resource in read if resource is not None and resource.steps]
+    return made
+
+
+def _schedules(template: Template, by_type: dict[str, list[str]], source: str) -> list[SamSchedule]:
+    logical_ids = [*by_type.pop(RULE, []), *by_type.pop("AWS::Scheduler::Schedule", [])]
+    return [
+        schedule
+        for each in _open(template, logical_ids)
+        if _is_named(template, each)
+        for schedule in read_scheduled(template, each, source)
+    ]
+
+
+def _target(template: Template, logical_id: str) -> str:
+    """The ARN of a function or machine."""
+    place, name = template.place, template.name_of(logical_id)
+    if template.type_of(logical_id) in _MACHINES:
+        return names.machine_arn(name, place.region, place.account)
+    return names.function_arn(name, place.region, place.account)
+
+
+def _called(template: Template, logical_id: str, arn: str) -> str:
+    """How a schedule says what it starts: a machine by its name."""
+    return template.name_of(logical_id) if template.type_of(logical_id) in _MACHINES else arn
+
+
+def _listed(template: Template, logical_id: str) -> Listed:
+    """What becomes of one resource, with the first thing that was said against it."""
+    type_name = template.type_of(logical_id)
+    said = next((each for each in template.problems if each.resource == logical_id and each.code == UNSUPPORTED), None)
+    verdict: Verdict = "loaded" if type_name in _LOADED else "made"
+    note = ""
+    if logical_id in template.absent:
+        verdict, note = "absent", template.refused[logical_id]
+    elif logical_id in template.refused:
+        verdict, note = "refused", template.refused[logical_id]
+    elif type_name in IGNORED:
+        verdict, note = "ignored", "it has no meaning on one box"
+    elif type_name not in _LOADED and type_name not in ORDER:
+        verdict, note = "unsupported", f"{type_name} is not supported"
+    elif said is not None:
+        note = said.message
+    line = template.document.where("Resources", logical_id).line
+    return Listed(
+        resource=logical_id,
+        type=type_name,
+        name=_name(template, logical_id),
+        verdict=verdict,
+        note=note,
+        line=line,
     )
 
 

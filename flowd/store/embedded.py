@@ -39,20 +39,28 @@ def forget_orphans(session: Session) -> None:
 def send(session: Session, call: Call) -> None:
     """Write: what a call wants to have brought to targets."""
     for delivery in call.deliveries:
-        session.add(
-            DeliveryRow(
-                uuid=call.new_id(),
-                target=delivery.target,
-                body=delivery.body,
-                source=delivery.source,
-                options=json.dumps(dict(delivery.options)),
-                dead_letter=delivery.dead_letter,
-                tries=delivery.tries,
-                age_s=delivery.age_s,
-                created_ms=call.now_ms,
-                due_ms=delivery.due_ms or call.now_ms,
-            )
-        )
+        session.add(_row(delivery, call.new_id(), call.now_ms))
+
+
+def put(session: Session, delivery: Delivery, name: str, now_ms: int) -> None:
+    """Write: one more, unless one of that name is under way."""
+    if session.exec(select(DeliveryRow.id).where(DeliveryRow.uuid == name)).first() is None:
+        session.add(_row(delivery, name, now_ms))
+
+
+def _row(delivery: Delivery, name: str, now_ms: int) -> DeliveryRow:
+    return DeliveryRow(
+        uuid=name,
+        target=delivery.target,
+        body=delivery.body,
+        source=delivery.source,
+        options=json.dumps(dict(delivery.options)),
+        dead_letter=delivery.dead_letter,
+        tries=delivery.tries,
+        age_s=delivery.age_s,
+        created_ms=now_ms,
+        due_ms=delivery.due_ms or now_ms,
+    )
 
 
 def due(session: Session, now_ms: int, limit: int, beside: Iterable[int]) -> list[DeliveryRow]:

@@ -17,6 +17,7 @@ from flowd.store import (
     schema_events,
     schema_messaging,
     schema_operators,
+    schema_projects,
     schema_swf,
 )
 
@@ -40,6 +41,7 @@ FAMILIES = (
     schema_events,
     schema_messaging,
     schema_operators,
+    schema_projects,
     schema_swf,
 )
 LATEST = max(STEPS, default=1)

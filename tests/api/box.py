@@ -22,6 +22,7 @@ from flowd.config import Config
 from flowd.decisions import Pattern
 from flowd.engine.machines import Machines
 from flowd.functions import FunctionSpec
+from flowd.store.schema_projects import ProjectResource
 from tests.engine.world import World
 
 ROLE = "arn:aws:iam::000000000000:role/flowd"
@@ -54,6 +55,9 @@ class Folder:
 
 class Registrar:
     functions: tuple[FunctionSpec, ...] = ()
+
+    async def project_resources(self) -> list[ProjectResource]:
+        return []
 
 
 def refuse(service: str, action: str, pattern: Pattern) -> str | None:

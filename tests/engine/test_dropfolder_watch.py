@@ -17,7 +17,7 @@ from flowd.engine.dropfolder.scan import Scanner
 from flowd.engine.dropfolder.snapshot import FileReport, Owner, TaskDefinitionFile, WorkflowFile, is_kept
 from flowd.engine.dropfolder.watch import DropFolder, watch_files
 from flowd.functions import FunctionSpec
-from flowd.sam.project import MachineType
+from flowd.sam.project import Listed, MachineType, SamResource, SamSource
 from flowd.sam.schedules import SamSchedule
 
 GOOD, BETTER, BAD = "good", "better", "bad"
@@ -75,6 +75,15 @@ class Recorder:
         await self._note(f"schedules {' '.join(schedule.name for schedule in schedules)}")
         stay = {name: each for name, each in self.schedules.items() if is_kept(each.source, kept)}
         self.schedules = {**stay, **{schedule.name: schedule for schedule in schedules}}
+
+    async def set_projects(
+        self, projects: Mapping[str, tuple[Listed, ...]], resources: Sequence[SamResource], kept: frozenset[str]
+    ) -> bool:
+        await self._note(f"projects {' '.join(each.resource for each in resources)}")
+        return True
+
+    async def set_sources(self, sources: Sequence[SamSource]) -> None:
+        await self._note(f"sources {' '.join(each.name for each in sources)}")
 
     async def set_task_definitions(self, definitions: Sequence[TaskDefinitionFile], kept: frozenset[str]) -> None:
         await self._note(f"definitions {' '.join(each.name for each in definitions)}")
@@ -137,6 +146,8 @@ async def test_everything_is_in_force_when_start_returns_functions_before_machin
     async with drop(tmp_path) as (_, recorder, _service):
         assert recorder.calls == [
             "functions f",
+            "projects ",
+            "sources ",
             f"publish order {GOOD}",
             "schedules ",
             "workflows ",

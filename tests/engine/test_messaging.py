@@ -70,6 +70,7 @@ async def test_a_task_sends_a_message_and_shows_what_aws_shows(box: Box) -> None
         ({"QueueUrl": "URL", "MessageBody": None}, "SQS.AmazonSQSException", "must contain the parameter MessageBody"),
         ({"QueueUrl": "URL"}, "SQS.AmazonSQSException", "Error Code: MissingParameter"),
         ({"QueueUrl": "no-queue", "MessageBody": "x"}, "SQS.SdkClientException", "no-queue: Name or service not known"),
+        ({"QueueUrl": "http://no-host", "MessageBody": "x"}, "SQS.SdkClientException", "no-host: Name or service"),
         ({"QueueUrl": "http://x/0/no", "MessageBody": "x"}, "SQS.QueueDoesNotExistException", "does not exist"),
         ({"QueueUrl": "URL", "MessageBody": "x", "Colour": 1}, "States.Runtime", "Colour"),
     ],

@@ -102,7 +102,7 @@ def test_parameters_that_are_configured_override_the_defaults() -> None:
 def test_what_is_not_supported_is_listed_and_only_a_machine_that_needs_it_is_refused() -> None:
     project = read(f"""\
 Resources:
-  Table: {{Type: AWS::DynamoDB::Table}}
+  Table: {{Type: AWS::Kinesis::Stream}}
   Log: {{Type: AWS::Logs::LogGroup}}
   Save:
     Type: AWS::Serverless::Function
@@ -127,11 +127,11 @@ Resources:
     assert project.refused == ("Direct", "Through")
     assert project.functions == ()
     lines = said(project).splitlines()
-    needs = "it needs Table (AWS::DynamoDB::Table, line 3), which is not supported"
+    needs = "it needs Table (AWS::Kinesis::Stream, line 3), which is not supported"
     through = f"it needs Save (line 5), which cannot be had: {needs}"
     assert lines == [
         f"ERROR 7:5 Save: {needs}",
-        "WARNING 3:11 Table: AWS::DynamoDB::Table is not supported",
+        "WARNING 3:11 Table: AWS::Kinesis::Stream is not supported",
         f"ERROR 18:9 Direct: the machine is refused for its substitution TableName: {needs}",
         f"ERROR 22:7 Through: the machine is refused for its Definition: {through}",
     ]
@@ -259,7 +259,7 @@ Resources:
     assert [(f.kind, f.path) for f in project.functions] == [("bootstrap", "build")]
     assert said(project).splitlines() == [
         "WARNING 8:7 F: the property Layers of a function is not supported",
-        "WARNING 10:16 F: the event Hook of a function is not supported: only machines and programs call it here",
+        "WARNING 10:16 F: the event Hook of type Api is not supported: HTTP routes of templates are not built",
     ]
 
 
@@ -298,7 +298,7 @@ def test_schedules_are_read_with_their_policies() -> None:
     assert (new.max_age_ms, new.input, new.line) == (3_600_000, None, 12)
     assert said(project).splitlines() == [
         "WARNING 20:13 M: the event New: FlexibleTimeWindow is ignored, runs begin on time",
-        "WARNING 22:9 M: the event Web of type Api is not supported: nothing starts the machine through it",
+        "WARNING 22:9 M: the event Web of type Api is not supported: HTTP routes of templates are not built",
     ]
 
 
@@ -424,13 +424,13 @@ Resources:
   A: {{Type: AWS::Serverless::StateMachine, Properties: {{Name: same, Definition: {PASS}}}}}
   B: {{Type: AWS::Serverless::StateMachine, Properties: {{Name: same, Definition: {PASS}}}}}
   C: what
-Rules: {{}}
+Hooks: {{}}
 """)
     assert [machine.resource for machine in project.machines] == ["A"]
     assert project.refused == ("C",)
     assert "ERROR 4:3 B: the name same is taken by A" in said(project)
     assert "ERROR 5:3 C: a resource is a mapping with a Type" in said(project)
-    assert "WARNING 6:1 : the section Rules is not supported" in said(project)
+    assert "WARNING 6:1 : the section Hooks is not supported" in said(project)
 
 
 def test_a_missing_transform_is_pointed_out() -> None:

@@ -52,6 +52,7 @@ class Applier:
         self._task_definitions: tuple[tuple[TaskDefinitionFile, ...], frozenset[str]] | None = None
         self._workflows: tuple[tuple[WorkflowFile, ...], frozenset[str]] | None = None
         self._workflows_said: Mapping[str, Sequence[Diagnostic]] = {}
+        self._projects: tuple[object, ...] | None = None
         self._reports: dict[str, FileReport] | None = None
         self.unfinished = False  # something could not be stored: to be tried again soon
 
@@ -63,6 +64,7 @@ class Applier:
         """Put it in force. A step that fails is logged, reported and tried again at the next look."""
         self.unfinished = False
         await self._set_functions(found)
+        await self._set_projects(found)
         reports = {report.path: report for report in found.files}
         for machine in found.machines:
             said = await self._publish(machine)
@@ -140,6 +142,20 @@ class Applier:
             self._failed("the schedules could not be set")
         else:
             self._schedules = wanted
+
+    async def _set_projects(self, found: Snapshot) -> None:
+        """What templates want of the services, before the machines that use it; queues call functions last."""
+        wanted = (found.projects, found.resources, frozenset(found.kept), found.sources)
+        if wanted == self._projects:
+            return
+        try:
+            done = await self._registrar.set_projects(found.projects, found.resources, frozenset(found.kept))
+            await self._registrar.set_sources(found.sources)
+        except Exception:
+            self._failed("what templates want of the services could not be made")
+        else:
+            self._projects = wanted if done else None
+            self.unfinished = self.unfinished or not done
 
     async def _set_task_definitions(self, found: Snapshot) -> None:
         broken = {

@@ -11,10 +11,10 @@ from flowd.asl.diagnostics import Diagnostic
 from flowd.engine.dropfolder.functions import Code
 from flowd.engine.dropfolder.reading import Reader, Stamp, Unusable, shown, stamp_of
 from flowd.engine.dropfolder.snapshot import IGNORED, UNREADABLE, FileReport, FileStatus, MachineFile
-from flowd.engine.dropfolder.walk import TemplateFile
+from flowd.engine.dropfolder.walk import CDK_TEMPLATE, TemplateFile
 from flowd.functions import FunctionSpec
 from flowd.sam.intrinsics import substitute
-from flowd.sam.project import Problem, Project, SamMachine
+from flowd.sam.project import Listed, Problem, Project, SamMachine, SamResource, SamSource
 from flowd.sam.schedules import SamSchedule
 from flowd.sam.template import Place, read_template
 
@@ -29,18 +29,18 @@ class Read(NamedTuple):
     names: frozenset[str] = frozenset()
     kept_functions: frozenset[str] = frozenset()
     complete: bool = True
+    resources: tuple[SamResource, ...] = ()
+    sources: tuple[SamSource, ...] = ()
+    listing: tuple[Listed, ...] = ()
 
 
 class Projects:
     """Reads templates, and remembers what they meant as long as no file that they need has changed."""
 
-    def __init__(
-        self, root: str, reader: Reader, region: str, account: str, parameters: Mapping[str, Mapping[str, str]]
-    ) -> None:
+    def __init__(self, root: str, reader: Reader, place: Place, parameters: Mapping[str, Mapping[str, str]]) -> None:
         self._root = root
         self._reader = reader
-        self._region = region
-        self._account = account
+        self._place = place
         self._parameters = parameters
         self._known: dict[str, tuple[dict[str, Stamp | None], Read]] = {}
 
@@ -64,7 +64,7 @@ class Projects:
             diagnostic = Diagnostic("ERROR", UNREADABLE, problem.message, None, problem.line, problem.column)
             report = FileReport(path=source, kind="template", status="rejected", diagnostics=(diagnostic,))
             return Read(files=(report,), complete=False)
-        place = Place(self._region, self._account, _stack(file.folder))
+        place = self._place._replace(stack=_stack(file.path))
         parameters = self._parameters.get(place.stack, {})
         project = read_template(text, source=source, place=place, parameters=parameters, find_code=code.find)
         return self._project(file, source, project, code)
@@ -110,6 +110,9 @@ class Projects:
             names=frozenset({*project.refused, *(machine.name for machine in project.machines)}),
             kept_functions=frozenset(project.refused_functions),
             complete=project.complete,
+            resources=project.resources,
+            sources=project.sources,
+            listing=project.listing,
         )
 
     def _definition(
@@ -138,9 +141,11 @@ class Projects:
         return shown(os.path.relpath(path, self._root))
 
 
-def _stack(folder: str) -> str:
-    """AWS::StackName: the folder's name, in the characters that CloudFormation allows."""
-    return re.sub(r"[^A-Za-z0-9-]+", "-", os.path.basename(folder)).strip("-") or "flowd"
+def _stack(path: str) -> str:
+    """AWS::StackName: the folder's name, or that of a template of the CDK, in the characters of CloudFormation."""
+    file = os.path.basename(path)
+    name = file.removesuffix(CDK_TEMPLATE) if file.endswith(CDK_TEMPLATE) else os.path.basename(os.path.dirname(path))
+    return re.sub(r"[^A-Za-z0-9-]+", "-", name).strip("-") or "flowd"
 
 
 def _diagnostic(problem: Problem) -> Diagnostic:

@@ -43,6 +43,8 @@ from flowd.engine.dropfolder.walk import (
 )
 from flowd.functions import FunctionSpec
 from flowd.sam.intrinsics import substitute
+from flowd.sam.project import Listed, SamResource, SamSource
+from flowd.sam.resources import Place
 from flowd.sam.schedules import SamSchedule
 from flowd.sdk.sources import looks_like_workflows
 from flowd.services.ecs.definitions import Site
@@ -64,13 +66,15 @@ class Scanner:
         substitutions: Mapping[str, str] | None = None,
         parameters: Mapping[str, Mapping[str, str]] | None = None,
         site: Site | None = None,
+        endpoint: str = "",
     ) -> None:
         """`substitutions` are for `${Name}` in plain definition files, `parameters` for templates (by folder name),
         `site` says what there is for containers."""
         self._site = site or Site(region=region, account=account)
         self.root = root = os.path.abspath(root)
         self._reader = Reader()
-        self._projects = Projects(root, self._reader, region, account, parameters or {})
+        place = Place(region, account, endpoint=endpoint)
+        self._projects = Projects(root, self._reader, place, parameters or {})
         self._substitutions = dict(substitutions or {})
         self._owners: Owners = {}
 
@@ -125,6 +129,9 @@ class _Pass:
         self._schedules: list[SamSchedule] = []
         self._workflows: list[WorkflowFile] = []
         self._task_definitions: list[TaskDefinitionFile] = []
+        self._resources: list[SamResource] = []
+        self._sources: list[SamSource] = []
+        self._listings: dict[str, tuple[Listed, ...]] = {}
         self._files: dict[str, FileReport] = {}
         self._names: set[str] = set()
         self._kept: set[str] = set()
@@ -150,6 +157,9 @@ class _Pass:
             schedules=tuple(schedules),
             workflows=tuple(workflows),
             task_definitions=tuple(task_definitions),
+            resources=tuple(self._resources),
+            sources=tuple(self._sources),
+            projects=self._listings,
             files=tuple(self._files[path] for path in sorted(self._files)),
             names=frozenset(self._names),
             kept=frozenset(self._kept),
@@ -184,6 +194,9 @@ class _Pass:
         self._machines.extend(read.machines)
         self._functions.extend(read.functions)
         self._schedules.extend(read.schedules)
+        self._resources.extend(read.resources)
+        self._sources.extend(read.sources)
+        self._listings[self._relative(entry.path)] = read.listing
         self._names.update(read.names)
         self._kept_functions.update(read.kept_functions)
         for report in read.files:

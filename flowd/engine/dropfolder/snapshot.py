@@ -9,7 +9,7 @@ import msgspec
 
 from flowd.asl.diagnostics import Diagnostic
 from flowd.functions import FunctionSpec
-from flowd.sam.project import MachineType, SamMachine
+from flowd.sam.project import Listed, MachineType, SamMachine, SamResource, SamSource
 from flowd.sam.schedules import SamSchedule
 
 FileKind = Literal["machine", "function", "template", "taskDefinition", "python"]
@@ -91,6 +91,9 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     schedules: tuple[SamSchedule, ...] = ()
     workflows: tuple[WorkflowFile, ...] = ()
     task_definitions: tuple[TaskDefinitionFile, ...] = ()
+    resources: tuple[SamResource, ...] = ()
+    sources: tuple[SamSource, ...] = ()
+    projects: dict[str, tuple[Listed, ...]] = {}  # by template: what it holds, and what becomes of it
     files: tuple[FileReport, ...] = ()
     names: frozenset[str] = frozenset()
     kept: frozenset[str] = frozenset()
@@ -127,6 +130,16 @@ class Registrar(Protocol):
     async def set_schedules(self, schedules: Sequence[SamSchedule], kept: frozenset[str]) -> None:
         """Exactly these schedules exist, beside those for whose source `is_kept(source, kept)`, which stay as they are.
         A schedule's machine need not be in force."""
+        ...
+
+    async def set_projects(
+        self, projects: Mapping[str, tuple[Listed, ...]], resources: Sequence[SamResource], kept: frozenset[str]
+    ) -> bool:
+        """Make what these templates want of the embedded services; False if something is to be tried again."""
+        ...
+
+    async def set_sources(self, sources: Sequence[SamSource]) -> None:
+        """Exactly these queues call functions."""
         ...
 
     async def set_task_definitions(self, definitions: Sequence[TaskDefinitionFile], kept: frozenset[str]) -> None:

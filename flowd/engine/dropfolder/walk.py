@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 DEFINITIONS = (".asl.json", ".asl.yaml", ".asl.yml")
 TEMPLATES = ("template.yaml", "template.yml")
+CDK_OUT, CDK_TEMPLATE = "cdk.out", ".template.json"  # where `cdk synth` writes its templates
 FUNCTIONS = "functions"
 TASK_DEFINITION = ".taskdef.json"
 _PASSED_OVER = {"node_modules", "__pycache__", "site-packages"}
@@ -66,6 +67,10 @@ def walk(root: str) -> Iterator[Entry]:
     yield from _folder(root, {(found.st_dev, found.st_ino)}, 0, first=True)
 
 
+def _is_cdk(name: str) -> bool:
+    return name.endswith(CDK_TEMPLATE)
+
+
 def passed_over(name: str) -> bool:
     """True for hidden names and for folders that hold other people's code."""
     return name.startswith(".") or name in _PASSED_OVER
@@ -82,6 +87,9 @@ def _folder(path: str, seen: set[tuple[int, int]], depth: int, first: bool = Fal
         return
     names = {entry.name for entry in entries}
     if "pyvenv.cfg" in names:
+        return
+    if os.path.basename(path) == CDK_OUT:
+        yield from (TemplateFile(os.path.join(path, name), path, None) for name in sorted(names) if _is_cdk(name))
         return
     templates = [name for name in TEMPLATES if name in names]
     if templates:

@@ -1,0 +1,232 @@
+"""What calls a function or starts a machine: its `Events` but for schedules, and resources that say so themselves.
+
+An event becomes what it stands for: a rule with a target, a subscription, a queue that is polled, or a schedule.
+Source: SAM specification, event source types; CloudFormation, the resource types' own pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from flowd.names import split_arn
+from flowd.sam.cloud import Given, Wrong, as_text, rule, subscribe, undo
+from flowd.sam.events import read_schedule
+from flowd.sam.intrinsics import Unresolvable
+from flowd.sam.project import UNSUPPORTED, SamResource, SamSource, Step
+from flowd.sam.resources import Template
+from flowd.sam.schedules import SamSchedule
+
+_MOST_BATCH: Final = 10_000
+_LATER: Final = {
+    "Api": "HTTP routes of templates are not built",
+    "DynamoDB": "streams of tables do not call functions here",
+    "HttpApi": "HTTP routes of templates are not built",
+    "Kinesis": "there is no Kinesis in flowd",
+    "S3": "buckets do not call functions here",
+}
+
+
+class Triggers(NamedTuple):
+    """Of one function, machine or resource."""
+
+    resources: tuple[SamResource, ...] = ()
+    sources: tuple[SamSource, ...] = ()
+
+
+class _Event(NamedTuple):
+    """One event of a function or machine."""
+
+    given: Given
+    event_id: str
+    target: str  # ARN
+    source: str
+    line: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.given.logical_id}{self.event_id}"
+
+
+def read_triggers(template: Template, logical_id: str, target: str, source: str) -> Triggers:
+    """The events of a function or machine with the ARN `target`; what cannot be one is in the template's problems."""
+    events = template.properties(logical_id).get("Events")
+    resources: list[SamResource] = []
+    sources: list[SamSource] = []
+    for event_id, event in events.items() if isinstance(events, dict) else ():
+        kind = str(event.get("Type")) if isinstance(event, dict) else "(none)"
+        if kind in ("Schedule", "ScheduleV2"):
+            continue
+        path = ("Resources", logical_id, "Properties", "Events", event_id)
+        try:
+            made = _read(template, logical_id, event_id, kind, event, target, source)
+        except Wrong as wrong:
+            template.problem("ERROR", logical_id, f"the event {event_id}: {wrong}", *path, "Properties", wrong.property)
+            continue
+        except Unresolvable as problem:
+            template.problem("ERROR", logical_id, f"the event {event_id}: {problem.message}", *path, code=UNSUPPORTED)
+            continue
+        if made is None:
+            reason = _LATER.get(kind, "no such event is known")
+            message = f"the event {event_id} of type {kind} is not supported: {reason}"
+            template.unsupported(logical_id, message, *path)
+        elif isinstance(made, SamSource):
+            sources.append(made)
+        else:
+            line = template.document.where(*path).line
+            name = f"{logical_id}/{event_id}"
+            resources.append(
+                SamResource(
+                    name=made[0],
+                    resource=name,
+                    type=kind,
+                    steps=tuple(made[1]),
+                    undo=undo(made[1]),
+                    source=source,
+                    line=line,
+                )
+            )
+    return Triggers(tuple(resources), tuple(sources))
+
+
+def _read(
+    template: Template, logical_id: str, event_id: str, kind: str, event: Any, target: str, source: str
+) -> SamSource | tuple[str, list[Step]] | None:
+    reader = _EVENTS.get(kind)
+    if reader is None:
+        return None
+    properties = event.get("Properties")
+    path = ("Resources", logical_id, "Properties", "Events", event_id)
+    given = Given(template, logical_id, properties if isinstance(properties, dict) else {})
+    made = reader(_Event(given, event_id, target, source, template.document.where(*path).line))
+    for name in given.left_out:
+        message = f"the event {event_id}: {name} is not supported and left out"
+        template.unsupported(logical_id, message, *path, "Properties", name)
+    return made
+
+
+def _from_rule(event: _Event) -> tuple[str, list[Step]]:
+    """EventBridgeRule, and CloudWatchEvent, which is its older name."""
+    given = event.given
+    pattern = given.get("Pattern", given.get("EventPattern"))
+    if pattern is None:
+        raise Wrong("", "Pattern must be given")
+    target: dict[str, Any] = {"Arn": event.target, **given.texts(("Input", "InputPath"))}
+    for name in ("InputTransformer", "RetryPolicy"):
+        if (value := given.get(name)) is not None:
+            target[name] = value
+    queue = given.get("DeadLetterConfig") or {}
+    if "Arn" in queue:
+        target["DeadLetterConfig"] = {"Arn": queue["Arn"]}
+    target.update({"Id": (given.get("Target") or {}).get("Id", "Target")})
+    name = str(given.get("RuleName") or f"{given.template.place.stack}-{event.name}")
+    return name, rule(name, given.get("EventBusName"), as_text(pattern), [target], given.texts(("State",)))
+
+
+def _from_topic(event: _Event) -> tuple[str, list[Step]]:
+    given = event.given
+    topic = given.get("Topic")
+    if not isinstance(topic, str):
+        raise Wrong("Topic", "Topic must be the ARN of a topic")
+    if given.get("SqsSubscription"):
+        raise Wrong("SqsSubscription", "SqsSubscription is not supported; give the function an event of the type SQS")
+    attributes = given.texts(("FilterPolicyScope", "FilterPolicy", "RedrivePolicy"))
+    return topic, subscribe(topic, "lambda", event.target, attributes)
+
+
+def _from_queue(event: _Event) -> SamSource:
+    return _source(event.given, event.given.get("Queue"), "Queue", event.target, event.name, event.source, event.line)
+
+
+def _source(given: Given, queue: Any, member: str, function: str, name: str, source: str, line: int) -> SamSource:
+    arn = split_arn(queue) if isinstance(queue, str) else None
+    if arn is None or arn.service != "sqs":
+        raise Wrong(member, f"{member} must be the ARN of a queue: only queues call functions here")
+    if given.get("FilterCriteria") is not None:
+        raise Wrong(
+            "FilterCriteria", "FilterCriteria is not supported: the function would be called with what it filters"
+        )
+    size, window = as_text(given.get("BatchSize", 10)), as_text(given.get("MaximumBatchingWindowInSeconds", 0))
+    if not size.isdecimal() or not 1 <= int(size) <= _MOST_BATCH:
+        raise Wrong("BatchSize", f"BatchSize is {size}; it must be a whole number from 1 to {_MOST_BATCH}")
+    if not window.isdecimal() or int(window) > 300:
+        raise Wrong("MaximumBatchingWindowInSeconds", "it must be a whole number from 0 to 300")
+    given.ignore("ScalingConfig", "MetricsConfig", "Tags", "KmsKeyArn")
+    return SamSource(
+        name=name,
+        queue=str(queue),
+        function=str(function).rpartition(":function:")[2].partition(":")[0],
+        batch_size=int(size),
+        window_s=int(window),
+        partial="ReportBatchItemFailures" in (given.get("FunctionResponseTypes") or ()),
+        enabled=as_text(given.get("Enabled", True)) == "true",
+        source=source,
+        line=line,
+    )
+
+
+_EVENTS: Final[dict[str, Callable[[_Event], SamSource | tuple[str, list[Step]]]]] = {
+    "CloudWatchEvent": _from_rule,
+    "EventBridgeRule": _from_rule,
+    "SNS": _from_topic,
+    "SQS": _from_queue,
+}
+
+
+# -- resources of their own --------------------------------------------------------------
+
+
+def read_mapping(template: Template, logical_id: str, source: str) -> SamSource | None:
+    """AWS::Lambda::EventSourceMapping."""
+    path = ("Resources", logical_id, "Properties")
+    try:
+        given = Given(template, logical_id)
+        function = given.get("FunctionName")
+        if not isinstance(function, str):
+            raise Wrong("FunctionName", "FunctionName must be given")
+        line = template.document.where(*path).line
+        queue = given.get("EventSourceArn")
+        return _source(given, queue, "EventSourceArn", function, logical_id, source, line)
+    except Wrong as wrong:
+        template.refuse(logical_id, str(wrong), *path, wrong.property)
+    except Unresolvable as problem:
+        template.refuse(logical_id, problem.message, *path, code=UNSUPPORTED)
+    return None
+
+
+def read_scheduled(template: Template, logical_id: str, source: str) -> list[SamSchedule]:
+    """AWS::Scheduler::Schedule, and AWS::Events::Rule with a ScheduleExpression: one schedule for each target."""
+    rules = template.type_of(logical_id) == "AWS::Events::Rule"
+    properties = template.properties(logical_id)
+    if rules and "ScheduleExpression" not in properties:
+        return []
+    targets = properties.get("Targets") if rules else [properties.get("Target")]
+    schedules: list[SamSchedule] = []
+    for number, target in enumerate(targets if isinstance(targets, list) else ()):
+        arn = _target(template, logical_id, target)
+        if arn is None:
+            continue
+        given = {name: value for name, value in properties.items() if name not in ("Target", "Targets")}
+        given["Name"] = template.name_of(logical_id) + (f"-{number}" if number else "")
+        if rules:
+            given["Schedule"] = given.pop("ScheduleExpression")
+        given |= {name: target[name] for name in ("Input", "RetryPolicy") if name in target}
+        schedules += read_schedule(template, logical_id, "rule" if rules else "scheduler", arn, source, given)
+    return schedules
+
+
+def _target(template: Template, logical_id: str, target: Any) -> str | None:
+    """The name of a machine, or the ARN of something else that a delivery can be brought to."""
+    path = ("Resources", logical_id, "Properties")
+    try:
+        text = template.resolver.text(target.get("Arn")) if isinstance(target, dict) else ""
+    except Unresolvable as problem:
+        template.refuse(logical_id, problem.message, *path, code=UNSUPPORTED)
+        return None
+    arn = split_arn(text)
+    if arn is not None and arn.service == "states" and arn.resource.startswith("stateMachine:"):
+        return arn.resource.split(":")[1]
+    if arn is not None and arn.service in ("lambda", "sqs", "sns", "events"):
+        return text
+    template.refuse(logical_id, f"nothing here can be started through the target {text or '(none)'}", *path)
+    return None
