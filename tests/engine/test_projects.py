@@ -102,7 +102,7 @@ class Box(World):
             {"sqs": Sqs(cloud, self.clock), "sns": Sns(cloud, self.clock)}
         )
         self.core.deliveries.carriers.update(
-            {"lambda": to_functions(self.host), "states": to_machines(Operations(self))}
+            {"lambda": to_functions(self.host, self.core.embedded.post), "states": to_machines(Operations(self))}
         )
         self.folder = self.path.parent / "workflows"
         self.folder.mkdir(exist_ok=True)
