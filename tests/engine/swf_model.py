@@ -19,6 +19,7 @@ from typing import Any
 from sqlmodel import select
 
 from flowd.errors import ValidationException
+from flowd.history import HistoryEvent
 from flowd.integrations.ports import Failed
 from flowd.store import history, schema, swf_reads
 from flowd.store.schema_swf import SwfExecution
@@ -239,6 +240,7 @@ class Model:
     async def _check(self) -> int:
         rows = await self.world.core.db.read(lambda session: list(session.exec(select(SwfExecution)).all()))
         sent: list[tuple[Any, ...]] = []
+        last: dict[int, HistoryEvent] = {}
         for row in rows:
             number = row.execution_id
             events = await self.world.core.db.read(partial(history.page, execution_id=number, limit=30_000))
@@ -249,9 +251,11 @@ class Model:
             except AssertionError as error:
                 raise AssertionError(f"{error}: {[(e.id, e.type) for e in events]}") from error
             assert root.close_status == row.close_status
+            last[number] = events[-1]
             sent += [(number, *each) for each in invariants.sent(events)]
         assert len(sent) == len(set(sent)), "a signal or a request arrived twice"
         self._families(rows)
+        self._continued(rows, last)
         await self._no_remains(rows)
         return len(rows)
 
@@ -260,6 +264,13 @@ class Model:
         first = [(row.parent_id, row.parent_event) for row in rows if row.parent_id]
         continued = sum(1 for row in rows if row.parent_id and row.close_status == "CONTINUED_AS_NEW")
         assert len(first) - len(set(first)) == continued
+
+    @staticmethod
+    def _continued(rows: list[SwfExecution], last: dict[int, HistoryEvent]) -> None:
+        """The run that continues another one is there."""
+        runs = {row.run_id for row in rows}
+        nexts = [last[row.execution_id] for row in rows if row.close_status == "CONTINUED_AS_NEW"]
+        assert {event.details["newExecutionRunId"] for event in nexts} <= runs
 
     async def _no_remains(self, rows: list[SwfExecution]) -> None:
         """What is closed has no task, no deadline and no frame but the workflow's."""

@@ -8,6 +8,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -33,6 +34,14 @@ from flowd.swf_frames import Settings
 NO_MORE = "the domain has {} open executions already"
 
 
+@dataclass
+class _Turn:
+    """Whose turn it is to start a workflowId. A lock that is free may still be waited for, so its users are counted."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    users: int = 0
+
+
 class Workflows:
     """All SWF executions of this daemon."""
 
@@ -42,7 +51,7 @@ class Workflows:
         self._registry = registry
         self._ids = ids
         self._clock = clock
-        self._naming: dict[tuple[int, str], asyncio.Lock] = {}
+        self._naming: dict[tuple[int, str], _Turn] = {}
 
     async def start(self, domain_name: str, members: Mapping[str, Any], trigger: str = "api") -> str:
         """StartWorkflowExecution; the runId. A start by the same attempt of a Task (`trigger`) begins one run."""
@@ -96,13 +105,15 @@ class Workflows:
     async def _alone(self, domain_id: int, workflow_id: str) -> AsyncIterator[None]:
         """One start of a workflowId at a time: what is looked up stays true until the start is on disk."""
         key = (domain_id, workflow_id)
-        lock = self._naming.setdefault(key, asyncio.Lock())
+        turn = self._naming.setdefault(key, _Turn())
+        turn.users += 1
         try:
-            async with lock:
+            async with turn.lock:
                 yield
         finally:
-            if not lock.locked():
-                self._naming.pop(key, None)
+            turn.users -= 1
+            if not turn.users:
+                del self._naming[key]
 
     async def signal(self, domain: str, workflow_id: str, run: str | None, name: str, given: str | None) -> None:
         await self._tell(domain, workflow_id, run, Event(News.SIGNALED, ROOT, 0, _some(signalName=name, input=given)))
