@@ -16,6 +16,7 @@ ENDPOINTS: Final[dict[str, str]] = {
     "ecs": "ECS",
     "lambda": "LAMBDA",
     "swf": "SWF",
+    "dynamodb": "DYNAMODB",
     "events": "EVENTBRIDGE",
     "sns": "SNS",
     "s3": "S3",

@@ -6,6 +6,7 @@ service; pure but for botocore's files.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import re
@@ -54,16 +55,26 @@ def service_of(resource_service: str) -> str:
     return SDK_SERVICES.get(name, name)
 
 
-@lru_cache(maxsize=32)
+_read: set[str] = set()
+
+
+async def loaded(service: str) -> ServiceModel | None:
+    """As `model`, but a file that has not been read yet is read in a thread: some have megabytes."""
+    return model(service) if service in _read else await asyncio.to_thread(model, service)
+
+
+@cache
 def model(service: str) -> ServiceModel | None:
     """The model of a service by botocore's name, with or without its dashes; None if there is none."""
     loader = Loader()
     names = {name.replace("-", ""): name for name in loader.list_available_services("service-2")}
     try:
         name = names.get(service.replace("-", ""), service)
-        return ServiceModel(loader.load_service_model(name, "service-2"), name)
+        found = ServiceModel(loader.load_service_model(name, "service-2"), name)
     except (DataNotFoundError, UnknownServiceError):
-        return None
+        found = None
+    _read.add(service)
+    return found
 
 
 def operation(service: ServiceModel, action: str) -> OperationModel | None:

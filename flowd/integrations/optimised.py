@@ -67,7 +67,7 @@ class Optimised:
     async def call(self, task: TaskCall) -> Outcome:
         """Ask the service."""
         profile = self._profile
-        model = models.model(profile.service)
+        model = await models.loaded(profile.service)
         assert model is not None
         operation = model.operation_model(models.upper(task.action))
         try:

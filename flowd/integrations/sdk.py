@@ -42,7 +42,7 @@ class Sdk:
 
     async def call(self, task: TaskCall) -> Outcome:
         """Ask the service."""
-        model = models.model(models.service_of(task.service))
+        model = await models.loaded(models.service_of(task.service))
         operation = None if model is None else models.operation(model, task.action)
         if model is None or operation is None:
             return Failed("States.Runtime", f"there is no {task.service}:{task.action}", "start")

@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from flowd.engine.catalog import SERVICES
 from flowd.engine.cloud import Cloud
 from flowd.engine.passthrough import PassThrough
 from flowd.errors import NotYetBuilt
 from flowd.integrations.ports import Outcome, TaskCall
 from flowd.integrations.sdk import Sdk
+from flowd.names import ENDPOINTS
 from flowd.payload import Payload
 from flowd.services.ports import Call, Members, Service, ServiceError
 from tests.engine.ledger import QUEUES, Rows
@@ -135,3 +137,10 @@ async def test_calls_are_passed_through_by_boto3(monkeypatch: pytest.MonkeyPatch
         closed = PassThrough({"events": "http://127.0.0.1:9"}, profile="no-such-profile")
         await closed.invoke("events", "DescribeEventBus", {}, "k")
     assert caught.value.code == "SdkClientException"
+
+
+async def test_sdks_are_told_of_every_service_that_is_here(tmp_path: Path) -> None:
+    async with Box(tmp_path) as box:
+        served = {service.name for service, _ in SERVICES} | {"s3"}
+        assert served <= set(ENDPOINTS)
+        assert set(box.core.embedded.services) >= served - {"s3"}
