@@ -24,6 +24,7 @@ from flowd.engine.dropfolder.walk import TEMPLATES
 from flowd.integrations.registry import ROWS
 from flowd.sam.intrinsics import substitute
 from flowd.sam.project import Listed
+from flowd.sdk.loading import NotLoadable, read_sources
 
 YAML = (".yaml", ".yml")
 
@@ -135,6 +136,8 @@ def check_path(path: str, config: Config) -> tuple[set[str], list[Finding]]:
     """The files that a path stands for, and what is to be said about them. Raises CommandError if there are none."""
     if os.path.isdir(path):
         return check_folder(path, config)
+    if path.endswith(".py"):
+        return {path}, check_workflows(path)
     if os.path.basename(path) in TEMPLATES:
         return check_folder(os.path.dirname(path) or ".", config)
     try:
@@ -146,6 +149,24 @@ def check_path(path: str, config: Config) -> tuple[set[str], list[Finding]]:
         raise CommandError(f"cannot read {path}: {error.strerror}") from None
     text, _ = substitute(text, dict(config.substitutions))
     return {path}, [Finding(path, found) for found in check_definition(text, path.endswith(YAML))]
+
+
+def check_workflows(path: str) -> list[Finding]:
+    """A Python file with code-first workflows: syntax, declarations and what is not the same at every replay."""
+    if not os.path.isfile(path):
+        raise CommandError(f"cannot read {path}: there is no such file")
+    try:
+        read_sources(Path(path))
+    except NotLoadable as error:
+        folder = os.path.dirname(path)
+        return [
+            Finding(
+                os.path.join(folder, each.path),
+                Diagnostic("ERROR", each.code, each.message, None, each.line, each.column),
+            )
+            for each in error.findings
+        ]
+    return []
 
 
 def check_folder(folder: str, config: Config) -> tuple[set[str], list[Finding]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flowd.sdk.activities import Activity, activity
+from flowd.sdk.attempt import cancel_requested, heartbeat
 from flowd.sdk.calls import (
     execute_state_machine,
     info,
@@ -53,12 +54,14 @@ __all__ = [
     "Workflow",
     "activity",
     "any_of",
+    "cancel_requested",
     "cancel_scope",
     "cancel_workflow",
     "deadline",
     "execute_state_machine",
     "first",
     "gather",
+    "heartbeat",
     "info",
     "invoke_lambda",
     "log",

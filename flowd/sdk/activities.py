@@ -35,7 +35,7 @@ class Activity(Generic[P, R]):
         self.signature = data.Signature(function, f"activity {self.name}")
         self.__doc__ = function.__doc__
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[object, None, R]:
         """What to await: the activity's result, or ActivityFailed, ActivityTimedOut, NotAccepted."""
         execution = current()
         return _attempts(execution, self, self.signature.encode(*args, **kwargs))

@@ -17,7 +17,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from flowd.sdk import attempt, data
 from flowd.sdk.activities import Activity
 from flowd.sdk.calls import EXECUTE_STATE_MACHINE
-from flowd.sdk.errors import CancelledError, FailureDetails, SdkError
+from flowd.sdk.errors import CancelledError, DataError, FailureDetails, SdkError
 from flowd.sdk.execution import Info
 from flowd.sdk.people import Queue
 from flowd.sdk.registry import Registry, registry_of
@@ -257,7 +257,11 @@ class Simulation:
             given = json.loads(task.attributes.get("input") or "null")
             args: tuple[Any, ...] = (given,)
         else:
-            args = activity.signature.decode(task.attributes.get("input")).args
+            try:
+                args = activity.signature.decode(task.attributes.get("input")).args
+            except DataError as error:  # as a worker answers it
+                self.swf.ended(task, "Failed", **failure(error))
+                return
         self.calls.append((name, args))
         if function is not never:
             self._end(task, lambda: function(*args))

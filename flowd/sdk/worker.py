@@ -36,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Work until told to stop. 0 after that, REFUSED for a file that cannot be loaded."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for chatty in ("httpx", "botocore", "boto3"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         loaded = load_file(options.file)
         if not loaded.registry.workflows and not loaded.registry.activities:
@@ -91,6 +92,8 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopping.set())
         self._register()
+        if self._stopping.is_set():
+            return
         with Guard(self._loaded.files):
             for index in range(self._options.deciders):
                 self._begin(f"decider-{index}", self._decider.poll, self._decider.work)

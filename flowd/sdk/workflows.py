@@ -37,7 +37,7 @@ class Workflow(Generic[P, R]):
         self.signature = data.Signature(function, f"workflow {self.name}")
         self.__doc__ = function.__doc__
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[object, None, R]:
         """What to await: the child's result, or ChildFailed, NotAccepted."""
         return _run_child(current(), self, self.signature.encode(*args, **kwargs))
 

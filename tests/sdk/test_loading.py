@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from flowd.cli.check import check_workflows
 from flowd.cli.code import run_code
 from flowd.cli.command import CommandError
 from flowd.sdk.loading import NotLoadable, load_file
@@ -94,3 +95,14 @@ def test_what_is_missing_on_the_command_line_is_told(
 ) -> None:
     with pytest.raises(CommandError, match=message):
         run_code(_put(tmp_path), "null", name, answers, skip_waits=False)
+
+
+def test_check_says_of_a_file_what_the_daemon_would(tmp_path: Path) -> None:
+    file = _put(tmp_path, FLOW.replace("await sleep(3600)", "__import__('time'); input()"))
+    found = check_workflows(str(file))
+    assert [str(each).partition(" use ")[0] for each in found] == [
+        f"{file}:12:25: ERROR NOT_DETERMINISTIC input in the workflow flow is not the same at every replay:"
+    ]
+    assert check_workflows(str(_put(tmp_path))) == []
+    with pytest.raises(CommandError, match="no such file"):
+        check_workflows(str(tmp_path / "none.py"))
