@@ -257,6 +257,9 @@ TABLE: dict[str, tuple[Action, ...]] = {
     "schedules": (
         Action("pause", "p", "pause/resume", "pause the schedule, or let it go on", all_of(writes, row)),
         Action("run", "exclamation_mark", "run now", "start it once, now; asks first", all_of(writes, row)),
+        Action("backfill", "b", "backfill", "start runs of the past; shows first which", all_of(writes, row)),
+        Action("pause_all", "P", "pause all", "maintenance: pause all of them, or let all go on", writes),
+        _MARK, Action("mark_all", "ctrl+a", "all", "mark all", bar=False),
         Action("open", "enter", "last run", "open the execution of the last run", row),
     ),
     "batches": (

@@ -249,8 +249,7 @@ class FlowdApp(App[int]):
         if self.readonly:
             spans += [Span("read-only", "dim"), Span("  ")]
         if self.link.up:
-            others = len(self.presence.others)
-            return [*spans, Span(f"+{others} here  ", "dim") if others else Span(""), Span("● live", "ok")]
+            return [*spans, *self.presence.spans(), Span("● live", "ok")]
         if self.link.silent:
             return [*spans, Span(f"✗ no answer for {self.link.silent:.0f}s", "bad")]
         if not self.link.reason:
@@ -389,10 +388,17 @@ class FlowdApp(App[int]):
 
 
 def run(
-    socket: Path, readonly: bool = False, *, theme: str = "", plain: bool = False, opening: Opening | None = None
+    socket: Path,
+    readonly: bool = False,
+    *,
+    theme: str = "",
+    plain: bool = False,
+    opening: Opening | None = None,
+    bells: bool = False,
 ) -> int:
     """Run the console on the terminal until the user leaves it; the exit code."""
     app = FlowdApp(SocketDaemon(socket), readonly=readonly, theme=theme, plain=plain, opening=opening)
+    app.bells = bells
     app.take_keys(preferences.config_dir() / preferences.KEYS)
     code = app.run()
     return app.return_code or code or 0

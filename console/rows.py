@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from console.columns import Column
 from console.looks import FILE, SCHEDULE, UNKNOWN, WAITING, Span, status
-from console.text import ago, clean, coarse, moment, number, size, took, until
+from console.text import ago, clean, moment, number, size, took, until
 
 Item = dict[str, Any]
 
@@ -200,35 +200,6 @@ SCHEDULES = Sheet(
         Column("overlap", 12, 22, drop=2),
     ),
     schedule_cells,
-    lambda item: str(item["name"]),
-)
-
-
-def queue_cells(item: Item, now: Now) -> list[Span]:
-    idle = item["depth"] and not item["pollers"] and not item.get("openPrompts")
-    oldest = item.get("oldestAt")
-    return [
-        Span("✗", "late") if idle else Span("·", "faint"),
-        Span(clean(item["name"]), "bold"),
-        Span(number(item["depth"]), "late" if idle else ""),
-        Span(coarse(now.at - oldest) if oldest else "–", "dim"),
-        Span(number(item["pollers"]), "late" if idle else "dim"),
-        Span(number(item.get("openPrompts", 0)), "dim"),
-        Span("nobody polls" if idle else "", "late"),
-    ]
-
-
-QUEUES = Sheet(
-    (
-        Column("", 1),
-        Column("queue", 16, 32),
-        Column("waiting", 7, right=True),
-        Column("oldest", 6, right=True),
-        Column("pollers", 7, right=True),
-        Column("prompts", 7, right=True),
-        Column("", 12, 20),
-    ),
-    queue_cells,
     lambda item: str(item["name"]),
 )
 

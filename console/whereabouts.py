@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 
 from console.client import Daemon, Item, RemoteError, Unreachable
+from console.looks import Span
 
 LONGEST = 50
 SAID_EVERY_S = 25.0
@@ -57,6 +58,10 @@ class Presence:
     def looking_at(self, thing: str) -> list[str]:
         """Who else looks at this."""
         return sorted({str(each["who"]) for each in self.others if each.get("looksAt") == thing})
+
+    def spans(self) -> list[Span]:
+        """`+1 here` for the header; nothing if this console is alone."""
+        return [Span(f"+{len(self.others)} here", "dim"), Span("  ")] if self.others else []
 
     async def say(self, looks_at: str, at: float, anew: bool = False) -> bool:
         """Say where this console is, if it has moved, has been silent for long, or `anew`; True if that was said."""

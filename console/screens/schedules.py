@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from datetime import datetime, tzinfo
+from typing import Any, ClassVar
 
 from textual.widget import Widget
 
 from console import rows
 from console.actions import bindings
-from console.client import Item
+from console.client import Item, RemoteError
 from console.looks import SCHEDULE, Span, status
 from console.messages import Opened
 from console.pages import ListSource
-from console.screens.dialogs import Ask
+from console.screens.bulk import Reasoned
+from console.screens.dialogs import Ask, Fill
 from console.screens.shell import Shell
 from console.text import ago, clean, count_of, local
 from console.widgets.panel import Panel
@@ -41,10 +43,21 @@ def schedule_lines(item: Item, now: rows.Now) -> list[list[Span]]:
                 Span(ago(last["at"], now.at) + note),
             ]
         )
+    if item.get("pausedBy"):
+        lines.append([Span("paused  ", "dim"), Span(f"by {clean(item['pausedBy'])}", "late")])
     policies = f"runs that overlap: {clean(item['overlap'])} · missed while down: {clean(item['missed'])}"
     lines.append([Span("policy  ", "dim"), Span(policies)])
     lines.append([Span("input   ", "dim"), Span(clean(item.get("input") or "{}", 400), "dim")])
     return lines
+
+
+def moment_of(text: str, zone: tzinfo | None) -> float:
+    """A date that was typed, as epoch seconds; without a zone of its own it is in the console's."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise RemoteError("not a date", f"'{clean(text)}': write 2026-01-31 or 2026-01-31T12:00") from None
+    return (at if at.tzinfo else at.replace(tzinfo=zone) if zone else at.astimezone()).timestamp()
 
 
 class SchedulesScreen(Shell):
@@ -87,12 +100,82 @@ class SchedulesScreen(Shell):
         item = self.item()
         self.query_one(Panel).show_lines(schedule_lines(item, self.host.now()) if item is not None else [])
 
+    def chosen(self) -> list[Item]:
+        """The marked ones, else the one under the cursor."""
+        item = self.item()
+        marked = [each for each in self.items if str(each["name"]) in self.table.marked]
+        return marked or ([item] if item is not None else [])
+
+    def do_mark(self) -> None:
+        self.table.mark()
+
+    def do_mark_all(self) -> None:
+        self.table.mark_all()
+
+    def do_back(self) -> None:
+        if self.table.marked:
+            self.table.marked.clear()
+            self.table.refresh()
+        else:
+            super().do_back()
+
     async def do_pause(self) -> None:
-        item = self.item() or {}
-        verb = "Pause" if item["state"] == "ENABLED" else "Resume"
-        done = await self.host.daemon.schedule(verb, item["name"])
-        self.say(f"{clean(item['name'])} is {SCHEDULE[done['state']].word}")
+        """Pause or resume: what the first of the chosen needs is done to all of them."""
+        chosen = self.chosen()
+        verb = "Pause" if chosen[0]["state"] == "ENABLED" else "Resume"
+        if len(chosen) == 1:
+            done = await self.host.daemon.schedule(verb, chosen[0]["name"])
+            self.say(f"{clean(chosen[0]['name'])} is {SCHEDULE[done['state']].word}")
+        else:
+            await self._all(verb, names=[each["name"] for each in chosen])
+        self.table.marked.clear()
         self.reload()
+
+    async def do_pause_all(self) -> None:
+        """Maintenance: all of them, or all go on."""
+        going = sum(item["state"] == "ENABLED" for item in self.items)
+        verb, amount = ("Pause", going) if going else ("Resume", len(self.items))
+        lines = [[Span(f"{count_of(amount, 'schedule')}; what is due meanwhile counts as missed", "dim")]]
+        if await self.app.push_screen_wait(Ask(f"{verb} all schedules?", lines, verb.lower())):
+            await self._all(verb)
+            self.reload()
+
+    async def _all(self, verb: str, **members: Any) -> None:
+        names = (await self.host.daemon.ask(f"{verb}Schedules", **members))["names"]
+        word = "paused" if verb == "Pause" else "on again"
+        self.say(f"{count_of(len(names), 'schedule')} {word}")
+
+    async def do_backfill(self) -> None:
+        """Runs of the past: from when until when, then what that would be, then a reason."""
+        item, ask, zone = self.item() or {}, self.host.daemon.ask, self.host.now().zone
+        members: Item = {"name": item["name"]}
+        fires: list[float] = []
+
+        async def preview(text: str, entries: dict[str, str]) -> None:
+            members["since"] = moment_of(entries["since"], zone)
+            if entries["until"]:
+                members["until"] = moment_of(entries["until"], zone)
+            fires[:] = (await ask("BackfillSchedule", dryRun=True, **members))["times"]
+
+        async def send(text: str, entries: dict[str, str]) -> None:
+            started = (await ask("BackfillSchedule", **members, reason=entries["reason"]))["started"]
+            self.say(f"{count_of(len(started), 'run')} started, {len(fires) - len(started)} had run already")
+
+        title = f"Backfill {clean(item['name'])}: start the runs of a time that has passed"
+        told = [[Span("dates like 2026-01-31 or 2026-01-31T12:00, in this terminal's zone; until: now", "dim")]]
+        entries = (("since", ""), ("until", ""))
+        if not await self.app.push_screen_wait(Fill(title, "preview", preview, entries=entries, lines=told)):
+            return
+        if not fires:
+            self.say("no run would have been in that time")
+            return
+        shown = [local(at, zone).strftime("%a %d %b %Y %H:%M") for at in (*fires[:3], *fires[-2:])]
+        lines = [
+            [Span(f"{count_of(len(fires), 'run')}: ", "bold"), Span(" · ".join(dict.fromkeys(shown)), "dim")],
+            [Span("one that has run already is left alone", "dim")],
+        ]
+        if await self.app.push_screen_wait(Reasoned(f"Start {count_of(len(fires), 'run')}?", "start", send, lines)):
+            self.reload()
 
     async def do_run(self) -> None:
         item = self.item() or {}

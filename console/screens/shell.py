@@ -259,6 +259,8 @@ class Shell(Screen[None]):
 WRITES = frozenset(
     {
         "save_view",
+        "pause_all",
+        "backfill",
         "approve",
         "reject",
         "claim",

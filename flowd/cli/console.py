@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
+from importlib import import_module
+from pathlib import Path
 
 from console.app import Opening, run
 from console.plainglyphs import wanted
 from console.themes import THEMES
 from flowd.cli.command import Command, CommandError, connect, socket_option
+from flowd.cli.remote import REMOTE, tunnel
 from flowd.cli.targets import execution_arn
 from flowd.config import Config, client_socket
 
@@ -24,15 +28,43 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--theme", choices=[theme.name for theme in THEMES], default="", help="colours")
     parser.add_argument("--ascii", action="store_true", help="ASCII signs only (also FLOWD_ASCII=1)")
     parser.add_argument("--readonly", action="store_true", help="look only: no verb that changes anything")
+    parser.add_argument("--bell", action="store_true", help="ring, and tell the desktop, when a question comes up")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--ssh", metavar="HOST", help="the daemon of another host; --socket is its socket there")
+    where.add_argument("--web", action="store_true", help="for a browser on this machine; prints its address")
+    parser.add_argument("--port", type=int, default=8084, help="with --web: the port (8084)")
 
 
 def _run(args: argparse.Namespace) -> int:
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+    if args.web:
+        return _web(args)
+    if not os.environ.get("TEXTUAL_DRIVER") and not all(s.isatty() for s in (sys.stdin, sys.stdout, sys.stderr)):
         raise CommandError("the console needs a terminal; `flowd ls`, `flowd inbox` and `flowd show` print the same")
+    if args.ssh:
+        with tunnel(args.ssh, args.socket or REMOTE) as socket:
+            args.socket = socket
+            return _show(args, socket)
+    return _show(args, client_socket(Config.load(args, os.environ)))
+
+
+def _show(args: argparse.Namespace, socket: Path) -> int:
     plain = wanted(args.ascii, os.environ)
     opening = _opening(args)
+    return run(socket, readonly=args.readonly, theme=args.theme, plain=plain, opening=opening, bells=args.bell)
+
+
+def _web(args: argparse.Namespace) -> int:
+    """The same console for a browser; each page of it is a console of its own."""
+    try:
+        web = import_module("console.web")
+    except ImportError as error:
+        raise CommandError(
+            f"a console for browsers needs more packages ({error.name}): pip install 'flowd[web]'"
+        ) from None
     socket = client_socket(Config.load(args, os.environ))
-    return run(socket, readonly=args.readonly, theme=args.theme, plain=plain, opening=opening)
+    command = [sys.executable, "-m", "flowd", "console", "--socket", str(socket)]
+    code: int = web.serve(shlex.join([*command, *(["--readonly"] if args.readonly else [])]), args.port)
+    return code
 
 
 def _opening(args: argparse.Namespace) -> Opening | None:

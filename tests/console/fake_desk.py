@@ -172,6 +172,17 @@ class FakeDesk:
         self.views.append(members | {"savedAt": NOW})
         return {"name": members["name"]}
 
+    def ask_PauseSchedules(self, members: Item) -> Item:
+        self._did("PauseSchedules", members)
+        return {"names": members.get("names") or ["nightly", "year-end"]}
+
+    def ask_BackfillSchedule(self, members: Item) -> Item:
+        times = [members["since"] + 86_400 * day for day in range(3)]
+        if members.get("dryRun"):
+            return {"name": members["name"], "times": times}
+        self._did("BackfillSchedule", members)
+        return {"name": members["name"], "times": times, "started": ["a", "b"]}
+
     def ask_GetMetrics(self, members: Item) -> Item:
         minutes = [
             {

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC
 
-from console import columns, rows
+from console import columns, list_rows, rows
 from console.columns import Column
 from console.looks import Span, joined
 from console.rows import Now, Sheet
@@ -58,7 +58,7 @@ async def test_prompts_machines_files_schedules_and_queues_have_rows() -> None:
     assert shown(rows.SCHEDULES, (await daemon.schedules())[1], 79) == (
         "■ sync             paused rate(15 minutes)     –                    ✗ 10m ago"
     )
-    assert "nobody polls" in shown(rows.QUEUES, (await daemon.queues())[1], 79)
+    assert "nobody polls" in shown(list_rows.QUEUES, (await daemon.queues())[1], 79)
 
 
 def test_the_counts_leave_out_what_nobody_has() -> None:

@@ -204,3 +204,39 @@ async def test_a_read_only_console_shows_them_without_verbs(console: Console, wo
         await goes_to(pilot, word)
         text = await sees(pilot, "read-only", "? help")
         assert "redrive" not in text.splitlines()[-1] and "cancel" not in text.splitlines()[-1]
+
+
+async def test_schedules_are_paused_in_bulk_and_all_at_once(console: Console, daemon: FakeDaemon) -> None:
+    async with console(120, 30) as pilot:
+        await goes_to(pilot, "sched")
+        await sees(pilot, "nightly", "year-end")
+        await pilot.press("space", "j", "space", "p")
+        await until(pilot, lambda: daemon.asked == [("PauseSchedules", {"names": ["nightly", "year-end"]})])
+        await pilot.press("P")
+        await sees(pilot, "Pause all schedules?")
+        await pilot.press("y")
+        await until(pilot, lambda: daemon.asked[-1] == ("PauseSchedules", {}))
+
+
+async def test_a_backfill_shows_its_runs_before_it_starts_them(console: Console, daemon: FakeDaemon) -> None:
+    async with console(120, 30) as pilot:
+        await goes_to(pilot, "sched")
+        await sees(pilot, "nightly")
+        await pilot.press("b")
+        await sees(pilot, "Backfill nightly")
+        await pilot.press(*"soon", "enter")
+        await sees(pilot, "'soon': write 2026-01-31")
+        await pilot.press(*["backspace"] * 4, *"2026-11-01T02:00", "enter")
+        await sees(pilot, "Start 3 runs?", "Sun 01 Nov 2026 02:00")
+        await pilot.press(*"was down", "enter")
+        await until(pilot, lambda: daemon.asked)
+        assert daemon.asked == [
+            ("BackfillSchedule", {"name": "nightly", "since": 1793498400.0, "reason": "was down"}),
+        ]
+        await until(pilot, lambda: "2 runs started, 1 had run already" in notices(pilot))
+
+
+async def test_health_draws_the_last_hour(console: Console) -> None:
+    async with console(120, 40) as pilot:
+        await goes_to(pilot, "health")
+        await sees(pilot, "started", "in 60 min", "95 % within 42.0s", "the oldest task waits 9m02s")
