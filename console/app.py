@@ -224,7 +224,7 @@ class FlowdApp(App[int]):
             self.prompts = await self.daemon.prompts(False)
         except (Unreachable, RemoteError):
             return  # the link will say so
-        new = [prompt for prompt in self.prompts if str(prompt["id"]) not in before and prompt["kind"] == "prompt"]
+        new = [each for each in self.prompts if str(each["id"]) not in before and each["kind"] == "prompt"]
         if new and self._seen_inbox and self.bells and self._driver is not None:
             self._driver.write(terminal.notice(clean(new[0].get("title") or new[0]["state"])))
         self._seen_inbox = True
@@ -387,17 +387,9 @@ class FlowdApp(App[int]):
         self.exit(1, return_code=1, message=f"flowd console ended by a fault: {faults.place(error)}\nwritten to {log}")
 
 
-def run(
-    socket: Path,
-    readonly: bool = False,
-    *,
-    theme: str = "",
-    plain: bool = False,
-    opening: Opening | None = None,
-    bells: bool = False,
-) -> int:
+def run(socket: Path, readonly: bool = False, opening: Opening | None = None, bells: bool = False, **looks: Any) -> int:
     """Run the console on the terminal until the user leaves it; the exit code."""
-    app = FlowdApp(SocketDaemon(socket), readonly=readonly, theme=theme, plain=plain, opening=opening)
+    app = FlowdApp(SocketDaemon(socket), readonly=readonly, opening=opening, **looks)
     app.bells = bells
     app.take_keys(preferences.config_dir() / preferences.KEYS)
     code = app.run()

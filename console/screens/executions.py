@@ -217,7 +217,7 @@ class ExecutionsScreen(ExecutionVerbs):
             await self.host.daemon.ask("SaveView", name=entries["name"], filter=self.text)
 
         lines = [[Span("/ ", "key"), Span(clean(self.text) or "(everything)")]]
-        told = "Keep this filter; the view named default is what the list begins with"
+        told = "Keep this filter under a name"
         if await self.app.push_screen_wait(Fill(told, "save", send, entries=(("name", ""),), lines=lines)):
             self.say("saved; v lists your views")
 

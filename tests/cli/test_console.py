@@ -17,7 +17,7 @@ def test_the_console_opens_on_the_socket_that_was_named(
     opened: list[tuple[Path, bool]] = []
 
     def run(socket: Path, readonly: bool = False, **settings: object) -> int:
-        assert settings == {"theme": "", "plain": False, "opening": None}
+        assert settings == {"theme": "", "plain": False, "opening": None, "bells": False}
         opened.append((socket, readonly))
         return 0
 
