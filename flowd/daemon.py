@@ -168,6 +168,7 @@ class Daemon:
         self.http = HttpFront(
             config.http, table, self.functions, self.credentials, self.clock, config.region, config.account
         )
+        self.registrar.on_routes = self.http.set_routes
 
     def _backends(self) -> dict[str, Backend]:
         """Who answers for which service over the wire."""

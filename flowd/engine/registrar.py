@@ -15,6 +15,7 @@ from flowd.asl.diagnostics import Diagnostic
 from flowd.engine.dropfolder.snapshot import FileReport, Owner, TaskDefinitionFile, WorkflowFile, is_kept
 from flowd.engine.schedules import Schedules
 from flowd.functions import FunctionSpec
+from flowd.routes import Route
 from flowd.sam.project import Listed, MachineType, SamResource, SamSource
 from flowd.sam.schedules import SamSchedule
 from flowd.store import files, schema
@@ -92,6 +93,7 @@ class Registrar:
         sources: SourceHost | None = None,
     ) -> None:
         self._projects = projects
+        self.on_routes: Callable[[Sequence[Route]], object] = lambda routes: None
         self._sources = sources
         self._code = code
         self._task_definitions = task_definitions
@@ -138,6 +140,10 @@ class Registrar:
         """Exactly these queues call functions."""
         if self._sources is not None:
             await self._sources.set_sources(sources)
+
+    async def set_routes(self, routes: Sequence[Route]) -> None:
+        """Exactly these routes come from templates."""
+        self.on_routes(routes)
 
     async def set_task_definitions(self, definitions: Sequence[TaskDefinitionFile], kept: frozenset[str]) -> None:
         """Exactly these come from files, beside those of sources that say nothing now."""

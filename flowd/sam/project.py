@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from flowd.functions import FunctionSpec
+from flowd.routes import Route
 from flowd.sam.document import Mark
 from flowd.sam.schedules import SamSchedule
 
@@ -88,6 +89,16 @@ class SamSource(msgspec.Struct, frozen=True, kw_only=True):
     line: int = 0
 
 
+class SamTaskDefinition(msgspec.Struct, frozen=True, kw_only=True):
+    """A family of a template."""
+
+    name: str
+    resource: str  # its logical id
+    members: dict[str, Any]
+    line: int = 1
+    column: int = 1
+
+
 Verdict = Literal["loaded", "made", "ignored", "refused", "unsupported", "absent"]
 
 
@@ -113,6 +124,8 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     activities: tuple[str, ...] = ()
     resources: tuple[SamResource, ...] = ()
     sources: tuple[SamSource, ...] = ()
+    routes: tuple[Route, ...] = ()
+    task_definitions: tuple[SamTaskDefinition, ...] = ()
     listing: tuple[Listed, ...] = ()
     problems: tuple[Problem, ...] = ()
     #: False when it cannot be told what the template contains: it is no YAML, or the name of a machine is not known.

@@ -84,6 +84,10 @@ PLAIN_MACHINE = "AWS::StepFunctions::StateMachine"
 FUNCTION = "AWS::Serverless::Function"
 PLAIN_FUNCTION = "AWS::Lambda::Function"
 ACTIVITY = "AWS::StepFunctions::Activity"
+TASK_DEFINITION = "AWS::ECS::TaskDefinition"
+CLUSTER = "AWS::ECS::Cluster"
+APIS = ("AWS::Serverless::Api", "AWS::Serverless::HttpApi")
+_FAMILY = _arn("ecs", "task-definition/")  # the newest revision of it
 _TABLE = Kind("TableName", _name, {"Arn": _arn("dynamodb", "table/")}, own_name=False)
 
 _KINDS: dict[str, Kind] = {
@@ -92,6 +96,9 @@ _KINDS: dict[str, Kind] = {
     FUNCTION: Kind("FunctionName", _name, {"Arn": _function}),
     PLAIN_FUNCTION: Kind("FunctionName", _name, {"Arn": _function}),
     ACTIVITY: Kind("Name", _activity, {"Arn": _activity, "Name": _name}),
+    TASK_DEFINITION: Kind("Family", _FAMILY, {"TaskDefinitionArn": _FAMILY}),
+    CLUSTER: Kind("ClusterName", _name, {"Arn": _arn("ecs", "cluster/")}),
+    **dict.fromkeys(APIS, Kind("Name", _name, {"RootResourceId": _name, "ApiId": _name})),
     "AWS::DynamoDB::Table": _TABLE,
     "AWS::Events::EventBus": Kind("Name", _name, {"Arn": _arn("events", "event-bus/"), "Name": _name}, own_name=False),
     "AWS::Events::Rule": Kind("Name", _name, {"Arn": _arn("events", "rule/")}, own_name=False),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from flowd import names
 from flowd.functions import Kind
+from flowd.routes import Action, Route
 from flowd.sam.cloud import ORDER, read_resource
 from flowd.sam.document import TemplateError, read_document
 from flowd.sam.events import read_schedules
@@ -19,16 +20,21 @@ from flowd.sam.machines import read_machine
 from flowd.sam.project import INVALID, UNSUPPORTED, Listed, Problem, Project, SamMachine, SamResource, Verdict
 from flowd.sam.resources import (
     ACTIVITY,
+    APIS,
+    CLUSTER,
     FUNCTION,
     HERE,
     IGNORED,
     PLAIN_FUNCTION,
     PLAIN_MACHINE,
     SERVERLESS_MACHINE,
+    TASK_DEFINITION,
     Place,
     Template,
 )
+from flowd.sam.routes import read_routes
 from flowd.sam.schedules import SamSchedule
+from flowd.sam.taskdefinitions import read_task_definition
 from flowd.sam.triggers import read_mapping, read_scheduled, read_triggers
 
 __all__ = ["Place", "Project", "read_template"]
@@ -40,7 +46,10 @@ _SECTIONS = {
 _TRANSFORM = "AWS::Serverless-2016-10-31"
 _MACHINES = (SERVERLESS_MACHINE, PLAIN_MACHINE)
 MAPPING, RULE = "AWS::Lambda::EventSourceMapping", "AWS::Events::Rule"
-_LOADED = (*_MACHINES, FUNCTION, PLAIN_FUNCTION, ACTIVITY, MAPPING, "AWS::Scheduler::Schedule")
+_LOADED = (
+    *(*_MACHINES, FUNCTION, PLAIN_FUNCTION, ACTIVITY, MAPPING, "AWS::Scheduler::Schedule"),
+    *(TASK_DEFINITION, CLUSTER, *APIS),
+)
 
 
 def _trust(path: str, kind: Kind, handler: str) -> tuple[str, str | None]:
@@ -122,16 +131,23 @@ def _project(template: Template, find_code: FindCode, source: str) -> Project:
     machine_ids = [each for name in _MACHINES for each in by_type.pop(name, [])]
     mappings = [read_mapping(template, each, source) for each in by_type.pop(MAPPING, [])]
     schedules = _schedules(template, by_type, source)
+    task_ids = _open(template, by_type.pop(TASK_DEFINITION, []))
+    task_definitions = [read_task_definition(template, each) for each in task_ids]
+    by_type.pop(CLUSTER, None)  # every cluster that is named is this box
+    _check_apis(template, [each for name in APIS for each in by_type.pop(name, [])])
     _list_unsupported(template, by_type)
     read = [read_machine(template, each) for each in machine_ids if each not in template.refused]
     machines = _without_doubles(template, [machine for machine in read if machine is not None])
     refused = {_name(template, each) for each in machine_ids} - {each.name for each in machines}
     triggers = []
+    routes: list[Route] = []
     # Also for a machine that is refused: its last good version goes on, and so does what starts it.
     for each in [*_open(template, function_ids), *(each for each in machine_ids if _is_named(template, each))]:
         target = _target(template, each)
         schedules += read_schedules(template, each, _called(template, each, target), source)
         triggers.append(read_triggers(template, each, target, source))
+        action: Action = "start" if template.type_of(each) in _MACHINES else "function"
+        routes += read_routes(template, each, action, target, source)
     resources += [resource for each in triggers for resource in each.resources]
     sources = [one for one in mappings if one is not None] + [one for each in triggers for one in each.sources]
     return Project(
@@ -143,10 +159,21 @@ def _project(template: Template, find_code: FindCode, source: str) -> Project:
         activities=tuple(activities),
         resources=tuple(resources),
         sources=tuple(sources),
+        routes=tuple(routes),
+        task_definitions=tuple(each for each in task_definitions if each is not None),
         listing=tuple(_listed(template, each) for each in template.resources),
         problems=tuple(template.problems),
         complete=not malformed and all(_is_named(template, each) for each in machine_ids),
     )
+
+
+def _check_apis(template: Template, logical_ids: list[str]) -> None:
+    """Routes come from events; what an API says of itself in OpenAPI is not read."""
+    for each in logical_ids:
+        for name in ("DefinitionBody", "DefinitionUri"):
+            if name in template.properties(each):
+                said = f"{name} is not read: routes come from the events of functions and machines"
+                template.unsupported(each, said, "Resources", each, "Properties", name)
 
 
 def _resources(template: Template, by_type: dict[str, list[str]], source: str) -> list[SamResource]:

@@ -15,13 +15,12 @@ from flowd.sam.events import read_schedule
 from flowd.sam.intrinsics import Unresolvable
 from flowd.sam.project import UNSUPPORTED, SamResource, SamSource, Step
 from flowd.sam.resources import Template
+from flowd.sam.routes import KINDS
 from flowd.sam.schedules import SamSchedule
 
 _MOST_BATCH: Final = 10_000
 _LATER: Final = {
-    "Api": "HTTP routes of templates are not built",
     "DynamoDB": "streams of tables do not call functions here",
-    "HttpApi": "HTTP routes of templates are not built",
     "Kinesis": "there is no Kinesis in flowd",
     "S3": "buckets do not call functions here",
 }
@@ -55,7 +54,7 @@ def read_triggers(template: Template, logical_id: str, target: str, source: str)
     sources: list[SamSource] = []
     for event_id, event in events.items() if isinstance(events, dict) else ():
         kind = str(event.get("Type")) if isinstance(event, dict) else "(none)"
-        if kind in ("Schedule", "ScheduleV2"):
+        if kind in ("Schedule", "ScheduleV2", *KINDS):
             continue
         path = ("Resources", logical_id, "Properties", "Events", event_id)
         try:

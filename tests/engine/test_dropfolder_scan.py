@@ -428,3 +428,46 @@ def test_a_family_has_one_file(tmp_path: Path) -> None:
     assert said(found, "x.taskdef.json")[1] == (
         "0:0 the task definition x is defined by a.taskdef.json already; rename one of them"
     )
+
+
+SHOP = """\
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Site:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Handler: app.handler
+      CodeUri: site
+      Events:
+        Get: {Type: HttpApi, Properties: {Path: "/items/{id}", Method: GET, ApiId: !Ref Front}}
+        Job: {Type: Api, Properties: {Path: /job, Method: post, RestApiId: !Ref Front}}
+      Environment: {Variables: {JOB: !Ref Resize, CLUSTER: !GetAtt Cluster.Arn}}
+  Front: {Type: AWS::Serverless::HttpApi}
+  Cluster: {Type: AWS::ECS::Cluster}
+  Resize:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ContainerDefinitions: [{Name: main, Image: local/resize, Command: [./resize], Memory: 64}]
+  Engine:
+    Type: AWS::ECS::TaskDefinition
+    Properties: {ContainerDefinitions: [{Name: main, Image: team/x, Memory: 64}]}
+"""
+
+
+def test_a_template_gives_routes_and_task_definitions(tmp_path: Path) -> None:
+    put(tmp_path, {"shop/template.yaml": SHOP, "shop/site/app.py": HANDLER})
+    found = scan(tmp_path)
+    arn = "arn:aws:lambda:us-east-1:000000000000:function:Site"
+    assert [(each.method, each.path, each.format, each.target) for each in found.routes] == [
+        ("GET", "/items/{id}", "2.0", arn),
+        ("POST", "/job", "1.0", arn),
+    ]
+    [resize] = found.task_definitions
+    assert (resize.name, resize.folder, resize.source) == ("Resize", str(tmp_path / "shop"), "shop/template.yaml")
+    [site] = found.functions
+    assert site.environment["JOB"] == "arn:aws:ecs:us-east-1:000000000000:task-definition/Resize"
+    assert site.environment["CLUSTER"] == "arn:aws:ecs:us-east-1:000000000000:cluster/Cluster"
+    status, words = said(found, "shop/template.yaml")
+    assert status == "rejected"
+    assert words.startswith("19:3 Engine: the image team/x needs podman or docker")

@@ -17,6 +17,7 @@ from flowd.engine.dropfolder.scan import Scanner
 from flowd.engine.dropfolder.snapshot import FileReport, Owner, TaskDefinitionFile, WorkflowFile, is_kept
 from flowd.engine.dropfolder.watch import DropFolder, watch_files
 from flowd.functions import FunctionSpec
+from flowd.routes import Route
 from flowd.sam.project import Listed, MachineType, SamResource, SamSource
 from flowd.sam.schedules import SamSchedule
 
@@ -84,6 +85,9 @@ class Recorder:
 
     async def set_sources(self, sources: Sequence[SamSource]) -> None:
         await self._note(f"sources {' '.join(each.name for each in sources)}")
+
+    async def set_routes(self, routes: Sequence[Route]) -> None:
+        await self._note(f"routes {' '.join(each.path for each in routes)}")
 
     async def set_task_definitions(self, definitions: Sequence[TaskDefinitionFile], kept: frozenset[str]) -> None:
         await self._note(f"definitions {' '.join(each.name for each in definitions)}")

@@ -254,12 +254,12 @@ Resources:
       CodeUri: build
       Layers: [x]
       Tracing: Active
-      Events: {Hook: {Type: Api}}
+      Events: {Hook: {Type: Kinesis}}
 """)
     assert [(f.kind, f.path) for f in project.functions] == [("bootstrap", "build")]
     assert said(project).splitlines() == [
         "WARNING 8:7 F: the property Layers of a function is not supported",
-        "WARNING 10:16 F: the event Hook of type Api is not supported: HTTP routes of templates are not built",
+        "WARNING 10:16 F: the event Hook of type Kinesis is not supported: there is no Kinesis in flowd",
     ]
 
 
@@ -284,7 +284,7 @@ Resources:
             EndDate: '2024-07-01T00:00:00.500Z'
             FlexibleTimeWindow: {{Mode: FLEXIBLE, MaximumWindowInMinutes: 5}}
             RetryPolicy: {{MaximumEventAgeInSeconds: 3600}}
-        Web: {{Type: Api}}
+        Web: {{Type: Kinesis}}
 """
 
 
@@ -298,7 +298,7 @@ def test_schedules_are_read_with_their_policies() -> None:
     assert (new.max_age_ms, new.input, new.line) == (3_600_000, None, 12)
     assert said(project).splitlines() == [
         "WARNING 20:13 M: the event New: FlexibleTimeWindow is ignored, runs begin on time",
-        "WARNING 22:9 M: the event Web of type Api is not supported: HTTP routes of templates are not built",
+        "WARNING 22:9 M: the event Web of type Kinesis is not supported: there is no Kinesis in flowd",
     ]
 
 

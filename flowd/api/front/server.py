@@ -68,6 +68,9 @@ class HttpFront:
 
     def set_routes(self, routes: Iterable[Route]) -> list[str]:
         """The routes of templates, beside those of the settings; what is to be said of those that clash."""
+        routes = list(routes)
+        if routes and self._settings.listen is None:
+            log.warning("%d HTTP routes of templates are not served: [http] listen says where", len(routes))
         problems = self.app.set_routes(routes)
         for problem in problems:
             log.error("%s", problem)

@@ -26,6 +26,7 @@ from flowd.engine.dropfolder.snapshot import (
     failed,
 )
 from flowd.functions import FunctionSpec
+from flowd.routes import Route
 from flowd.sam.schedules import SamSchedule
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class Applier:
         self._workflows: tuple[tuple[WorkflowFile, ...], frozenset[str]] | None = None
         self._workflows_said: Mapping[str, Sequence[Diagnostic]] = {}
         self._projects: tuple[object, ...] | None = None
+        self._routes: tuple[Route, ...] | None = None
         self._reports: dict[str, FileReport] | None = None
         self.unfinished = False  # something could not be stored: to be tried again soon
 
@@ -74,6 +76,7 @@ class Applier:
         for path, found_there in (await self._set_workflows(found)).items():
             reports[path] = _said_of(reports[path], found_there)
         await self._set_task_definitions(found)
+        await self._set_routes(found)
         await self._report(reports)
 
     async def lost(self, message: str) -> None:
@@ -156,6 +159,19 @@ class Applier:
         else:
             self._projects = wanted if done else None
             self.unfinished = self.unfinished or not done
+
+    async def _set_routes(self, found: Snapshot) -> None:
+        """Behind what they lead to; those of a template that says nothing now stay."""
+        kept = [route for route in self._routes or () if found.keeps(route.source)]
+        wanted = (*found.routes, *kept)
+        if wanted == (self._routes or ()):
+            return
+        try:
+            await self._registrar.set_routes(wanted)
+        except Exception:
+            self._failed("the routes could not be set")
+        else:
+            self._routes = wanted
 
     async def _set_task_definitions(self, found: Snapshot) -> None:
         broken = {

@@ -10,13 +10,23 @@ from typing import NamedTuple
 from flowd.asl.diagnostics import Diagnostic
 from flowd.engine.dropfolder.functions import Code
 from flowd.engine.dropfolder.reading import Reader, Stamp, Unusable, shown, stamp_of
-from flowd.engine.dropfolder.snapshot import IGNORED, UNREADABLE, FileReport, FileStatus, MachineFile
+from flowd.engine.dropfolder.snapshot import (
+    IGNORED,
+    TASK_DEFINITION_INVALID,
+    UNREADABLE,
+    FileReport,
+    FileStatus,
+    MachineFile,
+    TaskDefinitionFile,
+)
 from flowd.engine.dropfolder.walk import CDK_TEMPLATE, TemplateFile
 from flowd.functions import FunctionSpec
+from flowd.routes import Route
 from flowd.sam.intrinsics import substitute
 from flowd.sam.project import Listed, Problem, Project, SamMachine, SamResource, SamSource
 from flowd.sam.schedules import SamSchedule
 from flowd.sam.template import Place, read_template
+from flowd.services.ecs.definitions import InvalidDefinition, Site, check
 
 
 class Read(NamedTuple):
@@ -31,13 +41,18 @@ class Read(NamedTuple):
     complete: bool = True
     resources: tuple[SamResource, ...] = ()
     sources: tuple[SamSource, ...] = ()
+    routes: tuple[Route, ...] = ()
+    task_definitions: tuple[TaskDefinitionFile, ...] = ()
     listing: tuple[Listed, ...] = ()
 
 
 class Projects:
     """Reads templates, and remembers what they meant as long as no file that they need has changed."""
 
-    def __init__(self, root: str, reader: Reader, place: Place, parameters: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(
+        self, root: str, reader: Reader, place: Place, parameters: Mapping[str, Mapping[str, str]], site: Site
+    ) -> None:
+        self._site = site
         self._root = root
         self._reader = reader
         self._place = place
@@ -95,6 +110,7 @@ class Projects:
             )
             if not inline:
                 files.append(FileReport(path=path, kind="machine", status="loaded", name=machine.name))
+        task_definitions = self._task_definitions(file, source, project, diagnostics)
         if file.other is not None:
             word = Diagnostic("WARNING", IGNORED, f"{os.path.basename(file.path)} stands beside it and is read instead")
             other = self._relative(file.other)
@@ -112,8 +128,26 @@ class Projects:
             complete=project.complete,
             resources=project.resources,
             sources=project.sources,
+            routes=project.routes,
+            task_definitions=tuple(task_definitions),
             listing=project.listing,
         )
+
+    def _task_definitions(
+        self, file: TemplateFile, source: str, project: Project, diagnostics: list[Diagnostic]
+    ) -> list[TaskDefinitionFile]:
+        """Families whose rules this box can keep; the others are in the diagnostics."""
+        found = []
+        for each in project.task_definitions:
+            try:
+                check(each.members, self._site)
+            except InvalidDefinition as error:
+                said = f"{each.resource}: {error} {error.location}".strip()
+                place = f"/Resources/{each.resource}"
+                diagnostics.append(Diagnostic("ERROR", TASK_DEFINITION_INVALID, said, place, each.line, each.column))
+                continue
+            found.append(TaskDefinitionFile(name=each.name, members=each.members, folder=file.folder, source=source))
+        return found
 
     def _definition(
         self, machine: SamMachine, source: str, code: Code, diagnostics: list[Diagnostic]

@@ -42,6 +42,7 @@ from flowd.engine.dropfolder.walk import (
     walk,
 )
 from flowd.functions import FunctionSpec
+from flowd.routes import Route
 from flowd.sam.intrinsics import substitute
 from flowd.sam.project import Listed, SamResource, SamSource
 from flowd.sam.resources import Place
@@ -74,7 +75,7 @@ class Scanner:
         self.root = root = os.path.abspath(root)
         self._reader = Reader()
         place = Place(region, account, endpoint=endpoint)
-        self._projects = Projects(root, self._reader, place, parameters or {})
+        self._projects = Projects(root, self._reader, place, parameters or {}, self._site)
         self._substitutions = dict(substitutions or {})
         self._owners: Owners = {}
 
@@ -129,6 +130,7 @@ class _Pass:
         self._schedules: list[SamSchedule] = []
         self._workflows: list[WorkflowFile] = []
         self._task_definitions: list[TaskDefinitionFile] = []
+        self._routes: list[Route] = []
         self._resources: list[SamResource] = []
         self._sources: list[SamSource] = []
         self._listings: dict[str, tuple[Listed, ...]] = {}
@@ -157,6 +159,7 @@ class _Pass:
             schedules=tuple(schedules),
             workflows=tuple(workflows),
             task_definitions=tuple(task_definitions),
+            routes=tuple(self._routes),
             resources=tuple(self._resources),
             sources=tuple(self._sources),
             projects=self._listings,
@@ -196,6 +199,8 @@ class _Pass:
         self._schedules.extend(read.schedules)
         self._resources.extend(read.resources)
         self._sources.extend(read.sources)
+        self._routes.extend(read.routes)
+        self._task_definitions.extend(read.task_definitions)
         self._listings[self._relative(entry.path)] = read.listing
         self._names.update(read.names)
         self._kept_functions.update(read.kept_functions)

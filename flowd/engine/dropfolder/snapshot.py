@@ -9,6 +9,7 @@ import msgspec
 
 from flowd.asl.diagnostics import Diagnostic
 from flowd.functions import FunctionSpec
+from flowd.routes import Route
 from flowd.sam.project import Listed, MachineType, SamMachine, SamResource, SamSource
 from flowd.sam.schedules import SamSchedule
 
@@ -91,6 +92,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     schedules: tuple[SamSchedule, ...] = ()
     workflows: tuple[WorkflowFile, ...] = ()
     task_definitions: tuple[TaskDefinitionFile, ...] = ()
+    routes: tuple[Route, ...] = ()
     resources: tuple[SamResource, ...] = ()
     sources: tuple[SamSource, ...] = ()
     projects: dict[str, tuple[Listed, ...]] = {}  # by template: what it holds, and what becomes of it
@@ -140,6 +142,10 @@ class Registrar(Protocol):
 
     async def set_sources(self, sources: Sequence[SamSource]) -> None:
         """Exactly these queues call functions."""
+        ...
+
+    async def set_routes(self, routes: Sequence[Route]) -> None:
+        """Exactly these routes come from templates."""
         ...
 
     async def set_task_definitions(self, definitions: Sequence[TaskDefinitionFile], kept: frozenset[str]) -> None:
