@@ -175,11 +175,11 @@ class Box:
             self._sdk = self.client()
         return self._sdk
 
-    def client(self, **config: Any) -> Any:
-        """A boto3 client of its own."""
+    def client(self, service: str = "stepfunctions", **config: Any) -> Any:
+        """A boto3 client of its own; all services of the daemon have one address."""
         settings = json.loads(self.command("env", "--json"))
         return boto3.client(
-            "stepfunctions",
+            service,
             endpoint_url=settings["AWS_ENDPOINT_URL_SFN"],
             region_name=settings["AWS_REGION"],
             aws_access_key_id=settings["AWS_ACCESS_KEY_ID"],
