@@ -59,11 +59,9 @@ def holds(node: Condition, item: Item) -> bool:
 
 
 def _compare(operator: str, left: Value | None, right: Value | None) -> bool:
-    """`<>` holds as well where one side is missing (recorded by many; the guide does not say it)."""
-    if operator == "=":
-        return left is not None and left == right
-    if operator == "<>":
-        return left != right
+    """What is missing equals nothing, so `<>` holds where a side is missing (the guide does not say it)."""
+    if operator in ("=", "<>"):
+        return (left is not None and left == right) is (operator == "=")
     order = None if left is None or right is None else values.compare(left, right)
     return order is not None and _ORDERS[operator](order)
 

@@ -40,6 +40,8 @@ ITEM: dict[str, Any] = {
         ("num <> :n", "false"),
         ("zzz <> :n", "true"),
         ("zzz = :n", "false"),
+        ("zzz = yyy", "false"),
+        ("zzz <> yyy", "true"),
         ("NOT zzz = :n", "true"),
         ("num >= :n and num <= :n", "true"),
         ("s > :s", "false"),
