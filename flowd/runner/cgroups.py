@@ -32,7 +32,8 @@ class Cgroups:
             folder.mkdir()
             (folder / "memory.max").write_text(str(memory_mb << 20))
             if cpu_units:
-                self._set(folder / "cpu.max", f"{cpu_units * _PERIOD_US // 1024} {_PERIOD_US}")
+                with contextlib.suppress(OSError):  # without the controller there is no such file
+                    (folder / "cpu.max").write_text(f"{cpu_units * _PERIOD_US // 1024} {_PERIOD_US}")
             self._set(folder / "memory.oom.group", "1")
             self._set(folder / "memory.swap.max", "0")
         except OSError:

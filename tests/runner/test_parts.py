@@ -185,6 +185,10 @@ def test_a_delegated_cgroup_is_taken_over(hierarchy: Path, tmp_path: Path) -> No
     folder = found.create(128)
     assert folder is not None
     assert (folder / "memory.max").read_text() == str(128 << 20)
+    limited = found.create(64, cpu_units=256)
+    assert limited is not None
+    assert (limited / "cpu.max").read_text() == "25000 100000"  # a quarter of a processor
+    assert not (folder / "cpu.max").exists()
     assert not found.was_out_of_memory(folder)
     (folder / "memory.events").write_text("low 0\noom 1\noom_kill 1\n")
     assert found.was_out_of_memory(folder)
@@ -221,3 +225,20 @@ def test_the_bootstrap_imports_nothing_of_flowd(tmp_path: Path) -> None:
     code = f"import runpy, sys; runpy.run_path({str(file)!r}); print([m for m in sys.modules if 'flowd' in m])"
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_what_a_dead_daemon_wanted_for_itself_is_forgotten() -> None:
+    ledger = Ledger()
+    done = Attempt("done", "f", b"", fleeting="first")
+    running = Attempt("running", "f", b"", fleeting="first")
+    kept, of_now = Attempt("kept", "f", b""), Attempt("of now", "f", b"", fleeting="second")
+    for attempt in (done, running, kept, of_now):
+        ledger.enter(attempt)
+    for attempt in (done, kept, of_now):
+        attempt.end(Outcome(output=b"1"))
+    ledger.drop_fleeting("second")
+    assert ledger.find("done") is None
+    assert ledger.find("running") is running  # it still runs, and is forgotten when it ends
+    running.end(Outcome(output=b"1"))
+    assert ledger.find("running") is None
+    assert (ledger.find("kept"), ledger.find("of now")) == (kept, of_now)
