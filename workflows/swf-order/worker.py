@@ -95,6 +95,11 @@ def main() -> None:
         except BotoCoreError as error:  # nobody answers: it will come back, and nothing is lost by asking again
             print(f"{error}; trying again", flush=True)
             time.sleep(1)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "UnknownResourceFault":
+                raise
+            print(f"{error}; starter.py registers it", flush=True)
+            time.sleep(1)
 
 
 if __name__ == "__main__":
