@@ -22,7 +22,6 @@ _MOST_BATCH: Final = 10_000
 _LATER: Final = {
     "DynamoDB": "streams of tables do not call functions here",
     "Kinesis": "there is no Kinesis in flowd",
-    "S3": "buckets do not call functions here",
 }
 
 
@@ -164,9 +163,54 @@ def _source(given: Given, queue: Any, member: str, function: str, name: str, sou
     )
 
 
+def _from_bucket(event: _Event) -> tuple[str, list[Step]]:
+    """A bucket tells EventBridge; the rule makes the event of it that S3 itself would send to a function."""
+    given = event.given
+    bucket, kinds = given.get("Bucket"), given.get("Events")
+    if not isinstance(bucket, str):
+        raise Wrong("Bucket", "Bucket must be given")
+    types: list[str] = []
+    for kind in kinds if isinstance(kinds, list) else [kinds]:
+        found = next((name for prefix, name in _S3_EVENTS.items() if str(kind).startswith(prefix)), None)
+        if found is None:
+            raise Wrong("Events", f"{kind} is not told here; allowed: {', '.join(_S3_EVENTS)} and what begins so")
+        types.append(found)
+    detail: dict[str, Any] = {"bucket": {"name": [bucket]}}
+    rules = ((given.get("Filter") or {}).get("S3Key") or {}).get("Rules") or ()
+    wanted = {str(each.get("Name")).lower(): str(each.get("Value")) for each in rules}
+    if wanted:
+        star = f"{wanted.get('prefix', '')}*{wanted.get('suffix', '')}"
+        detail["object"] = {"key": [{"wildcard": star}]}
+    name = f"{given.template.place.stack}-{event.name}"
+    steps: list[Step] = []
+    for number, kind in enumerate(sorted(set(types))):
+        pattern = {"source": ["aws.s3"], "detail-type": [kind], "detail": detail}
+        said = {**_S3_RECORD, "InputTemplate": _S3_TEMPLATE.replace("KIND", _S3_NAMES[kind])}
+        target = {"Id": "Target", "Arn": event.target, "InputTransformer": said}
+        steps += rule(name + (f"-{number}" if number else ""), None, as_text(pattern), [target], {})
+    return name, steps
+
+
+_S3_EVENTS: Final = {"s3:ObjectCreated:": "Object Created", "s3:ObjectRemoved:": "Object Deleted"}
+#: Source: S3 user guide, "Event message structure".
+_S3_RECORD: Final = {
+    "InputPathsMap": {
+        **{"region": "$.region", "time": "$.time", "bucket": "$.detail.bucket.name", "key": "$.detail.object.key"},
+        **{"size": "$.detail.object.size", "etag": "$.detail.object.etag"},
+    }
+}
+_S3_NAMES: Final = {"Object Created": "ObjectCreated:Put", "Object Deleted": "ObjectRemoved:Delete"}
+_S3_TEMPLATE: Final = (
+    '{"Records":[{"eventVersion":"2.1","eventSource":"aws:s3","awsRegion":<region>,"eventTime":<time>,'
+    '"eventName":"KIND","s3":{"s3SchemaVersion":"1.0","bucket":{"name":<bucket>,"arn":"arn:aws:s3:::<bucket>"},'
+    '"object":{"key":<key>,"size":<size>,"eTag":<etag>}}}]}'
+)
+
+
 _EVENTS: Final[dict[str, Callable[[_Event], SamSource | tuple[str, list[Step]]]]] = {
     "CloudWatchEvent": _from_rule,
     "EventBridgeRule": _from_rule,
+    "S3": _from_bucket,
     "SNS": _from_topic,
     "SQS": _from_queue,
 }

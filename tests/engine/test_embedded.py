@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from flowd.engine.catalog import SERVICES
 from flowd.errors import NotYetBuilt
+from flowd.names import ENDPOINTS
 from flowd.services.ports import ServiceError
 from flowd.store import embedded as rows
 from tests.engine.ledger import LEDGER, QUEUES, Rows
@@ -131,3 +133,7 @@ async def test_what_became_due_while_the_daemon_was_down_is_done_at_its_start(bo
     box.clock.set(box.clock.now_ms() + 60_000)
     await box.boot()
     assert await box.core.db.read(lambda session: Rows(session).get("ticked")) == str(box.clock.now_ms())
+
+
+def test_every_service_of_a_daemon_has_a_variable_by_which_sdks_find_it() -> None:
+    assert {service.name for service, _ in SERVICES} <= set(ENDPOINTS)

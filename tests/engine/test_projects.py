@@ -22,6 +22,7 @@ from flowd.functions import FunctionResult, FunctionSpec
 from flowd.integrations.sns import Sns
 from flowd.integrations.sqs import Sqs
 from flowd.payload import Payload
+from flowd.services.ports import Delivery
 from flowd.store import machines
 from tests.engine.world import World
 
@@ -315,6 +316,44 @@ Resources:
             box.clock.set(box.clock.now_ms() + 3_600_000)
             await box.ring()
     assert box.host.events == [("Report", {"day": "today"})] * 2
+
+
+async def test_a_file_that_is_put_into_a_bucket_calls_a_function_with_s3_s_own_event(box: Box) -> None:
+    box.host.code["Import"] = lambda event: None
+    event = "{Type: S3, Properties: {Bucket: files, Events: 's3:ObjectCreated:*', Filter: {S3Key: {Rules: RULES}}}}"
+    rules = "[{Name: prefix, Value: in/}, {Name: suffix, Value: .csv}]"
+    await box.drop(
+        f"""\
+Resources:
+  Import:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: import
+      Handler: app.handler
+      Runtime: python3.12
+      Events: {{New: {event.replace("RULES", rules)}}}
+""",
+        "import",
+    )
+    for key in ("in/a.csv", "in/a.txt", "out/a.csv"):
+        detail = {"bucket": {"name": "files"}, "object": {"key": key, "size": 3, "etag": "e"}, "reason": "PutObject"}
+        facts: dict[str, Any] = {
+            "version": "0",
+            "id": key,
+            "account": "000000000000",
+            "region": "us-east-1",
+            "resources": [],
+        }
+        kind = {"source": "aws.s3", "detail-type": "Object Created", "time": "2026-01-02T03:04:05Z"}
+        body = json.dumps({**facts, **kind, "detail": detail})
+        bus = "arn:aws:events:us-east-1:000000000000:event-bus/default"
+        await box.core.embedded.post(Delivery(bus, body, "arn:aws:s3:::files"))
+        await box.settle()
+    ((name, told),) = box.host.events
+    (record,) = told["Records"]
+    assert (name, record["eventName"], record["s3"]["object"]["key"]) == ("Import", "ObjectCreated:Put", "in/a.csv")
+    assert record["s3"]["bucket"] == {"name": "files", "arn": "arn:aws:s3:::files"}
+    assert record["s3"]["object"]["size"] == 3
 
 
 async def test_what_cannot_be_made_is_listed_with_its_reason_and_line(box: Box) -> None:
