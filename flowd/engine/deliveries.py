@@ -99,19 +99,25 @@ class Deliveries:
                 self._looking = False
 
     async def _deliver_all(self) -> None:
-        while len(self._outside) < IN_HAND:
-            read = partial(rows.due, now_ms=self._clock.now_ms(), limit=AT_ONCE, beside=tuple(self._outside))
-            found = await self._db.read(read)
-            inside = [row for row in found if _kind(row.target) in self._embedded.services]
-            outside = [row for row in found if _kind(row.target) not in self._embedded.services]
-            for row in outside[: IN_HAND - len(self._outside)]:
-                self._send_out(row)
-            await asyncio.gather(*(self._hand_over(row) for row in inside))
-            if not inside or len(found) < AT_ONCE:
+        """What stays in the database first: nobody outside, however slow, holds it up."""
+        while found := await self._due_rows(AT_ONCE, inside=True):
+            await asyncio.gather(*(self._hand_over(row) for row in found))
+            if len(found) < AT_ONCE:
                 break
+        for row in await self._due_rows(IN_HAND - len(self._outside), inside=False):
+            self._send_out(row)
         earliest = await self._db.read(partial(rows.earliest, now_ms=self._clock.now_ms()))
         if earliest is not None:
             self._alarms.arm(earliest)
+
+    async def _due_rows(self, limit: int, *, inside: bool) -> list[DeliveryRow]:
+        """What is due and not in hand, for services of this database or for all else."""
+        if limit <= 0:
+            return []
+        services, in_hand = self._embedded.services, tuple(self._outside)
+        now_ms = self._clock.now_ms()
+        read = partial(rows.due, now_ms=now_ms, limit=limit, services=services, inside=inside, beside=in_hand)
+        return await self._db.read(read)
 
     # -- inside of the database ----------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from sqlmodel import Session, col, func, select, text
+from sqlmodel import Session, col, func, not_, or_, select, text
 
 from flowd.services.ports import Call, Delivery
 from flowd.store.schema_embedded import DeliveryRow, ServiceOutcome
@@ -63,9 +63,14 @@ def _row(delivery: Delivery, name: str, now_ms: int) -> DeliveryRow:
     )
 
 
-def due(session: Session, now_ms: int, limit: int, beside: Iterable[int]) -> list[DeliveryRow]:
-    """The oldest deliveries whose time has come, but those that are in hand."""
-    query = select(DeliveryRow).where(DeliveryRow.due_ms <= now_ms, col(DeliveryRow.id).not_in(list(beside)))
+def due(
+    session: Session, now_ms: int, limit: int, services: Iterable[str], inside: bool, beside: Iterable[int]
+) -> list[DeliveryRow]:
+    """The oldest deliveries whose time has come, to `services` or to all else, but those that are in hand."""
+    ours = or_(*(col(DeliveryRow.target).startswith(f"arn:aws:{service}:", autoescape=True) for service in services))
+    query = select(DeliveryRow).where(
+        DeliveryRow.due_ms <= now_ms, ours if inside else not_(ours), col(DeliveryRow.id).not_in(list(beside))
+    )
     return list(session.exec(query.order_by(col(DeliveryRow.id)).limit(limit)).all())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import httpx
 import pytest
 
 from flowd.engine.carriers import to_urls
-from flowd.engine.deliveries import Refused
+from flowd.engine.deliveries import IN_HAND, Refused
 from flowd.services.ports import Delivery
 from tests.engine.ledger import QUEUE
 from tests.engine.test_embedded import Box
@@ -105,6 +106,22 @@ async def test_without_a_dead_letter_queue_or_with_one_that_is_gone_it_is_droppe
     await box.settle()
     await box.reboot()
     assert len(box.told.calls) == 2
+
+
+async def test_targets_that_do_not_answer_hold_up_no_queue(box: Outbox) -> None:
+    never = asyncio.Event()
+
+    async def hang(delivery: Delivery, key: str) -> None:
+        box.told.calls.append((delivery, key))
+        await never.wait()
+
+    box.core.deliveries.carriers["lambda"] = hang
+    await box.add(7, Tell=[FUNCTION] * 300 + [QUEUE])
+    assert await box.receive(wait_s=20) == ["7"]
+    assert len(box.told.calls) <= IN_HAND
+    never.set()
+    await box.settle()
+    assert len(box.told.calls) == 300
 
 
 async def test_a_url_gets_a_post_and_its_answer_counts() -> None:
