@@ -61,7 +61,7 @@ class HealthScreen(Shell):
             values = [minute[member] for minute in minutes]
             told = f"  {number(sum(values))} in {len(values)} min, now {values[-1]}" if values else ""
             line = list_rows.sparkline(values, width)
-            lines.append([Span(pad(label, 12), "dim"), Span(line.ljust(width), tone), Span(told, "dim")])
+            lines.append([Span(pad(label, 12), "dim"), Span(line, tone), Span(told, "dim")])
         spent = [Span("nothing has ended", "dim")]
         if "p95Seconds" in metrics:
             spent = [Span(took(metrics["medianSeconds"])), Span(f"  95 % within {took(metrics['p95Seconds'])}", "dim")]

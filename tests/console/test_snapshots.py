@@ -116,6 +116,24 @@ async def health(pilot: Pilot[int]) -> None:
     await sees(pilot, "nobody polls", "✓ well")
 
 
+async def batches(pilot: Pilot[int]) -> None:
+    await executions(pilot)
+    await goes_to(pilot, "batch")
+    await sees(pilot, "21,333 of 60,014", "ExecutionNotRedrivable")
+
+
+async def dead(pilot: Pilot[int]) -> None:
+    await executions(pilot)
+    await goes_to(pilot, "dead")
+    await sees(pilot, "CardDeclined", "24 in 3 groups")
+
+
+async def deploys(pilot: Pilot[int]) -> None:
+    await executions(pilot)
+    await goes_to(pilot, "deploy")
+    await sees(pilot, "etl.asl.json", "order-fulfilment")
+
+
 async def help_page(pilot: Pilot[int]) -> None:
     await executions(pilot)
     await pilot.press("question_mark")
@@ -133,7 +151,7 @@ async def no_daemon(pilot: Pilot[int]) -> None:
 
 STORIES: list[Story] = [
     executions, filtered, states, failed, graph, events, inspector, definition, redrive, inbox, form, machines, machine,
-    schedules, health, help_page, no_daemon,
+    schedules, health, batches, dead, deploys, help_page, no_daemon,
 ]  # fmt: skip
 
 
