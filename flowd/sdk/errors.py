@@ -43,6 +43,12 @@ class Evicted(BaseException):
     """This replay has been decided; its coroutines end without a trace."""
 
 
+class _LambdaError(msgspec.Struct):
+    """What a Lambda function's cause says of itself."""
+
+    errorMessage: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class FailureDetails:
     """What our workers and deciders write into `details`; anybody else's text is the message as it is."""
@@ -53,10 +59,14 @@ class FailureDetails:
 
     @classmethod
     def of(cls, text: str | None) -> FailureDetails:
+        if not text:
+            return cls()
         try:
-            return msgspec.json.decode(text or "{}", type=cls)
+            found = msgspec.json.decode(text, type=cls)
+            lambdas = msgspec.json.decode(text, type=_LambdaError)
         except msgspec.DecodeError:
-            return cls(text or "")
+            return cls(text)
+        return found if found.message else cls(lambdas.errorMessage or text)
 
     def text(self) -> str:
         return msgspec.json.encode(self).decode()

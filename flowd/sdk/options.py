@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Literal, TypeVar
 
+from flowd import names
 from flowd.sdk.errors import MisuseError
 
 Seconds = float | timedelta
@@ -89,6 +90,7 @@ class WorkflowOptions:
     tags: tuple[str, ...] = ()
     priority: int | None = None
     on_cancel: OnCancel = "wait"
+    lambda_role: str = names.role_arn()  # for invoke_lambda; on this box any role will do
 
     def attributes(self) -> dict[str, Any]:
         """Members of StartWorkflowExecution, StartChildWorkflowExecution and ContinueAsNewWorkflowExecution."""

@@ -33,6 +33,7 @@ def register(swf: Caller, registry: Registry, domain: str, version: str, task_li
             defaultExecutionStartToCloseTimeout=options["executionStartToCloseTimeout"],
             defaultTaskStartToCloseTimeout=options["taskStartToCloseTimeout"],
             defaultChildPolicy=options["childPolicy"],
+            defaultLambdaRole=workflow.options.lambda_role,
         )
     for name, activity in registry.activities.items():
         _type(swf, "ActivityType", domain, name, activity.version or version, defaultTaskList=listed, **_NONE)

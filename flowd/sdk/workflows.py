@@ -66,6 +66,7 @@ class Workflow(Generic[P, R]):
         tags: tuple[str, ...] | None = None,
         priority: int | None = None,
         on_cancel: OnCancel | None = None,
+        lambda_role: str | None = None,
     ) -> Workflow[P, R]:
         """The same workflow, started differently."""
         given = {name: value for name, value in locals().items() if name != "self"}
@@ -92,6 +93,7 @@ def workflow(
     tags: tuple[str, ...] = ...,
     priority: int | None = ...,
     on_cancel: OnCancel = ...,
+    lambda_role: str = ...,
 ) -> _Decorator: ...
 def workflow(
     function: Any = None, /, *, name: str = "", version: str = "", remote: bool = False, **options: Any

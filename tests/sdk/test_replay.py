@@ -278,3 +278,20 @@ def test_a_history_with_a_hole_is_refused(hole: int) -> None:
     del history[hole]
     with pytest.raises(sdk.errors.DataError, match="was expected"):
         decide(order, INFO, history)
+
+
+@pytest.mark.parametrize(
+    ("details", "message", "permanent"),
+    [
+        ('{"message": "no", "permanent": true}', "no", True),
+        ('{"errorMessage": "no", "errorType": "KeyError"}', "no", False),
+        ("plain words", "plain words", False),
+        ('{"of": "others"}', '{"of": "others"}', False),
+        ("[1]", "[1]", False),
+        (None, "", False),
+    ],
+)
+def test_details_of_whatever_worker_become_a_message(details: str | None, message: str, permanent: bool) -> None:
+    failure = sdk.ActivityFailed("activity charge", "Declined", details=details)
+    assert (failure.message, failure.permanent) == (message, permanent)
+    assert str(failure) == ": ".join(part for part in ("activity charge", "Declined", message) if part)
