@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import boto3
@@ -86,7 +87,7 @@ def test_a_counter_is_counted_once_for_each_task_however_often_the_daemon_is_kil
     before = 0
     for _ in range(ROUNDS):
         target = before + chance.randint(5, 15)
-        box.until("some Tasks have ended", lambda target=target: _hits(tables) >= target or _over(box, runs))
+        box.until("some Tasks have ended", partial(_got_on, box, tables, runs, target))
         box.again()
         before = _hits(tables)
     for number, run in enumerate(runs):
@@ -99,6 +100,10 @@ def test_a_counter_is_counted_once_for_each_task_however_often_the_daemon_is_kil
 def _hits(tables: Any) -> int:
     found = tables.scan(TableName="counters", FilterExpression="attribute_exists(hits)")["Items"]
     return sum(int(item["hits"]["N"]) for item in found)
+
+
+def _got_on(box: Box, tables: Any, runs: list[str], target: int) -> bool:
+    return _hits(tables) >= target or _over(box, runs)
 
 
 def _over(box: Box, runs: list[str]) -> bool:
