@@ -173,8 +173,8 @@ class Journal:
 
 
 def details_of(event: dict[str, Any]) -> dict[str, Any]:
-    """The details object of an event; {} for the types that have none."""
-    return next((value for name, value in event.items() if name.endswith("EventDetails")), {})
+    """The details object of an event (SWF says attributes); {} for the types that have none."""
+    return next((value for name, value in event.items() if name.endswith(("EventDetails", "EventAttributes"))), {})
 
 
 def message_of(cause: Any) -> str:

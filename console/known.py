@@ -10,10 +10,12 @@ from typing import Any
 
 from console.client import Item
 from console.graph.story import Story, story
-from console.journal import Journal, Path, Visit, state_of
+from console.journal import Journal, Path, Visit, details_of, state_of
 from console.jsonlines import parse
 from console.looks import Span
 from console.outline import Row, outline, stretch, waits_of
+from console.swfoutline import events_of as swf_events
+from console.swfoutline import reference, swf_rows, swf_state
 
 
 @dataclass
@@ -28,6 +30,7 @@ class Known:
     _then: Journal = field(default_factory=Journal)
     _then_count: int = 0
     _names: dict[str, str] = field(default_factory=dict)
+    _begun: dict[int, str] = field(default_factory=dict)
     _by_frame: dict[str, list[Item]] = field(default_factory=dict)
 
     def learn(self, item: Item, fresh: list[Item]) -> None:
@@ -38,7 +41,8 @@ class Known:
         self.item = item
         self.journal.add(fresh)
         for event in fresh:
-            event = {**event, "state": state_of(event, self._names)}
+            named = swf_state(event, self._begun) if self.swf else state_of(event, self._names)
+            event = {**event, "state": named}
             self.events.append(event)
             self._by_frame.setdefault(event.get("frame", "0"), []).append(event)
 
@@ -64,12 +68,21 @@ class Known:
 
     # -- views
 
+    @property
+    def swf(self) -> bool:
+        return self.item is not None and self.item.get("type") == "SWF"
+
     def rows(self, now: float) -> list[Row]:
+        if self.swf:
+            return swf_rows(self.visible_events())
         waits: dict[str, Span] = waits_of(self.item, now) if self.item is not None and self.past is None else {}
         return outline(self.definition, self.shown, waits)
 
     def over(self, now: float) -> tuple[float, float]:
         """The stretch of time of the bars; looking back does not change the scale."""
+        if self.swf and self.events and self.item is not None:
+            start = float(self.events[0]["timestamp"])
+            return start, max(float(self.item.get("stopDate") or now), start + 0.001)
         return stretch(self.journal, now)
 
     def story(self, rows: list[Row]) -> Story:
@@ -81,10 +94,14 @@ class Known:
     # -- one state
 
     def visits(self, path: Path) -> list[Visit]:
+        if self.swf:
+            return [visit for row in swf_rows(self.visible_events()) if row.path == path for visit in row.visits]
         return [visit for visit in self.shown.visits if visit.path == path]
 
     def events_of(self, visit: Visit) -> list[Item]:
         """The events of one stay: from its entry to the exit, in its own line of control."""
+        if self.swf:
+            return swf_events(self.events, visit)
         found: list[Item] = []
         for event in self._by_frame.get(visit.frame, ()):
             if event["id"] < visit.entered or event["type"].startswith("Execution"):
@@ -99,6 +116,10 @@ class Known:
     def path_of(self, event: Item) -> Path:
         """The state an event belongs to, as a path; () for events of the execution itself."""
         frame, number = event.get("frame", "0"), event["id"]
+        if self.swf:
+            begun = {number, reference(details_of(event))}
+            rows = swf_rows(self.events)
+            return next((row.path for row in rows if any(visit.entered in begun for visit in row.visits)), ())
         best: Visit | None = None
         for visit in self.journal.visits:
             if visit.frame == frame and visit.entered <= number:

@@ -66,6 +66,8 @@ def stages(events: list[Item], zone: tzinfo | None = None) -> list[Stage]:
             _put(found, "sent", details.get("parameters") or details.get("input"))
         elif kind.endswith("Succeeded") and "output" in details:
             _put(found, "result", details["output"])
+        elif kind.endswith("Completed"):  # SWF
+            _put(found, "result", details.get("result"))
         elif kind.endswith("StateExited"):
             assigned = details.get("assignedVariables")
             if isinstance(assigned, dict):
@@ -99,13 +101,17 @@ def tries(events: list[Item], zone: tzinfo | None) -> Lines:
             )
         elif kind.endswith("Started") and details.get("workerName"):
             lines.append((f"  taken by {clean(details['workerName'])} after {took(event['timestamp'] - began)}", "dim"))
-        elif number and kind.endswith("Succeeded"):
+        elif number and kind.endswith(("Succeeded", "Completed")):
             lines.append((f"  ✓ succeeded after {took(event['timestamp'] - began)}", "ok"))
         elif kind.endswith(("Failed", "TimedOut")):
             after = f" after {took(event['timestamp'] - began)}" if began else ""
-            error = details.get("error") or ("States.Timeout" if kind.endswith("TimedOut") else "failed")
+            error = (
+                details.get("error")
+                or details.get("reason")
+                or ("States.Timeout" if kind.endswith("TimedOut") else "failed")
+            )
             lines.append((f"  ✗ {clean(error)}{after}", "bad"))
-            lines += [(f"    {line}", "") for line in _cause(details.get("cause"))]
+            lines += [(f"    {line}", "") for line in _cause(details.get("cause") or details.get("details"))]
     return tuple(lines)
 
 

@@ -161,6 +161,7 @@ class ExecutionScreen(StateVerbs):
     async def load(self) -> None:
         daemon = self.host.daemon
         item = await daemon.execution(self.arn)
+        self._label = clean(item["name"])
         self.known.learn(item, await read_history(daemon, self.arn, self.known.journal.last))
         if not self.selected:
             self.selected = self._first()
@@ -171,6 +172,8 @@ class ExecutionScreen(StateVerbs):
     def _first(self) -> Path:
         """Where to look at first: what was asked for, what failed, what goes on, else the first state."""
         visits = self.known.journal.visits
+        if self.known.swf:
+            visits = [visit for row in self.known.rows(self.host.now().at) for visit in row.visits]
         named = [visit for visit in visits if visit.path[-1] == self._wanted_state]
         failed = [visit for visit in visits if visit.status in ("FAILED", "TIMED_OUT")]
         going = [visit for visit in visits if visit.end is None]
@@ -196,9 +199,9 @@ class ExecutionScreen(StateVerbs):
         now = self.known.moment(self.host.now().at)
         rows = self.known.rows(now)
         states = self.query_one(OutlineView)
-        states.empty = "this execution has no states: its decider decides, see its events (3)"
-        if not rows:
-            self.query_one(GraphView).empty = states.empty
+        states.empty = "nothing has happened in it yet" if self.known.swf else "the definition has no states to show"
+        if self.known.swf:
+            self.query_one(GraphView).empty = "SWF: a program outside decides, there is no graph. See 1 and 3"
         states.show_rows(rows, self.known.over(self.host.now().at))
         self.query_one(GraphView).show_graph(self.known.definition, self.known.story(rows))
         self._paint_events()

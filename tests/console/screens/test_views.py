@@ -154,9 +154,10 @@ async def test_an_execution_without_states_says_where_to_look(console: Console) 
     async with console() as pilot:
         await failed(pilot)
         known = screen(pilot).known
-        known.definition = None
+        assert known.item is not None
+        known.item["type"], known.definition = "SWF", None
         known.journal.visits.clear()
         screen(pilot).paint()
         await pilot.press("2")
-        await sees(pilot, "its decider decides")
+        await sees(pilot, "a program outside decides")
         assert screen(pilot).query_one(GraphView).drawing.boxes == {}
