@@ -250,7 +250,8 @@ TABLE: dict[str, tuple[Action, ...]] = {
     "machine": (
         Action("start", "s", "start", "start an execution with an input", all_of(writes, machine)),
         Action("executions", "e", "executions", "the executions of this machine", machine),
-        Action("source", "d", "states/text", "switch between the outline and the text of the definition"),
+        Action("source", "d", "states/graph/text", "the states, the graph, the text, round and round"),
+        Action("definition_file", "E", "edit", "open it in $EDITOR; checked on save", all_of(writes, row), bar=False),
         Action("filter", "slash", "find", "search in the text; n and N go on", bar=False),
         Action("copy", "y", "copy ARN", "copy the ARN to the terminal's clipboard", row),
     ),

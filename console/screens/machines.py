@@ -13,17 +13,20 @@ from textual.widgets import ContentSwitcher, Input
 from console import rows
 from console.actions import bindings
 from console.client import Item
+from console.graph.story import Story
 from console.inspector import inspect_lines
 from console.journal import Journal
 from console.looks import Span
-from console.messages import Opened
+from console.messages import Chosen, Opened
 from console.outline import outline
 from console.pages import ListSource
 from console.screens.dialogs import Fill
+from console.screens.editing import edit_machine
 from console.screens.executions import ExecutionsScreen
 from console.screens.shell import Shell
 from console.screens.verbs import definition_of
 from console.text import clean, count_of, moment
+from console.widgets.graph import GraphView
 from console.widgets.jsonview import JsonView
 from console.widgets.outline import OutlineView
 from console.widgets.panel import Panel
@@ -145,8 +148,12 @@ class MachinesScreen(MachineVerbs):
         self.do_open()
 
 
+#: The views of one machine, and what has the focus in each.
+VIEWS = {"states": "#outline", "graph": "#graph", "text": "#text"}
+
+
 class MachineScreen(MachineVerbs):
-    """One machine: its outline, or its text."""
+    """One machine: its outline, its graph, or its text."""
 
     NAME = "machine"
     BINDINGS = bindings("machine")
@@ -161,6 +168,7 @@ class MachineScreen(MachineVerbs):
             with Vertical(id="states"):
                 yield OutlineView(self.host.now, id="outline", empty="reading …", timed=False)
                 yield Panel(id="inspect")
+            yield GraphView(id="graph")
             yield JsonView(id="text")
         yield Input(id="filter", compact=True, placeholder="find")
 
@@ -186,22 +194,39 @@ class MachineScreen(MachineVerbs):
         described = await self.host.daemon.machine(arn)
         definition: Any = definition_of(described)
         self.query_one(OutlineView).show_rows(outline(definition, Journal()), (0, 1))
+        self.query_one(GraphView).show_graph(definition, Story())
         self.query_one("#text", JsonView).show_text(json.dumps(definition, ensure_ascii=False))
         self.on_moved()
 
     def on_moved(self) -> None:
         row = self.query_one(OutlineView).row
         lines = inspect_lines(row, {}, self.host.now())[:1] if row is not None else []
+        if row is not None and row.type:
+            self.query_one(GraphView).select(row.path)
         self.query_one(Panel).show_lines(lines)
 
     def do_source(self) -> None:
-        switcher = self.query_one(ContentSwitcher)
-        switcher.current = "text" if switcher.current == "states" else "states"
-        (self.query_one("#text") if switcher.current == "text" else self.query_one(OutlineView)).focus()
+        """From the states to the graph, to the text, and round again."""
+        views = list(VIEWS)
+        current = self.query_one(ContentSwitcher).current or views[0]
+        self._show(views[(views.index(current) + 1) % len(views)])
+
+    def _show(self, view: str) -> None:
+        self.query_one(ContentSwitcher).current = view
+        self.query_one(VIEWS[view]).focus()
+
+    def on_chosen(self, event: Chosen) -> None:
+        """What is selected in the graph is selected in the outline."""
+        event.stop()
+        outlined = self.query_one(OutlineView)
+        outlined.cursor = next((i for i, row in enumerate(outlined.rows) if row.path == event.state), outlined.cursor)
+
+    async def do_definition_file(self) -> None:
+        await edit_machine(self, self.machine)
+        self.reload()
 
     def do_filter(self) -> None:
-        if self.query_one(ContentSwitcher).current == "states":
-            self.do_source()
+        self._show("text")
         box = self.query_one("#filter", Input)
         box.add_class("-open")
         box.focus()

@@ -17,13 +17,17 @@ async def test_refused_files_stand_first_with_line_column_code_and_message(conso
         await until(pilot, lambda: "start: the file was rejected" in notices(pilot))
 
 
-async def test_a_machine_opens_as_outline_and_text_and_leads_to_its_executions(console: Console) -> None:
+async def test_a_machine_opens_as_outline_graph_and_text_and_leads_to_its_executions(console: Console) -> None:
     async with console() as pilot:
         await sees(pilot, "● live")
         await goes_to(pilot, "sm")
         await sees(pilot, "disk-runbook")
         await pilot.press("j", "enter")
         await sees(pilot, "machines › disk-runbook", "‖ PayAndTell  ↯ Refund")
+        await pilot.press("G", "d")
+        await sees(pilot, "┌┄ ‖ PayAndTell", "[✗ NotDone")
+        await pilot.press("k")
+        await sees(pilot, "[ƒ Refund")
         await pilot.press("d")
         await sees(pilot, '"StartAt": "CheckOrder"')
         await pilot.press("e")
