@@ -65,13 +65,15 @@ class Sources:
 
     async def _poll(self, source: SamSource) -> None:
         room = asyncio.Semaphore(AT_ONCE)
+        said = ""  # a queue that is not there is told of once, not every few seconds
         while not self._embedded.draining:
             await room.acquire()
             try:
-                messages = await self._batch(source)
+                messages, said = await self._batch(source), ""
             except FlowdError as error:
-                log.warning("%s cannot be polled for %s: %s", source.queue, source.function, error.message)
-                messages = []
+                if error.message != said:
+                    log.warning("%s cannot be polled for %s: %s", source.queue, source.function, error.message)
+                messages, said = [], error.message
                 await asyncio.sleep(_AGAIN_S)
             if not messages:
                 room.release()
