@@ -19,7 +19,7 @@ MOST_TAGS = 50
 Kind = Literal["workflow", "activity"]
 Key = tuple[Kind, str, str]  # kind, name, version
 
-#: Members of a type's defaults that hold a duration, and the least and most of each (0: NONE is refused).
+#: Members of a type's defaults that hold a duration, and whether it may be NONE.
 _DURATIONS = {
     "defaultTaskStartToCloseTimeout": True,
     "defaultTaskHeartbeatTimeout": True,
