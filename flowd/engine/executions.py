@@ -6,7 +6,6 @@ the history is the interpreter's business.
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from flowd.engine.deciders import Interpreted
 from flowd.engine.express import Ended, Express
 from flowd.engine.live import Live
 from flowd.engine.stepper import Stepper
+from flowd.engine.turns import Turns
 from flowd.errors import (
     ExecutionAlreadyExists,
     ExecutionDoesNotExist,
@@ -94,7 +94,7 @@ class Executions:
         self._clock = clock
         self._definitions = definitions
         self._limits = limits or Limits()
-        self._naming: dict[str, asyncio.Lock] = {}
+        self._naming = Turns()
 
     async def start(
         self,
@@ -119,16 +119,11 @@ class Executions:
         if name is None:
             return await self._begin(machine, str(uuid.uuid4()), input, origin)
         arn = _execution_arn(machine, name)
-        lock = self._naming.setdefault(arn, asyncio.Lock())
-        try:
-            async with lock:
-                known = await self._db.read(partial(executions.by_arn, arn=arn))
-                if known is not None:
-                    return await self._same(known, input, trigger)
-                return await self._begin(machine, name, input, origin)
-        finally:
-            if not lock.locked():
-                self._naming.pop(arn, None)
+        async with self._naming.alone(arn):
+            known = await self._db.read(partial(executions.by_arn, arn=arn))
+            if known is not None:
+                return await self._same(known, input, trigger)
+            return await self._begin(machine, name, input, origin)
 
     async def _same(self, known: schema.Execution, input: Payload, trigger: str) -> Started:
         """The known execution if this start is that one again: by AWS's rule, or by the task attempt it came from."""

@@ -4,17 +4,15 @@ is on disk. The settings of a start are worked out in `flowd.swf.starting`.
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from flowd.clock import Clock
 from flowd.engine.executions import TASK_TRIGGERS
 from flowd.engine.stepper import Stepper
+from flowd.engine.turns import Turns
 from flowd.engine.swf.registry import Registry
 from flowd.engine.swf.runs import new_run
 from flowd.entropy import Entropy
@@ -34,14 +32,6 @@ from flowd.swf_frames import Settings
 NO_MORE = "the domain has {} open executions already"
 
 
-@dataclass
-class _Turn:
-    """Whose turn it is to start a workflowId. A lock that is free may still be waited for, so its users are counted."""
-
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    users: int = 0
-
-
 class Workflows:
     """All SWF executions of this daemon."""
 
@@ -51,7 +41,7 @@ class Workflows:
         self._registry = registry
         self._ids = ids
         self._clock = clock
-        self._naming: dict[tuple[int, str], _Turn] = {}
+        self._naming = Turns()
 
     async def start(self, domain_name: str, members: Mapping[str, Any], trigger: str = "api") -> str:
         """StartWorkflowExecution; the runId. A start by the same attempt of a Task (`trigger`) begins one run."""
@@ -72,7 +62,7 @@ class Workflows:
     async def begin(self, domain: Domain, chosen: Settings, given: Payload | None, trigger: str) -> str:
         """Begin a run, unless its workflowId is open (WorkflowExecutionAlreadyStartedFault) or there are too many
         (LimitExceededFault); its id."""
-        async with self._alone(domain.id, chosen.workflow_id):
+        async with self._naming.alone((domain.id, chosen.workflow_id)):
             known = await self._db.read(partial(swf.open_run, domain_id=domain.id, workflow_id=chosen.workflow_id))
             if known is not None:
                 if trigger.startswith(TASK_TRIGGERS) and await self._began_by(known, trigger):
@@ -100,20 +90,6 @@ class Workflows:
     async def _began_by(self, known: SwfExecution, trigger: str) -> bool:
         row = await self._db.read(partial(swf_reads.execution, execution_id=known.execution_id))
         return row is not None and row.trigger == trigger
-
-    @asynccontextmanager
-    async def _alone(self, domain_id: int, workflow_id: str) -> AsyncIterator[None]:
-        """One start of a workflowId at a time: what is looked up stays true until the start is on disk."""
-        key = (domain_id, workflow_id)
-        turn = self._naming.setdefault(key, _Turn())
-        turn.users += 1
-        try:
-            async with turn.lock:
-                yield
-        finally:
-            turn.users -= 1
-            if not turn.users:
-                del self._naming[key]
 
     async def signal(self, domain: str, workflow_id: str, run: str | None, name: str, given: str | None) -> None:
         await self._tell(domain, workflow_id, run, Event(News.SIGNALED, ROOT, 0, _some(signalName=name, input=given)))
