@@ -12,9 +12,9 @@ from typing import Any
 from flowd.clock import Clock
 from flowd.engine.executions import TASK_TRIGGERS
 from flowd.engine.stepper import Stepper
-from flowd.engine.turns import Turns
 from flowd.engine.swf.registry import Registry
 from flowd.engine.swf.runs import new_run
+from flowd.engine.turns import Turns
 from flowd.entropy import Entropy
 from flowd.frames import ROOT
 from flowd.history import Event, News
