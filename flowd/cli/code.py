@@ -24,11 +24,12 @@ from flowd.sdk.testing import Asked, Handle, Simulation, WorkflowFailed
 
 
 def find(client: Client, name: str) -> bool:
-    """True if `name` is a workflow and no machine: a machine of the same name goes first."""
-    workflows = client.flowd("ListWorkflows")["workflows"]
-    if not any(each["current"] and name in each["names"] for each in workflows):
+    """True if `name` is a workflow and no machine: a machine of the same name, or a version of it, goes first."""
+    machine = name.partition(":")[0]
+    if any(each["name"] == machine for each in client.flowd("ListMachines")["machines"]):
         return False
-    return all(machine["name"] != name for machine in client.flowd("ListMachines")["machines"])
+    workflows = client.flowd("ListWorkflows")["workflows"]
+    return any(each["current"] and name in each["names"] for each in workflows)
 
 
 def start(client: Client, name: str, given: str, workflow_id: str | None) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def test_start_of_a_version_keeps_its_number(flowd: Flowd, daemon: FakeDaemon) -
 
 
 def test_start_of_an_unknown_machine_names_those_there_are(flowd: Flowd, daemon: FakeDaemon) -> None:
-    daemon.answers = {"ListMachines": MACHINES}
+    daemon.answers = {"ListMachines": MACHINES, "ListWorkflows": {"workflows": []}}
     found = flowd("start", "ordr")
     assert found.code == 1
     assert "there is no machine 'ordr'; there are order, video" in found.err
@@ -198,3 +198,13 @@ def test_wrong_use_is_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert main(["ls", "--help"]) == 0
     assert "usage" in capsys.readouterr().out
+
+
+def test_start_of_a_workflow_as_code_asks_for_the_workflow(flowd: Flowd, daemon: FakeDaemon) -> None:
+    daemon.answers = {
+        "ListMachines": MACHINES,
+        "ListWorkflows": {"workflows": [{"current": True, "names": ["saga"]}, {"current": False, "names": ["old"]}]},
+        "StartWorkflow": {"executionArn": "arn:w"},
+    }
+    assert (flowd("start", "saga", "--name", "S-1").out, flowd("start", "old").code) == ("arn:w\n", 1)
+    assert daemon.asked_for("StartWorkflow") == [{"name": "saga", "input": "{}", "workflowId": "S-1"}]
