@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from botocore.model import StructureShape
+
 from flowd.api.wire.caller import Caller
+from flowd.api.wire.protocols.models import operation_model
 from flowd.engine.cluster import Cluster
 from flowd.services.ecs.definitions import InvalidDefinition, TaskDefinition, described
 from flowd.services.ports import ServiceError
@@ -24,6 +27,10 @@ class EcsBackend:
         return operation in _OPERATIONS
 
     async def invoke(self, service: str, operation: str, members: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        shape = operation_model("ecs", operation).input_shape
+        for name in shape.required_members if isinstance(shape, StructureShape) else ():
+            if name not in members:
+                raise ServiceError("InvalidParameterException", f"{name[:1].upper()}{name[1:]} can not be blank.")
         return await _OPERATIONS[operation](self, members)
 
     # -- task definitions ----------------------------------------------------------

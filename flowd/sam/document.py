@@ -21,6 +21,7 @@ Path = tuple[str | int, ...]
 _MOST_NODES = 100_000  # what a template may grow to when its aliases are written out
 _MERGE = "tag:yaml.org,2002:merge"
 _PLAIN_NAMES = {"!Ref": "Ref", "!Condition": "Condition"}  # every other tag `!X` is `Fn::X`
+#: YAML 1.1 also has `y` and `n`; CloudFormation does not, and `AttributeType: N` is what most tables say.
 _TYPED = ("bool", "int", "float", "null")  # a date such as 2010-09-09 stays the text it is
 
 
@@ -153,7 +154,8 @@ class _Reader:
         return merged
 
     def _scalar(self, node: Node, tag: str) -> Any:
-        if tag.rpartition(":")[2] not in _TYPED:
+        kind = tag.rpartition(":")[2]
+        if kind not in _TYPED or (kind == "bool" and len(node.value) == 1):
             return node.value
         try:
             return self._constructor.construct_object(node)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from flowd.api.ecs_api import EcsBackend
+from flowd.api.wire.caller import Caller
+from flowd.services.ports import ServiceError
 from tests.api.wired import Wired
 from tests.engine.test_cluster import JOB, Stage
 
@@ -95,3 +98,19 @@ async def test_the_one_cluster_is_told(ecs: Ecs) -> None:
     [found] = (await ecs.wired.call("describe_clusters"))["clusters"]
     assert (found["clusterName"], found["status"]) == ("default", "ACTIVE")
     assert (await ecs.wired.call("list_clusters"))["clusterArns"] == [found["clusterArn"]]
+
+
+@pytest.mark.parametrize(
+    ("operation", "member"),
+    [
+        ("RunTask", "TaskDefinition"),
+        ("StopTask", "Task"),
+        ("DescribeTasks", "Tasks"),
+        ("DescribeTaskDefinition", "TaskDefinition"),
+    ],
+)
+async def test_a_required_member_that_is_missing_is_named(ecs: Ecs, operation: str, member: str) -> None:
+    backend, caller = EcsBackend(ecs.cluster), Caller("me", lambda: True, asyncio.Event())
+    with pytest.raises(ServiceError, match=f"{member} can not be blank") as caught:
+        await backend.invoke("ecs", operation, {}, caller)
+    assert caught.value.code == "InvalidParameterException"

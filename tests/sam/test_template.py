@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flowd.functions import Kind
-from flowd.sam.document import Mark
+from flowd.sam.document import Mark, read_document
 from flowd.sam.project import Project
 from flowd.sam.template import Place, read_template
 
@@ -438,3 +438,12 @@ def test_a_missing_transform_is_pointed_out() -> None:
     project = read_template(text, source="t")
     assert len(project.machines) == 1
     assert "AWS would refuse the template" in said(project)
+
+
+@pytest.mark.parametrize("kind", ["N", "n", "Y", "y"])
+def test_a_single_letter_is_a_word_as_cloudformation_has_it(kind: str) -> None:
+    assert read_document(f"{{AttributeName: {kind}, Sure: yes, Off: off}}").value == {
+        "AttributeName": kind,
+        "Sure": True,
+        "Off": False,
+    }

@@ -67,7 +67,14 @@ def page(members: Members) -> tuple[str, int]:
         after = base64.b64decode(token, altchars=b"-_", validate=True).decode()
     except ValueError:
         raise invalid(f"NextToken is none of ours: {token[:100]}") from None
-    return after, min(int(members.get("Limit") or PAGE), PAGE)
+    limit = int(members.get("Limit", PAGE))
+    if not 1 <= limit <= PAGE:
+        end = "greater than or equal to 1" if limit < 1 else f"less than or equal to {PAGE}"
+        raise invalid(
+            f"1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: "
+            f"Member must have value {end}"
+        )
+    return after, limit
 
 
 def paged(found: Any, limit: int) -> tuple[list[Any], dict[str, str]]:

@@ -62,6 +62,8 @@ def complete_multipart_upload(buckets: FolderBuckets, members: Members, call: Ca
     folder, about = _upload(buckets, members)
     bucket, key = members["Bucket"], members["Key"]
     wanted = (members.get("MultipartUpload") or {}).get("Parts") or []
+    if not all("PartNumber" in part and "ETag" in part for part in wanted):
+        raise errors.invalid(objects.SCHEMA, "MalformedXML")
     paths = [_checked_part(folder, part) for part in wanted]
     numbers = [int(part["PartNumber"]) for part in wanted]
     if not wanted or numbers != sorted(set(numbers)):

@@ -31,7 +31,7 @@ _ITSELF: Final = (
     "metadata."
 )
 _BELOW: Final = "an object cannot lie below another object: in a folder one name is a file or a folder"
-_SCHEMA: Final = "The XML you provided was not well-formed or did not validate against our published schema"
+SCHEMA: Final = "The XML you provided was not well-formed or did not validate against our published schema"
 _RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
 
 
@@ -90,7 +90,7 @@ def delete_object(buckets: FolderBuckets, members: Members, call: Call) -> dict[
 def delete_objects(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
     wanted = members["Delete"]
     if len(wanted["Objects"]) > 1000:
-        raise errors.invalid(_SCHEMA, "MalformedXML")
+        raise errors.invalid(SCHEMA, "MalformedXML")
     for each in wanted["Objects"]:
         delete_object(buckets, {"Bucket": members["Bucket"], **each}, call)
     return {} if wanted.get("Quiet") else {"Deleted": [{"Key": each["Key"]} for each in wanted["Objects"]]}

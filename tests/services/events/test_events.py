@@ -218,6 +218,8 @@ def test_lists_have_pages(box: Box) -> None:
     assert [each["Name"] for each in first["Rules"]] == ["a", "b"]
     assert [each["Name"] for each in box("ListRules", NextToken=first["NextToken"])["Rules"]] == ["c"]
     assert refused(box, "ListRules", NextToken="%%")[0] == "ValidationException"
+    for operation, limit in [("ListRules", -1), ("ListEventBuses", 0), ("ListRules", 101)]:
+        assert refused(box, operation, Limit=limit)[0] == "ValidationException"
 
 
 def test_buses_are_made_described_and_deleted(box: Box) -> None:

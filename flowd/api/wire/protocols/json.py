@@ -22,10 +22,13 @@ _NAMESPACES: Final[dict[str, str]] = {
 
 
 def read(operation: OperationModel, request: HttpRequest) -> Members:
-    """The members of a request."""
+    """The members of a request. Raises SerializationException, also where values that hold themselves go too deep."""
     shape = operation.input_shape
     value = read_object(request.body)
-    return {} if shape is None else read_value(shape, value, "")
+    try:
+        return {} if shape is None else read_value(shape, value, "")
+    except RecursionError:
+        raise SerializationException("The request body is nested too deeply") from None
 
 
 def write(operation: OperationModel, members: Members, request_id: str) -> HttpAnswer:

@@ -83,6 +83,8 @@ def _from_body(operation: OperationModel, shape: StructureShape, request: HttpRe
         inner = shape.members[payload]
         if inner.type_name in ("blob", "string"):
             return {payload: request.body if inner.type_name == "blob" else request.body.decode("utf-8", "replace")}
+        if not request.body and payload in shape.required_members:
+            raise xml.MalformedXML
         return {payload: _structured(operation, inner, request.body)} if request.body else {}
     if not request.body or not any("location" not in each.serialization for each in shape.members.values()):
         return {}

@@ -31,13 +31,15 @@ def parse(body: bytes) -> ElementTree.Element:
 
 
 def read(shape: Shape, node: ElementTree.Element) -> Any:
-    """The value of an element."""
+    """The value of an element. Raises MalformedXML where the model requires a member that is not there."""
     if isinstance(shape, StructureShape):
         found: dict[str, Any] = {}
         for name, inner in shape.members.items():
             value = _member(inner, name, node)
             if value is not None:
                 found[name] = value
+            elif name in shape.required_members and "location" not in inner.serialization:
+                raise MalformedXML
         return found
     if isinstance(shape, ListShape):
         return [read(shape.member, each) for each in node]

@@ -21,8 +21,11 @@ from botocore.exceptions import ClientError
 from flowd.api.server import Addresses, Server
 from flowd.api.wire.caller import Caller
 from flowd.api.wire.credentials import Credentials
+from flowd.api.wire.protocols import json
 from flowd.api.wire.protocols.front import Front
+from flowd.api.wire.protocols.models import HttpRequest, operation_model
 from flowd.clock import SystemClock
+from flowd.errors import SerializationException
 from flowd.services.ports import ServiceError
 
 KEYS = Credentials("AKIAFLOWDEXAMPLE", "a secret")
@@ -323,3 +326,10 @@ async def test_a_mistake_of_a_service_is_a_500_without_its_words(wire: Wire) -> 
         await asyncio.to_thread(wire.client("sns").list_topics)
     assert caught.value.response["Error"]["Code"] == "InternalFailure"
     assert "secret" not in str(caught.value)
+
+
+def test_a_value_that_holds_itself_too_often_is_refused() -> None:
+    value = '{"L":[' * 450 + '{"S":"deep"}' + "]}" * 450
+    request = HttpRequest("POST", "/", "", {}, f'{{"TableName":"t","Item":{{"id":{value}}}}}'.encode())
+    with pytest.raises(SerializationException, match="nested too deeply"):
+        json.read(operation_model("dynamodb", "PutItem"), request)

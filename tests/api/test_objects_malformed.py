@@ -1,0 +1,48 @@
+"""S3 asked as no SDK asks: bodies that lack what the service model requires."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as Keys
+
+from tests.api.test_objects import KEYS, Shop
+
+
+@pytest.fixture
+async def asked(tmp_path: Path) -> AsyncIterator[Shop]:
+    made = Shop(tmp_path)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "<Delete/>", "<Delete><Object/></Delete>", "<Delete><Object><VersionId>1</VersionId></Object></Delete>"],
+)
+async def test_a_list_to_delete_that_lacks_what_it_must_have_is_malformed(asked: Shop, body: str) -> None:
+    assert await _posted(asked, "/box?delete=", body) == (400, "MalformedXML")
+
+
+@pytest.mark.parametrize("part", ["<Part/>", "<Part><ETag>x</ETag></Part>", "<Part><PartNumber>1</PartNumber></Part>"])
+async def test_a_part_without_number_or_etag_is_malformed(asked: Shop, part: str) -> None:
+    upload = (await asked("create_multipart_upload", Bucket="box", Key="k"))["UploadId"]
+    body = f"<CompleteMultipartUpload>{part}</CompleteMultipartUpload>"
+    found = await _posted(asked, f"/box/k?uploadId={upload}", body)
+    assert found == (400, "MalformedXML")
+
+
+async def _posted(asked: Shop, path: str, body: str) -> tuple[int, str]:
+    """Status and code of a signed request with a body that no SDK would send."""
+    url = f"{asked.server.url}{path}"
+    request = AWSRequest("POST", url, data=body.encode())
+    S3SigV4Auth(Keys(KEYS.access_key, KEYS.secret_key), "s3", "us-east-1").add_auth(request)
+    async with httpx.AsyncClient() as http:
+        answer = await http.post(url, content=body, headers=dict(request.headers.items()))
+    return answer.status_code, answer.text.partition("<Code>")[2].partition("</Code>")[0]
