@@ -23,6 +23,7 @@ from flowd.api.local import LocalOperations
 from flowd.api.machines import go_on_deleting
 from flowd.api.operations import Services, operations
 from flowd.api.server import Addresses, Server
+from flowd.api.wire import descriptors
 from flowd.api.wire.credentials import Credentials, load_or_create
 from flowd.api.wire.protocols.front import Backend, Front
 from flowd.asl.validate_resources import is_known_call
@@ -324,6 +325,7 @@ def serve(config: Config) -> int:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    descriptors.raise_limit()
     try:
         config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         with backup.hold(config.data):

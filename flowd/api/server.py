@@ -17,7 +17,7 @@ from typing import Any
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from flowd.api.wire import listeners
+from flowd.api.wire import descriptors, listeners
 from flowd.api.wire.app import App, Operation
 from flowd.api.wire.connection import Connection
 from flowd.api.wire.credentials import Credentials
@@ -128,7 +128,8 @@ class Server:
             limit_concurrency=CONNECTIONS,
         )
         config.load()
-        return lambda: Connection(config=config, server_state=self._state, app_state={})
+        room = min(CONNECTIONS, descriptors.room())
+        return lambda: Connection(room=room, config=config, server_state=self._state, app_state={})
 
     async def stop(self) -> None:
         """Accept nothing more, answer the long polls, finish what was begun, then close."""

@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from flowd.api.server import Addresses, Server
-from flowd.api.wire import connection
+from flowd.api.wire import connection, descriptors
 from flowd.api.wire.app import Operation
 from flowd.api.wire.caller import Caller
 from flowd.api.wire.credentials import Credentials
@@ -260,6 +260,24 @@ async def test_a_client_that_hangs_is_let_go(running: Running, text: bytes, monk
     monkeypatch.setattr(connection, "REQUEST_S", 0.05)
     heard = await running.raw(text)
     assert heard == b"" or heard.startswith(b"HTTP/1.1 400")
+
+
+async def test_more_clients_than_files_leave_the_operators_socket_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(descriptors, "room", lambda: 3)
+    crowded = Running(tmp_path)
+    await crowded.server.start()
+    hanging = [await asyncio.open_connection("127.0.0.1", crowded.port) for _ in range(3)]
+    try:
+        assert (await crowded.post(b'{"a": 1}')).json()["a"] == 1
+        assert await crowded.raw(b"GET / HTTP/1.1\r\n\r\n") == b""
+        assert not any(reader.at_eof() for reader, _ in hanging)
+    finally:
+        for _, writer in hanging:
+            writer.close()
+            await writer.wait_closed()
+        await crowded.server.stop()
 
 
 async def test_headers_without_end_are_cut_off(running: Running) -> None:

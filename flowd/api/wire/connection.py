@@ -29,10 +29,18 @@ class Connection(HttpToolsProtocol):
     _in_head: bool = False
     _received: int = 0
 
+    def __init__(self, *, room: int, **uvicorns: Any) -> None:
+        """`room`: so many connections may be open; one more over TCP is cut, over the unix socket it is let in."""
+        super().__init__(**uvicorns)
+        self._room = room
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.connected = True
         self.uid = peer_uid(transport)
+        if self.uid is None and len(self.connections) > self._room:
+            transport.abort()
+            return
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -218,7 +218,9 @@ def marshal(value: Any) -> bytes:
         try:
             body = _encode(value).encode()
         except Exception as error:
-            raise Fault("Runtime.MarshalError", f"Unable to marshal response: {error}") from None
+            raise Fault(
+                "Runtime.MarshalError", f"Unable to marshal response: {str(error) or type(error).__name__}"
+            ) from None
     if len(body) > _MAX_RESPONSE:
         limit = f"Response payload size exceeded maximum allowed payload size ({_MAX_RESPONSE} bytes)."
         raise Fault("Function.ResponseSizeTooLarge", limit)
