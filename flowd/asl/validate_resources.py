@@ -103,9 +103,10 @@ def check_resource(report: Report, text: str, location: str, *, express: bool, c
         report.error(refusal, location)
         return
     known = is_known(resource)
+    if not known and (check is None or resource.service in OPTIMISED):
+        report.error(_unknown(text), location)
+        return
     if check is None:
-        if not known:
-            report.error(_unknown(text), location)
         return
     reason = check(resource.service, resource.action, resource.pattern, text)
     if reason is None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from flowd.asl.resources import Resource, split_resource
 from flowd.asl.timestamps import parse_timestamp, to_ms
+from flowd.asl.validate import validate
 
 A = "000000000000"
 
@@ -82,3 +85,11 @@ def test_timestamps_are_instants_rounded_up(text: str, ms: int) -> None:
 )
 def test_what_is_no_timestamp_is_none(text: str) -> None:
     assert parse_timestamp(text) is None
+
+
+@pytest.mark.parametrize("resource", ["ecs:runTask.sync:2", "lambda:invoke.sync", "http:invoke.waitForTaskToken"])
+def test_a_pattern_that_aws_does_not_have_is_refused_though_the_daemon_takes_the_action(resource: str) -> None:
+    task = {"Type": "Task", "Resource": f"arn:aws:states:::{resource}", "End": True}
+    text = json.dumps({"StartAt": "A", "States": {"A": task}})
+    found = [each for each in validate(text, resources=lambda *_: None) if "is not recognized" in each.message]
+    assert [each.location for each in found] == ["/States/A/Resource"]
