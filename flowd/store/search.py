@@ -186,7 +186,8 @@ class SearchIndex:
                 cursor.executemany("INSERT OR REPLACE INTO mark VALUES (?, ?)", [(k, str(v)) for k, v in marks.items()])
                 cursor.execute("COMMIT")
             except BaseException:
-                cursor.execute("ROLLBACK")
+                if self._write.in_transaction:  # a full disk has ended it already
+                    cursor.execute("ROLLBACK")
                 raise
 
     def _marks(self) -> dict[str, int]:

@@ -16,6 +16,7 @@ from flowd.integrations.ports import Failed
 from flowd.operators.desk import Desk
 from flowd.operators.filters import parse
 from flowd.store import reads
+from flowd.store.search import IndexUnusable, SearchIndex
 from tests.engine.world import World, function
 
 ECHO = {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}
@@ -55,6 +56,17 @@ async def test_a_word_is_found_in_names_errors_inputs_and_outputs(tmp_path: Path
         assert await found(desk, "0147 second") == ["second-0147"]
         assert await found(desk, "input:0147") == ["first"]
         assert await found(desk, "machine:call 0147") == []
+
+
+async def test_an_index_without_room_names_the_full_disk(tmp_path: Path) -> None:
+    async with World(tmp_path) as world:
+        index = SearchIndex(tmp_path / "full.db", world.core.db.path)
+        await index.open("this one")
+        assert index._write is not None
+        index._write.execute("PRAGMA max_page_count=1")
+        with pytest.raises(IndexUnusable, match="full"):
+            await index.feed([], {"x" * 1_000_000: 1})
+        await index.close()
 
 
 async def test_counts_of_searched_words_are_exact(tmp_path: Path) -> None:
