@@ -163,7 +163,7 @@ class Execution:
         for check, future in waiting:
             try:
                 held = check()
-            except Exception as error:  # it belongs to who wrote the condition, and waits for it
+            except (Exception, SystemExit) as error:  # it belongs to who wrote the condition, and waits for it
                 future.set_error(error)
             else:
                 if held:

@@ -17,6 +17,8 @@ from flowd.sdk.errors import CancelledError, ContinueAsNew, Evicted, MisuseError
 T = TypeVar("T")
 _STEPS_PER_TURN = 100_000
 _UNWINDINGS = 100
+# How user code ends without a result. SystemExit too: it would end the thread of a worker that polls.
+_ENDS = (Exception, SystemExit, asyncio.CancelledError, ContinueAsNew)
 
 
 class Future(Generic[T]):
@@ -185,7 +187,7 @@ class Scheduler:
             awaited = task.coroutine.throw(CancelledError()) if throws else task.coroutine.send(None)
         except StopIteration as end:
             task.set_result(end.value)
-        except (Exception, asyncio.CancelledError, ContinueAsNew) as error:
+        except _ENDS as error:
             task.set_error(error)
         else:
             self._wait(task, awaited)
@@ -213,7 +215,7 @@ class Scheduler:
             task.coroutine.throw(error)
         except StopIteration as end:
             task.set_result(end.value)
-        except (Exception, asyncio.CancelledError, ContinueAsNew) as raised:
+        except _ENDS as raised:
             task.set_error(raised)
         else:
             task.coroutine.close()

@@ -290,7 +290,7 @@ class Simulation:
             self.swf.ended(task, "Completed", result=data.encode(result, "a result"))
         except CancelledError:
             self.swf.ended(task, "Canceled")
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self.swf.ended(task, "Failed", **failure(error))
 
     def _know(self, workflow: Workflow[Any, Any]) -> None:

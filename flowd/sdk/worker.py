@@ -124,7 +124,7 @@ class Worker:
                     work(task)
             except Unreachable as error:
                 log.warning("a task could not be answered: %s", error)
-            except Exception:
+            except (Exception, SystemExit):
                 log.exception("a task could not be worked on")
                 self._stopping.wait(1.0)
 

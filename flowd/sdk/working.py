@@ -87,7 +87,7 @@ class Activities:
         except DataError as error:
             log.error("%s: %s", activity.name, error)
             return "RespondActivityTaskFailed", failure(error)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # sys.exit() ends the attempt, never the thread that polls
             log.warning("%s failed: %s: %s", activity.name, type(error).__name__, error)
             return "RespondActivityTaskFailed", failure(error)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -46,6 +47,16 @@ def double(number: int) -> int:
     if number < 0:
         raise ValueError("negative")
     return number * 2
+
+
+@activity
+def leaves() -> None:
+    sys.exit("bye")
+
+
+@activity
+async def leaves_later() -> None:
+    sys.exit("bye")
 
 
 @activity
@@ -172,6 +183,14 @@ def test_a_result_is_the_answer() -> None:
 def test_an_error_is_a_failure_with_its_class(name: str, input: str, reason: str) -> None:
     ((operation, members),) = _work(Played(), name, input)
     assert operation == "RespondActivityTaskFailed" and members["reason"] == reason
+
+
+@pytest.mark.parametrize("leaving", [leaves, leaves_later], ids=["plain", "coroutine"])
+def test_sys_exit_in_an_activity_is_answered_as_a_failure(leaving: Any) -> None:
+    swf = Played()
+    Activities(swf, Registry({}, {"leaving": leaving}, {}), "flowd", "lists").work(_activity("leaving"))
+    ((operation, members),) = swf.asked
+    assert (operation, members["reason"]) == ("RespondActivityTaskFailed", "SystemExit")
 
 
 def test_an_answer_is_repeated_until_it_is_delivered(monkeypatch: pytest.MonkeyPatch) -> None:

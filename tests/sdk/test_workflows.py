@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -139,6 +140,26 @@ def test_what_cannot_be_mended_is_not_retried(error: Exception) -> None:
     with pytest.raises(WorkflowFailed, match=type(error).__name__):
         simulation.run(once)
     assert len(simulation.calls) == 1
+
+
+@pytest.mark.parametrize("where", ["at once", "after a timer", "in a condition", "in an activity"])
+def test_sys_exit_fails_the_execution_and_not_its_worker(where: str) -> None:
+    @activity
+    def leaves() -> None:
+        sys.exit("bye")
+
+    @workflow
+    async def leaving(where: str) -> None:
+        if where == "in an activity":
+            await leaves()
+        if where == "in a condition":
+            await sdk.wait_until(lambda: sys.exit("bye"))
+        if where == "after a timer":
+            await sleep(60)
+        sys.exit("bye")
+
+    with pytest.raises(WorkflowFailed, match="SystemExit"):
+        Simulation().run(leaving, where)
 
 
 def test_a_worker_that_is_never_heard_of_again_times_out_and_is_replaced() -> None:
