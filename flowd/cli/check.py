@@ -56,7 +56,15 @@ def check_definition(text: str, yaml: bool, type: str = "STANDARD") -> list[Diag
     found = validate(loaded, type=type, resources=built)
     if not errors(found):
         found += _compiled(loaded) + advise(loaded)
-    return [placed(each, *positions.locate(text, each.location, yaml)) for each in found]
+    return [placed(_hinted(each), *positions.locate(text, each.location, yaml)) for each in found]
+
+
+def _hinted(found: Diagnostic) -> Diagnostic:
+    """An error about a Resource that a template would have filled in, with the way out."""
+    if not ((found.location or "").endswith("/Resource") and "${" in found.message):
+        return found
+    way = f"{found.message}; a template's DefinitionSubstitutions fill such a placeholder: check the template's folder"
+    return Diagnostic(found.severity, found.code, way, found.location)
 
 
 def _compiled(text: str) -> list[Diagnostic]:
