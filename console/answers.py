@@ -70,8 +70,20 @@ def redrive_lines(definition: Any, journal: Journal) -> list[list[Span]]:
         lines.append([Span(f"{glyph} ", "run"), Span(label + item, "bold"), Span(error, look.tone)])
     if len(leaves) > 8:
         lines.append([Span(f"… and {count_of(len(leaves) - 8, 'more state')}", "dim")])
+    lines += _in_vain(definition, leaves, journal)
     done = sum(visit.status in ("SUCCEEDED", "CAUGHT") for visit in journal.visits)
     lines += [[], [Span("✓ ", "ok"), Span(f"{count_of(done, 'state')} that succeeded will not run again", "dim")]]
+    return lines
+
+
+def _in_vain(definition: Any, leaves: list[Any], journal: Journal) -> list[list[Span]]:
+    """A Fail state only fails again: where to begin instead, if a Catch led to it."""
+    if not leaves or any(_type(definition, visit.path) != "Fail" for visit in leaves):
+        return []
+    caught = next((visit for visit in reversed(journal.visits) if visit.status == "CAUGHT"), None)
+    lines = [[], [Span("! ", "late"), Span("a Fail state only fails again")]]
+    if caught is not None and len(caught.path) == 1:
+        lines[1] += [Span("; to try again: "), Span("K", "key"), Span(f" at {clean(caught.path[0])}", "bold")]
     return lines
 
 

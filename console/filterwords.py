@@ -38,7 +38,7 @@ def complete(text: str) -> str | None:
 
 
 class FilterWords(Suggester):
-    """What the line shows in grey, and → takes."""
+    """What the line shows in grey, and → or tab takes."""
 
     def __init__(self) -> None:
         super().__init__(use_cache=False, case_sensitive=True)

@@ -140,6 +140,10 @@ def clock(at: float, zone: tzinfo | None) -> str:
     return local(at, zone).strftime("%H:%M:%S.%f")[:-3]
 
 
+def left_alone(amount: int) -> str:
+    return f"{number(amount)} {'is' if amount == 1 else 'are'} left alone"
+
+
 def count_of(amount: int, one: str, many: str = "") -> str:
     """`1 row`, `3 rows`."""
     return f"{number(amount)} {one if amount == 1 else many or one + 's'}"

@@ -14,7 +14,7 @@ from console.looks import Span
 from console.rows import Sheet
 from console.screens.dialogs import Ask
 from console.screens.listing import ListScreen
-from console.text import clean, count_of, number, took
+from console.text import clean, count_of, left_alone, number, took
 from console.widgets.panel import Panel
 
 EMPTY = "no batches yet\n\nin :exec mark executions with space, or all that match with ctrl+a, then R, x or !"
@@ -74,7 +74,7 @@ class BatchesScreen(ListScreen):
         left = item["total"] - item["done"] - item["failed"]
         lines = [
             [Span(f"{number(item['done'])} are done and stay done.")],
-            [Span(f"{number(left)} are left alone.", "dim")],
+            [Span(f"{left_alone(left)}.", "dim")],
         ]
         title = f"Cancel batch {item['id']} ({clean(item['verb'])})?"
         if await self.app.push_screen_wait(Ask(title, lines, "cancel it")):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from console.client import Item
 from console.looks import Span, status
 from console.screens.dialogs import Fill, Send
-from console.text import number
+from console.text import left_alone, number
 
 #: What the verbs of a batch are called when one is asked about them; those that destroy want their word typed.
 WORDS = {"redrive": "redrive", "stop": "stop", "retry-now": "retry now"}
@@ -48,6 +48,6 @@ def preview_lines(verb: str, preview: Item) -> list[list[Span]]:
     told = f"{WORDS[verb]} is for {number(preview['applies'])} of them"
     return [
         [Span(f"{number(preview['matches'])} match:  ", "dim"), *counts],
-        [Span(told, "bold"), Span(f"; {number(left)} are left alone" if left else "", "dim")],
+        [Span(told, "bold"), Span(f"; {left_alone(left)}" if left else "", "dim")],
         [Span("the daemon does it, also when this console is gone; :batch follows and cancels", "dim")],
     ]

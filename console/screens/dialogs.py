@@ -24,6 +24,7 @@ from console.text import clean, clip
 from console.widgets.bars import Facts
 from console.widgets.paint import LineView
 from console.widgets.panel import Panel
+from console.widgets.typed import TypedLine
 
 T = TypeVar("T")
 
@@ -235,7 +236,7 @@ class CommandLine(ModalScreen[str]):
 
     def compose(self) -> ComposeResult:
         words = [f":{word}" for word in (*GOTO, *self._more)]
-        yield Input(":", id="command", compact=True, select_on_focus=False, suggester=SuggestFromList(words))
+        yield TypedLine(":", id="command", compact=True, select_on_focus=False, suggester=SuggestFromList(words))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.dismiss(event.value.strip().removeprefix(":"))

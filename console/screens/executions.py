@@ -22,6 +22,7 @@ from console.screens.verbs import ExecutionVerbs
 from console.text import clean, count_of, number
 from console.widgets.bars import Facts
 from console.widgets.table import VirtualTable
+from console.widgets.typed import TypedLine
 
 EMPTY = "no executions yet\n\nput a definition into the workflows folder and press :sm, then s to start it"
 NO_MATCH = "nothing matches the filter\n\n/ changes it, / and an empty line takes it away"
@@ -47,7 +48,7 @@ class ExecutionsScreen(ExecutionVerbs):
         yield Facts(id="line")
         yield VirtualTable(rows.EXECUTIONS, self.host.now, id="table")
         told = "status:failed machine:order-* since:24h, or any word of a name, input, output or error"
-        yield Input(self.text, id="filter", compact=True, placeholder=told, suggester=FilterWords())
+        yield TypedLine(self.text, id="filter", compact=True, placeholder=told, suggester=FilterWords())
 
     @property
     def table(self) -> VirtualTable:

@@ -23,7 +23,7 @@ from console.widgets.table import VirtualTable
 if TYPE_CHECKING:
     from console.screens.execution import ExecutionScreen
 
-SLIDER = 24
+SLIDER = 12
 _BAD = ("FAILED", "TIMED_OUT", "CAUGHT")
 
 

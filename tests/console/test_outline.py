@@ -98,6 +98,19 @@ def test_a_redrive_is_told_before_it_is_done() -> None:
     assert lines == ["ƒ Refund  ✗ Refund.Unknown", "", "✓ 10 states that succeeded will not run again"]
 
 
+def test_a_redrive_that_would_only_fail_again_says_where_to_begin_instead() -> None:
+    steps = {
+        "Charge": {"Type": "Task", "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Sorry"}], "End": True},
+        "Sorry": {"Type": "Fail", "Error": "Declined"},
+    }
+    story = Story(NOW - 60).add("ExecutionStarted", input="{}")
+    story.add("TaskStateEntered", name="Charge", input="{}").add("TaskFailed", error="CardDeclined")
+    story.add("TaskStateExited", name="Charge", output="{}")
+    story.add("FailStateEntered", name="Sorry", input="{}").add("ExecutionFailed", error="Declined")
+    lines = [joined(line) for line in redrive_lines({"States": steps}, journal_of(story))]
+    assert lines[1:3] == ["", "! a Fail state only fails again; to try again: K at Charge"]
+
+
 def test_a_redrive_of_a_parallel_runs_only_the_branches_that_did_not_end_well() -> None:
     story = stories.begun(NOW - 60).add("ParallelStateEntered", name="PayAndTell", input="{}")
     story.add("ParallelStateStarted").task("TellCustomer", 1, "0/3.1")

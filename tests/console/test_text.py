@@ -88,3 +88,7 @@ def test_a_name_too_long_loses_its_middle_because_names_differ_at_the_end() -> N
     assert text.clip_middle("日本語の注文番号一二三四", 16) == "日本語…一二三四"
     assert text.clip_middle("short", 18) == "short"
     assert text.clip_middle("a-name-without-room", 6) == "a-nam…"
+
+
+def test_one_is_left_alone_and_many_are() -> None:
+    assert [text.left_alone(amount) for amount in (1, 1200)] == ["1 is left alone", "1,200 are left alone"]

@@ -19,6 +19,17 @@ async def test_a_filter_is_asked_of_the_daemon_and_esc_takes_it_away(console: Co
         await sees(pilot, "order-1000", "RUNNING")
 
 
+async def test_tab_takes_the_word_in_grey_and_what_is_typed_next_stays_in_the_line(console: Console) -> None:
+    async with console() as pilot:
+        await sees(pilot, "order-1000")
+        await pilot.press("slash", *"sta")
+        await sees(pilot, "status:")
+        await pilot.press("tab", *"fai")
+        await sees(pilot, "status:failed")
+        await pilot.press("tab", "tab", "enter")
+        await sees(pilot, "/ status:failed", "126 match")
+
+
 async def test_a_filter_the_daemon_refuses_stays_in_the_line(console: Console) -> None:
     async with console() as pilot:
         await sees(pilot, "order-1000")

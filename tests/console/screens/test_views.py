@@ -118,7 +118,7 @@ async def test_events_are_filtered_by_an_expression_or_its_opposite(console: Con
 async def test_looking_back_shows_it_as_it_was(console: Console) -> None:
     async with console() as pilot:
         await failed(pilot, "2", "t")
-        await sees(pilot, "event 52 of 52")
+        await sees(pilot, "event 52 of 52", "< > leap  t now")
         await pilot.press("comma", "comma")
         await sees(pilot, "event 50 of 52", "ƒ Refund ▶")
         await pilot.press("less_than_sign", "less_than_sign", "less_than_sign")
