@@ -19,7 +19,7 @@ async def test_marked_executions_are_redriven_by_the_daemon_after_a_reason(
         await pilot.press("space", "j", "j", "space")
         await sees(pilot, "● 2 marked")
         await pilot.press("R")
-        await sees(pilot, "Redrive 1 execution?", "2 match:", "1 are left alone")
+        await sees(pilot, "Redrive 1 execution?", "2 match:", "1 is left alone")
         await pilot.press("enter")
         await sees(pilot, "reason: say why")
         await pilot.press(*"bank is back", "enter")
