@@ -65,9 +65,9 @@ class ChangeLog:
         return found
 
     @property
-    def followed(self) -> bool:
-        """True while somebody waits for the next change."""
-        return self._followers > 0
+    def followers(self) -> int:
+        """How many wait for the next change."""
+        return self._followers
 
     async def wait(self, cursor: int, timeout_s: float) -> list[Change] | None:
         """As `since`, but waits up to `timeout_s` for the first change."""

@@ -123,10 +123,11 @@ async def test_wrong_tokens_and_outputs_are_told_apart(box: Box) -> None:
 
 async def test_a_stop_answers_pollers_at_once(box: Box) -> None:
     arn = await queue(box)
+    core = box.world.core
+    own = core.db.changes.followers  # the daemon's own services follow too
     poll: asyncio.Task[Any] = asyncio.create_task(box.call("get_activity_task", activityArn=arn))
     watch: asyncio.Task[Any] = asyncio.create_task(box.flowd("Watch"))
-    core = box.world.core
-    while not (core.waiters.pollers("q") and core.db.changes.followed):
+    while not (core.waiters.pollers("q") and core.db.changes.followers > own):
         await asyncio.sleep(0.005)
     await asyncio.wait_for(box.server.stop(), 5)
     assert await poll == {}
