@@ -231,8 +231,13 @@ class FlowdApp(App[int]):
         self._on_link()
 
     async def _attend(self, looks_at: str, anew: bool = False) -> None:
-        if await self.presence.say(looks_at, self._wall(), anew):
-            self._on_link()
+        before = self.presence.you
+        if not await self.presence.say(looks_at, self._wall(), anew):
+            return
+        self._on_link()
+        if self.presence.you != before:  # what screens call yours
+            for screen in self._shells():
+                screen.post_message(News([], stale=True))
 
     def lost(self, error: Unreachable) -> None:
         """A call found no daemon: the header says so, and the link is already trying."""

@@ -137,7 +137,8 @@ class Link:
         self._kick.clear()
         self._on_state()
         try:
-            await asyncio.wait_for(self._kick.wait(), delay)
+            async with asyncio.timeout(delay):
+                await self._kick.wait()
         except TimeoutError:
             return
 

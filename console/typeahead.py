@@ -71,7 +71,8 @@ class TypeAhead:
         end = asyncio.get_running_loop().time() + LONGEST_S
         while not mark.seen.is_set() and target.is_running and asyncio.get_running_loop().time() < end:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(mark.seen.wait(), GLANCE_S)
+                async with asyncio.timeout(GLANCE_S):
+                    await mark.seen.wait()
 
     async def _opened(self) -> None:
         end = asyncio.get_running_loop().time() + LONGEST_S

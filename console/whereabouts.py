@@ -49,6 +49,7 @@ class Presence:
         self.you = ""
         self.attached: Sequence[Item] = ()
         self._said: tuple[str, float] = ("", -1e9)
+        self._saying: str | None = None
 
     @property
     def others(self) -> list[Item]:
@@ -64,13 +65,18 @@ class Presence:
         return [Span(f"+{len(self.others)} here", "dim"), Span("  ")] if self.others else []
 
     async def say(self, looks_at: str, at: float, anew: bool = False) -> bool:
-        """Say where this console is, if it has moved, has been silent for long, or `anew`; True if that was said."""
-        if not anew and self._said[0] == looks_at and at - self._said[1] < SAID_EVERY_S:
+        """Say where this console is, if it has moved, was silent for long, or `anew`; True if the daemon heard it."""
+        if not anew and (self._saying == looks_at or (self._said[0] == looks_at and at - self._said[1] < SAID_EVERY_S)):
             return False
-        self._said = (looks_at, at)
-        with contextlib.suppress(Unreachable, RemoteError):  # the link tells when the line is down
+        self._saying = looks_at
+        try:
             answer = await self._daemon.ask("Attend", console=self.console, looksAt=looks_at)
-            self.you, self.attached = str(answer.get("you", "")), answer.get("attached") or ()
+        except (Unreachable, RemoteError):
+            return False  # the link tells when the line is down
+        finally:
+            self._saying = None
+        self.you, self.attached = str(answer.get("you", "")), answer.get("attached") or ()
+        self._said = (looks_at, at)
         return True
 
     async def leave(self) -> None:

@@ -11,7 +11,7 @@ from textual.widget import Widget
 from console.actions import bindings
 from console.answers import comment_of, complaints, context_of, output_of, schema_of
 from console.client import Item, RemoteError, Unreachable
-from console.drafts import packed
+from console.drafts import Draft, packed
 from console.fields import nearest
 from console.looks import Span
 from console.messages import Edited, News
@@ -112,12 +112,15 @@ class AnswerScreen(PromptVerbs):
         """What is typed goes to the daemon once a second, so that a dropped line or a killed console loses nothing."""
         if self._unsaved and self.host.link.up and not self.over and not self.host.readonly:
             self._unsaved = False
-            self.work(self._save())
+            self.work(self._save(self._draft()))
         self._tell()
 
-    async def _save(self) -> None:
+    def _draft(self) -> Draft:
+        """What is typed, without the secrets."""
         secret = {field.path for field in self.form.fields if field.kind == "secret"}
-        draft = {path: raw for path, raw in self.host.drafts.get(self.key, {}).items() if path not in secret}
+        return {path: raw for path, raw in self.host.drafts.get(self.key, {}).items() if path not in secret}
+
+    async def _save(self, draft: Draft) -> None:
         try:
             await self.host.daemon.ask("SaveDraft", id=self.key, body=packed(draft))
         except RemoteError:

@@ -12,6 +12,7 @@ from pathlib import Path as FilePath
 from typing import Any, ClassVar, Protocol, cast
 
 from textual.app import ComposeResult
+from textual.css.query import NoMatches
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
@@ -171,6 +172,9 @@ class Shell(Screen[None]):
             self.say(f"{error.code}: {error}", bad=True)
         except asyncio.CancelledError:
             raise
+        except NoMatches as error:
+            if self.is_attached and self.is_running:  # a screen that is taken down loses its widgets before its work
+                self.host.fault(error)
         except Exception as error:
             self.host.fault(error)
 

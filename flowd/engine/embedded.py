@@ -227,7 +227,8 @@ class Embedded:
         poller: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._pollers[name].add(poller)
         try:
-            await asyncio.wait_for(poller, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await poller
         except TimeoutError:
             return False
         finally:

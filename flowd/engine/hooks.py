@@ -7,6 +7,7 @@ cannot be delivered is tried again with growing pauses for a day, then dropped w
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Sequence
@@ -58,10 +59,9 @@ class Hooks:
             except Exception:
                 log.exception("notices could not be read or written")
                 pause_s = 10.0
-            try:
-                await asyncio.wait_for(self._due.wait(), pause_s)
-            except TimeoutError:
-                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._due.wait()
 
     async def _deliver_all(self) -> float:
         while rows := await self._db.read(partial(hooks.due, now_ms=self._clock.now_ms(), limit=AT_ONCE)):

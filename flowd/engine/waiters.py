@@ -124,7 +124,8 @@ class Waiters:
 
     async def _claim_offered(self, poller: _Poller, timeout_s: float) -> PolledTask | None:
         try:
-            task = await asyncio.wait_for(asyncio.shield(poller.offered), max(timeout_s, 0))
+            async with asyncio.timeout(max(timeout_s, 0)):
+                task = await asyncio.shield(poller.offered)
         except TimeoutError:
             return None
         if task is None or not poller.still_there():

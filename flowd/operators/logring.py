@@ -69,5 +69,6 @@ class LogRing(logging.Handler):
                 break
             self._news.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), left_s)
+                async with asyncio.timeout(left_s):
+                    await self._news.wait()
         return found

@@ -69,7 +69,8 @@ class Search:
             self._asked.set()
             self._fed.clear()
             try:
-                await asyncio.wait_for(self._fed.wait(), left_s)
+                async with asyncio.timeout(left_s):
+                    await self._fed.wait()
             except TimeoutError:
                 return
 
@@ -114,7 +115,8 @@ class Search:
             if await self._db.changes.wait(self._cursor, 30.0) == []:
                 continue
             try:
-                await asyncio.wait_for(self._asked.wait(), GATHER_S)
+                async with asyncio.timeout(GATHER_S):
+                    await self._asked.wait()
             except TimeoutError:
                 pass
             self._asked.clear()

@@ -69,7 +69,8 @@ async def test_a_worker_that_waits_gets_the_task_when_it_comes(box: Box) -> None
     while not box.world.core.waiters.pollers("q"):
         await asyncio.sleep(0.005)
     await box.run(machine)
-    assert (await asyncio.wait_for(poll, 5))["taskToken"]
+    async with asyncio.timeout(5):
+        assert (await poll)["taskToken"]
 
 
 async def test_an_empty_poll_answers_nothing(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +130,8 @@ async def test_a_stop_answers_pollers_at_once(box: Box) -> None:
     watch: asyncio.Task[Any] = asyncio.create_task(box.flowd("Watch"))
     while not (core.waiters.pollers("q") and core.db.changes.followers > own):
         await asyncio.sleep(0.005)
-    await asyncio.wait_for(box.server.stop(), 5)
+    async with asyncio.timeout(5):
+        await box.server.stop()
     assert await poll == {}
     assert (await watch)["changes"] == []
     await box.server.stop()

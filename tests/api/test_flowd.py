@@ -223,7 +223,8 @@ async def test_watch_answers_when_something_changes(box: Box) -> None:
     assert (begin["changes"], begin["resync"]) == ([], False)
     poll = asyncio.create_task(box.flowd("Watch", cursor=begin["cursor"]))
     arn = await box.run(machine)
-    news = await asyncio.wait_for(poll, 5)
+    async with asyncio.timeout(5):
+        news = await poll
     assert news["changes"] == [{"kind": "execution", "id": "1", "executionArn": arn, "status": "RUNNING", "name": "m"}]
     assert news["databaseId"] == (await box.flowd("Health"))["databaseId"]
     quiet = asyncio.create_task(box.flowd("Watch", cursor=news["cursor"], executionArn=arn, timeoutSeconds=5))

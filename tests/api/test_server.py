@@ -87,7 +87,8 @@ class Running:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(text)
         try:
-            return await asyncio.wait_for(reader.read(100_000), 5)
+            async with asyncio.timeout(5):
+                return await reader.read(100_000)
         except ConnectionError:
             return b""
         finally:
@@ -293,7 +294,8 @@ async def test_pipelined_requests_are_answered_in_order(running: Running) -> Non
     writer.write(b"".join(one + b'{"n":%d}' % n for n in range(5)))
     heard = b""
     while heard.count(b'"n":') < 5:
-        heard += await asyncio.wait_for(reader.read(10_000), 5)
+        async with asyncio.timeout(5):
+            heard += await reader.read(10_000)
     writer.close()
     assert [heard.index(b'"n":%d' % n) for n in range(5)] == sorted(heard.index(b'"n":%d' % n) for n in range(5))
 
@@ -306,7 +308,8 @@ async def test_a_stop_answers_long_polls_at_once_and_closes_everything(tmp_path:
         await running.waiting.wait()
         await asyncio.sleep(0)
     idle = await asyncio.open_unix_connection(str(running.path))
-    await asyncio.wait_for(running.server.stop(), 5)
+    async with asyncio.timeout(5):
+        await running.server.stop()
     assert [(await poll).json() for poll in polls] == [{"drained": True}] * 3
     assert await idle[0].read() == b""
     idle[1].close()

@@ -99,3 +99,16 @@ async def test_a_lost_call_fails_its_attempt_where_nobody_can_know(tmp_path: Pat
         closed = await world.execution(arn)
         assert (closed.status, closed.error) == ("FAILED", "States.TaskFailed")
         assert "nobody can tell" in (closed.cause or "")
+
+
+async def test_the_end_of_the_daemon_is_not_missed_for_a_notice_of_the_same_turn(tmp_path: Path) -> None:
+    async with World(tmp_path, hooks=("close",), hook_command=[sys.executable, "-c", "pass"]) as world:
+        hooks = world.core.hooks
+        async with asyncio.timeout(20):
+            for turns in range(4):
+                await asyncio.sleep(0.01)
+                hooks.notice()
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                await hooks.stop()
+                await hooks.start()

@@ -28,7 +28,8 @@ class Manager:
         return self.socket.recv(4096).decode().split("\n")
 
     async def hears(self) -> str:
-        return (await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self.socket, 4096), 5)).decode()
+        async with asyncio.timeout(5):
+            return (await asyncio.get_running_loop().sock_recv(self.socket, 4096)).decode()
 
 
 @pytest.fixture

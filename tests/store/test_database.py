@@ -89,8 +89,10 @@ async def test_a_commit_that_fails_for_any_reason_is_told_and_the_writer_goes_on
 
     event.listen(db._write_engine, "commit", fail, once=True)
     with pytest.raises(ServiceUnavailable, match="the commit went wrong"):
-        await asyncio.wait_for(db.write(put("lost")), 5)
-    await asyncio.wait_for(db.write(put("kept")), 5)
+        async with asyncio.timeout(5):
+            await db.write(put("lost"))
+    async with asyncio.timeout(5):
+        await db.write(put("kept"))
     found = await db.read(keys)
     assert "kept" in found and "lost" not in found
 

@@ -156,7 +156,8 @@ class DropFolder:
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stop.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
 
     # ---- reading ---------------------------------------------------------------------------------------------------
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from console.app import FlowdApp
 from console.client import RemoteError
 from tests.console.conftest import Console
@@ -153,7 +151,6 @@ async def test_markup_in_a_prompt_is_only_text(console: Console, daemon: FakeDae
         assert "\x1b" not in screen_text(pilot)
 
 
-@pytest.mark.xfail(strict=False, reason="the tab counts who you are before the daemon has said it: open")
 async def test_a_claim_shows_who_works_on_it_and_can_be_taken_over(console: Console, daemon: FakeDaemon) -> None:
     daemon.open[1] |= {"claimedBy": "eva", "claimedUntil": NOW + 600}
     async with console(120, 30) as pilot:
