@@ -13,11 +13,13 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
+from flowd.cloudsettings import CloudSettings
+from flowd.cloudsettings import read as read_cloud
 from flowd.errors import ConfigError
 from flowd.httpsettings import KEYS as HTTP_KEYS
 from flowd.httpsettings import HttpSettings
 from flowd.httpsettings import read as read_http
-from flowd.names import ACCOUNT, ENDPOINTS, REGION
+from flowd.names import ACCOUNT, REGION
 
 LISTEN: Final = "127.0.0.1:8083"
 SYSTEM_SOCKET: Final = Path("/run/flowd/flowd.sock")
@@ -64,27 +66,6 @@ class EcsSettings:
 
     engine: str = ""  # "" = podman or docker, whichever is found; `none`; a name or path
     local_images: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class CloudSettings:
-    """Which of AWS's services are not the daemon's own: "off", "aws", or the URL of who speaks as AWS does."""
-
-    services: Mapping[str, str] = field(default_factory=dict)
-    profile: str | None = None  # of ~/.aws, for credentials and region; None: the SDK's own search
-    region: str | None = None
-
-    @property
-    def remote(self) -> dict[str, str]:
-        """Where calls are passed through, by service."""
-        return {name: place for name, place in self.services.items() if place not in ("here", "off")}
-
-    def endpoints(self, url: str) -> dict[str, str]:
-        """What SDKs read to find the services that this daemon serves at `url`."""
-        return {f"AWS_ENDPOINT_URL_{id}": url for name, id in ENDPOINTS.items() if self.serves(name)}
-
-    def serves(self, service: str) -> bool:
-        return self.services.get(service, "here") == "here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +128,7 @@ class Config:
             mail=settings.text("sns", "mail"),
             http=_http(settings),
             ecs=EcsSettings(settings.text("ecs", "engine") or "", settings.list("ecs", "local_images") or ()),
-            cloud=_cloud(settings),
+            cloud=_cloud(given, settings),
             testing=_testing(args, given, settings),
             file=settings.file if settings.found else None,
         )
@@ -192,6 +173,7 @@ class _Settings:
         "sns": ("mail",),
         "http": HTTP_KEYS,
         "aws": ("profile", "region"),
+        "mocks": ("file",),
         "testing": ("enabled", "time_factor", "mocks"),
         "limits": ("redrive_days", "execution_days", "events", "payload_bytes"),
     }
@@ -358,14 +340,13 @@ def _http(settings: _Settings) -> HttpSettings:
     return read_http(settings.values.get("http", {}), _address(text, auth=True), str(settings.file))
 
 
-def _cloud(settings: _Settings) -> CloudSettings:
-    services = settings.texts("services")
-    for name, place in services.items():
-        if place not in ("here", "off", "aws") and not place.startswith(("http://", "https://")):
-            raise settings.fail("services", name, '"here", "off", "aws" or a URL')
-        if name in ("stepfunctions", "swf"):
-            raise settings.fail("services", name, "left out: it is what flowd is")
-    return CloudSettings(services, settings.text("aws", "profile"), settings.text("aws", "region"))
+def _cloud(given: _Given, settings: _Settings) -> CloudSettings:
+    return read_cloud(
+        settings.texts("services"),
+        settings.values.get("aws", {}),
+        given.path("file", MOCKS_VARIABLE, "mocks"),
+        str(settings.file),
+    )
 
 
 def _testing(args: object, given: _Given, settings: _Settings) -> TestingSettings | None:

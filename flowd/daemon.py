@@ -52,8 +52,9 @@ from flowd.engine.projects import Projects
 from flowd.engine.registrar import Registrar
 from flowd.engine.sources import Sources
 from flowd.engine.timeinhand import TimeInHand, remembered
-from flowd.errors import FlowdError
+from flowd.errors import ConfigError, FlowdError
 from flowd.integrations.mocks import MockedRegistry, Mocks
+from flowd.integrations.models import names_of_services, service_of
 from flowd.integrations.registry import Ports, Registry
 from flowd.runner.client import RunnerClient, RunnerUnreachable
 from flowd.runner.container_client import ContainerClient
@@ -75,8 +76,7 @@ class Daemon:
         self.runner = RunnerClient(socket, packages=config.data / "packages")
         self.local = LocalOperations()
         self.registry = Registry.of(Ports(clock=self.clock, functions=self.runner, operations=self.local))
-        mocked = config.testing.mocks if config.testing else None
-        self.mocks = None if mocked is None else Mocks.load(mocked)
+        self.mocks = _mocks(config)
         self.buckets = FolderBuckets(config.buckets or config.data / "s3")
         self.core = Core(
             config.database,
@@ -188,8 +188,10 @@ class Daemon:
 
     def _refuse(self, service: str, action: str, pattern: Pattern) -> str | None:
         """Where a test case may answer, all that AWS knows can be loaded; not mocked, it fails when it is reached."""
-        reason = self.registry.refuse(service, action, pattern)
-        return None if self.mocks is not None and is_known_call(service, action, pattern) else reason
+        if self.mocks is not None and is_known_call(service, action, pattern):
+            if self.config.testing is not None or self.mocks.alone(service):
+                return None
+        return self.registry.refuse(service, action, pattern)
 
     async def start(self) -> None:
         self.config.workflows.mkdir(parents=True, exist_ok=True)
@@ -229,6 +231,19 @@ class Daemon:
             await self.time.remember()
         await self.runner.close()
         self.remote.stop()
+
+
+def _mocks(config: Config) -> Mocks | None:
+    """The mock file of a daemon for tests, or of services that are on "mock". Raises ConfigError."""
+    mocked = config.cloud.mocked
+    for name in sorted(mocked):
+        if name not in ("http", "apigateway") and (name not in names_of_services() or service_of(name) != name):
+            raise ConfigError(f"{config.file}: [services] {name} is no service by the name that boto3 gives it")
+    file = (config.testing.mocks if config.testing else None) or (config.cloud.mocks if mocked else None)
+    if file is None and mocked:
+        said = f'{", ".join(sorted(mocked))} cannot be "mock" without a file of answers'
+        raise ConfigError(f'{config.file}: [services] {said}: write file = "MockConfigFile.json" into [mocks]')
+    return None if file is None else Mocks.load(file, mocked)
 
 
 def _clock(config: Config) -> Clock:

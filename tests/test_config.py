@@ -179,6 +179,14 @@ def test_services_are_here_off_at_aws_or_at_a_url(tmp_path: Path) -> None:
     assert found.cloud.endpoints("http://here")["AWS_ENDPOINT_URL_SFN"] == "http://here"
 
 
+def test_a_service_on_mock_is_not_passed_on_and_its_file_counts_from_the_settings(tmp_path: Path) -> None:
+    text = '[services]\nglue = "mock"\nsqs = "mock"\n[mocks]\nfile = "mocks.json"\n'
+    found = Config.load(NONE, settings(tmp_path, text))
+    assert (found.cloud.mocked, found.cloud.remote) == (frozenset({"glue", "sqs"}), {})
+    assert found.cloud.mocks == tmp_path / "mocks.json"
+    assert found.cloud.serves("sqs") and found.testing is None
+
+
 @pytest.mark.parametrize("line", ['glue = "mine"', "glue = 3", 'swf = "aws"'])
 def test_a_service_that_is_nowhere_is_refused_with_its_place(tmp_path: Path, line: str) -> None:
     with pytest.raises(ConfigError, match=r"flowd.toml: \[services\] (glue|swf) must be"):

@@ -17,7 +17,8 @@ def chosen(do: Services, machine_arn: str, trigger: str) -> tuple[str, str]:
     if do.mocks is None:
         raise ValidationException(
             f"'{machine_arn}' names a test case, but this daemon has no mocks. "
-            "Start another one with `flowd serve --testing --mocks MockConfigFile.json`."
+            'Start another one with `flowd serve --testing --mocks MockConfigFile.json`, or put a service on "mock" '
+            "in flowd.toml."
         )
     if trigger != "api":
         raise ValidationException(f"'{machine_arn}': only a client's own start can choose a test case")

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from flowd.cloudsettings import HERE, MOCK, OFF
 from flowd.engine.embedded import Embedded
 from flowd.errors import NotYetBuilt
-
-HERE, OFF = "here", "off"
 
 
 class Provider(Protocol):
@@ -26,7 +25,7 @@ class Provider(Protocol):
 
 
 class Cloud:
-    """`settings` is `[services]` of flowd.toml: "here", "off", "aws" or a URL, by service.
+    """`settings` is `[services]` of flowd.toml: "here", "off", "mock", "aws" or a URL, by service.
 
     `local` are providers beside the embedded services, by service; `remote` passes through to AWS.
     """
@@ -43,13 +42,15 @@ class Cloud:
         self.local: dict[str, Provider] = {}
 
     def serves(self, service: str) -> bool:
-        """True if clients of this daemon are answered here."""
-        return self._settings.get(service, HERE) == HERE
+        """True if clients of this daemon are answered here: a mock answers Tasks only."""
+        return self._settings.get(service, HERE) in (HERE, MOCK)
 
     def refuse(self, service: str, operation: str) -> str | None:
         setting = self._settings.get(service, HERE)
         if setting == OFF:
             return f"the service {service} is switched off in this daemon ([services] {service} in flowd.toml)"
+        if setting == MOCK:
+            return f'the service {service} is on "mock" in this daemon: the mock file alone answers its Tasks'
         if setting != HERE:
             return None
         if self._is_here(service, operation):
@@ -87,4 +88,4 @@ class Cloud:
         return self._embedded.offers(service, operation)
 
     def _passed_on(self, service: str) -> bool:
-        return self._remote is not None and self._settings.get(service, HERE) not in (HERE, OFF)
+        return self._remote is not None and self._settings.get(service, HERE) not in (HERE, OFF, MOCK)

@@ -1,7 +1,8 @@
 """Mocked answers of Tasks, in the format of Step Functions Local's MockConfigFile.json: for people's tests.
 
-A test case says which states of a machine answer from the file; all others are run as always. The wrapper stands in
-front of the registry of a daemon that was started for testing, and of no other. It invents no answer.
+A test case says which states of a machine answer from the file; all others are run as always, but for those of services
+that the settings put on "mock": these are never called. The wrapper stands in front of the registry of a daemon that
+was given such a file, and of no other. It invents no answer.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from typing import Any, Final, Literal, Protocol
 
 from flowd.decisions import Pattern
 from flowd.errors import ConfigError
+from flowd.integrations import models
 from flowd.integrations.ports import Failed, Integration, Outcome, Succeeded, TaskCall
+from flowd.names import Arn, split_arn
 from flowd.payload import Payload
 
 _ATTEMPTS = re.compile(r"(0|[1-9]\d{0,5})(?:-(0|[1-9]\d{0,5}))?")
@@ -46,15 +49,22 @@ class Registry(Protocol):
 
 
 class Mocks:
-    """The test cases of one file, and how often each of their states has been asked."""
+    """The test cases of one file, and how often each of their states has been asked.
 
-    def __init__(self, file: Path, cases: Mapping[str, Mapping[str, Case]]) -> None:
+    `services` (botocore's names) answer from the file only. Their Tasks are told the machine's only test case where the
+    execution was started without one, as schedules and events start it.
+    """
+
+    def __init__(
+        self, file: Path, cases: Mapping[str, Mapping[str, Case]], services: frozenset[str] = frozenset()
+    ) -> None:
         self.file = file
         self._cases = cases
+        self._services = services
         self._counts: OrderedDict[str, dict[str, int]] = OrderedDict()
 
     @classmethod
-    def load(cls, file: Path) -> Mocks:
+    def load(cls, file: Path, services: frozenset[str] = frozenset()) -> Mocks:
         """Raises ConfigError, which names the file and the place in it."""
         try:
             content = json.loads(file.read_text("utf-8"), object_pairs_hook=_members)
@@ -62,7 +72,7 @@ class Mocks:
             raise ConfigError(f"{file}:{error.lineno}:{error.colno}: {error.msg}") from None
         except (OSError, ValueError, RecursionError) as error:
             raise ConfigError(f"{file}: {error}") from None
-        return cls(file, _Reader(file).cases(content))
+        return cls(file, _Reader(file).cases(content), services)
 
     def cases(self, machine: str) -> list[str]:
         """The names of a machine's test cases."""
@@ -74,11 +84,34 @@ class Mocks:
 
     def of(self, task: TaskCall) -> Response | None:
         """What is mocked for a task."""
-        return self.find(task.machine_arn.rpartition(":")[2], task.test_case, task.state)
+        machine = machine_of(task)
+        return self.find(machine, task.test_case or self._only_case(machine, task), task.state)
+
+    def _only_case(self, machine: str, task: TaskCall) -> str:
+        cases = self.cases(machine)
+        return cases[0] if len(cases) == 1 and self.alone(task.service) else ""
+
+    def alone(self, service: str) -> bool:
+        """True if nothing but the file may answer for the service of a Resource."""
+        return models.service_of(service) in self._services
+
+    def missing(self, task: TaskCall) -> Failed:
+        """The failure of a Task of such a service that the file has no answer for."""
+        machine = machine_of(task)
+        where = f"{self.file} has no answer for state {task.state} of machine {machine}"
+        cases = self.cases(machine)
+        if task.test_case or len(cases) == 1:
+            way_out = f"name it in /StateMachines/{machine}/TestCases/{task.test_case or cases[0]}"
+        elif cases:
+            way_out = f"start the execution with a test case, as {machine}#{cases[0]}; there are: {', '.join(cases)}"
+        else:
+            way_out = f"give /StateMachines/{machine} a test case that names it"
+        service = models.service_of(task.service)
+        return Failed("States.Runtime", f'{service} is on "mock" ([services] in flowd.toml), and {where}: {way_out}')
 
     def covers(self, task: TaskCall) -> bool:
-        """True if a task's answer is in the file."""
-        return self.of(task) is not None
+        """True if nobody but the file answers a task."""
+        return self.alone(task.service) or self.of(task) is not None
 
     def answer(self, task: TaskCall) -> Outcome | None:
         """The next answer for a task; None if its state is not mocked.
@@ -95,6 +128,11 @@ class Mocks:
             self._counts.popitem(last=False)
         attempt = counts[task.state] = counts.get(task.state, -1) + 1
         return response.at(attempt) or response.at(task.retry_count) or _exhausted(self.file, response, task, attempt)
+
+
+def machine_of(task: TaskCall) -> str:
+    """A machine's name, without version or alias."""
+    return (split_arn(task.machine_arn) or Arn("", "", "", "", f":{task.machine_arn}")).rest.partition(":")[0]
 
 
 def _exhausted(file: Path, response: Response, task: TaskCall, attempt: int) -> Failed:
@@ -135,6 +173,8 @@ class Mocked:
     async def call(self, task: TaskCall) -> Outcome:
         outcome = self._mocks.answer(task)
         if outcome is None:
+            if self._mocks.alone(task.service):
+                return self._mocks.missing(task)
             return self._missing(task) if self._real is None else await self._real.call(task)
         if not task.pattern:
             return outcome
@@ -148,15 +188,17 @@ class Mocked:
             return outcome
         if self._mocks.of(task) is not None:
             return Succeeded(submitted)  # a restarted daemon asks: it has been answered
+        if self._mocks.alone(task.service):
+            return self._mocks.missing(task)
         return self._missing(task) if self._real is None else await self._real.wait(task, submitted)
 
     async def cancel(self, task: TaskCall) -> None:
-        if self._real is not None and self._mocks.of(task) is None:
+        if self._real is not None and not self._mocks.covers(task):
             await self._real.cancel(task)
 
     async def acknowledge(self, task: TaskCall) -> None:
         self._jobs.pop(task.key, None)
-        if self._real is not None and self._mocks.of(task) is None:
+        if self._real is not None and not self._mocks.covers(task):
             await self._real.acknowledge(task)
 
     def _missing(self, task: TaskCall) -> Failed:

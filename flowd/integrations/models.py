@@ -64,6 +64,12 @@ async def loaded(service: str) -> ServiceModel | None:
 
 
 @cache
+def names_of_services() -> frozenset[str]:
+    """botocore's names of all services it knows."""
+    return frozenset(Loader().list_available_services("service-2"))
+
+
+@cache
 def model(service: str) -> ServiceModel | None:
     """The model of a service by botocore's name, with or without its dashes; None if there is none."""
     loader = Loader()

@@ -35,10 +35,10 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def mocks(tmp_path: Path, config: Any = CONFIG) -> Mocks:
+def mocks(tmp_path: Path, config: Any = CONFIG, services: frozenset[str] = frozenset()) -> Mocks:
     file = tmp_path / "MockConfigFile.json"
     file.write_text(config if isinstance(config, str) else json.dumps(config))
-    return Mocks.load(file)
+    return Mocks.load(file, services)
 
 
 def call(state: str = "Charge", case: str = "Happy", **members: Any) -> TaskCall:
@@ -108,6 +108,40 @@ async def test_a_mocked_job_is_submitted_and_then_ends_as_the_file_says(tmp_path
     assert await registry.find("glue").wait(job, submitted.output) == Failed(
         "Lambda.ResourceNotReadyException", "not ready"
     )
+
+
+ONLY = {
+    "StateMachines": {"Orders": {"TestCases": {"Happy": {"Tell": "Told"}}}},
+    "MockedResponses": CONFIG["MockedResponses"],
+}
+
+
+async def test_a_service_on_mock_is_answered_by_the_machine_s_only_test_case_or_fails(tmp_path: Path) -> None:
+    found = mocks(tmp_path, ONLY, frozenset({"glue", "stepfunctions"}))
+    registry = MockedRegistry(Registry({"flowd": Noop()}), found)
+    glue = {"service": "aws-sdk:glue", "resource": "arn:aws:states:::aws-sdk:glue:startJobRun"}
+    versioned = "arn:aws:states:us-east-1:000000000000:stateMachine:Orders:7"
+    for machine in (versioned, versioned.removesuffix(":7")):
+        told = await registry.find("aws-sdk:glue").call(call("Tell", case="", machine_arn=machine, **glue))
+        assert told == Succeeded(Payload.of({"MessageId": "m"}))
+    missing = await registry.find("aws-sdk:glue").call(call("Other", case="", **glue))
+    assert isinstance(missing, Failed) and missing.error == "States.Runtime"
+    assert missing.cause == (
+        f'glue is on "mock" ([services] in flowd.toml), and {found.file} has no answer for state Other of machine '
+        "Orders: name it in /StateMachines/Orders/TestCases/Happy"
+    )
+    real = call("Tell", case="", resource="arn:aws:states:::flowd:noop", service="flowd")
+    assert await registry.find("flowd").call(real) == await Noop().call(real)
+    assert (found.covers(call(case="", **glue)), found.covers(real)) == (True, False)
+
+
+async def test_where_a_machine_has_several_test_cases_or_none_the_failure_says_what_to_do(tmp_path: Path) -> None:
+    found = mocks(tmp_path, services=frozenset({"lambda"}))
+    several = await MockedRegistry(Registry({}), found).find("lambda").call(call(case=""))
+    assert isinstance(several, Failed) and "as Orders#Happy; there are: Happy, Retried" in (several.cause or "")
+    other = call(case="", machine_arn="arn:aws:states:us-east-1:000000000000:stateMachine:Else")
+    none = await MockedRegistry(Registry({}), found).find("lambda").call(other)
+    assert isinstance(none, Failed) and "give /StateMachines/Else a test case" in (none.cause or "")
 
 
 def response(value: Any) -> dict[str, Any]:

@@ -1,0 +1,55 @@
+"""What the composition root decides of the settings before anything is started."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from flowd.cloudsettings import CloudSettings
+from flowd.config import Config
+from flowd.daemon import Daemon
+from flowd.errors import ConfigError
+from flowd.integrations.mocks import MockedRegistry
+
+
+def settings(tmp_path: Path, services: dict[str, str], mocks: Path | None) -> Config:
+    return Config(
+        workflows=tmp_path / "w",
+        data=tmp_path,
+        socket=tmp_path / "s",
+        listen=None,
+        cloud=CloudSettings(services, mocks=mocks),
+        file=tmp_path / "flowd.toml",
+    )
+
+
+def test_a_machine_with_a_task_of_a_service_on_mock_is_loaded_and_other_services_are_refused_as_ever(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "mocks.json"
+    file.write_text(json.dumps({"StateMachines": {}}))
+    daemon = Daemon(settings(tmp_path, {"glue": "mock"}, file))
+    assert daemon._refuse("glue", "startJobRun", "sync") is None
+    assert daemon._refuse("aws-sdk:glue", "getJob", "") is None
+    assert "the integration glue is not built" in (daemon._refuse("glue", "noSuchAction", "") or "")
+    assert "not built" in (daemon._refuse("batch", "submitJob", "sync") or "")
+    assert isinstance(daemon.core.registry, MockedRegistry)
+
+
+@pytest.mark.parametrize(
+    ("service", "named", "words"),
+    [
+        ("glue", False, r'\[services\] glue cannot be "mock" without a file of answers: write file = '),
+        ("gleu", True, r"flowd.toml: \[services\] gleu is no service by the name"),
+        ("eventbridge", True, r"\[services\] eventbridge is no service by the name that boto3 gives it"),
+    ],
+)
+def test_a_mock_without_a_file_or_of_a_service_that_nobody_knows_is_refused(
+    tmp_path: Path, service: str, named: bool, words: str
+) -> None:
+    file = tmp_path / "mocks.json"
+    file.write_text(json.dumps({"StateMachines": {}}))
+    with pytest.raises(ConfigError, match=words):
+        Daemon(settings(tmp_path, {service: "mock"}, file if named else None))
