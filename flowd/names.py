@@ -29,6 +29,12 @@ _FORBIDDEN = re.compile(
 )
 
 
+class UnknownName(str):
+    """Why a service or an operation is refused: AWS has none of that name either. Other refusals are plain texts."""
+
+    __slots__ = ()
+
+
 class Arn(NamedTuple):
     """`arn:partition:service:region:account:resource`; `resource` keeps its own colons."""
 

@@ -44,8 +44,9 @@ class Diagnostic(msgspec.Struct, frozen=True, omit_defaults=True):
     column: int = 0
 
 
-# (service, action, pattern, resource ARN) -> why such a Task cannot be run here, or None. The words are those of
-# `resources.split_resource`: a function ARN is ("lambda", "invoke", ""), an activity ("activity", "", "").
+# (service, action, pattern, resource ARN) -> why such a Task cannot be run here, or None; an UnknownName where AWS has
+# no such thing either. The words are those of `resources.split_resource`: a function ARN is ("lambda", "invoke", ""),
+# an activity ("activity", "", "").
 ResourceCheck = Callable[[str, str, str, str], str | None]
 
 

@@ -9,7 +9,9 @@ from typing import Final
 
 from flowd.asl.diagnostics import INVALID_RESOURCE, Report, ResourceCheck
 from flowd.asl.resources import Resource, split_resource
+from flowd.names import UnknownName
 
+SDK: Final = "aws-sdk:"  # what services are called whose whole API can be called
 _JOB = frozenset({"", "sync"})
 _CALL = frozenset({""})
 _CALLBACK = frozenset({"", "waitForTaskToken"})
@@ -27,6 +29,7 @@ OPTIMISED: Final[dict[str, dict[str, frozenset[str]]]] = {
     | _actions(_CALL, "stopQueryExecution", "getQueryExecution", "getQueryResults"),
     "batch": _actions(_ALL, "submitJob"),
     "bedrock": _actions(_CALL, "invokeModel") | _actions(_JOB, "createModelCustomizationJob"),
+    "bedrockagentcore": _actions(_CALL, "invokeHarness"),
     "codebuild": _actions(_JOB, "startBuild", "startBuildBatch", "retryBuild", "retryBuildBatch")
     | _actions(_CALL, "stopBuild", "stopBuildBatch", "batchDeleteBuilds", "batchGetReports", "deleteBuildBatch"),
     "databrew": _actions(_JOB, "startJobRun"),
@@ -82,19 +85,22 @@ OPTIMISED: Final[dict[str, dict[str, frozenset[str]]]] = {
 
 
 def is_known(resource: Resource) -> bool:
-    """True if AWS has this integration and pattern; SDK calls are taken on trust, as their list has 10,000 entries."""
+    """True if AWS has this integration and pattern; SDK calls are left to the `ResourceCheck`, which has their list."""
     return resource.family != "task" or is_known_call(resource.service, resource.action, resource.pattern)
 
 
 def is_known_call(service: str, action: str, pattern: str) -> bool:
     """As `is_known`, of a service integration."""
-    if service.startswith("aws-sdk:"):
+    if service.startswith(SDK):
         return pattern in _CALLBACK
     return pattern in OPTIMISED.get(service, {}).get(action, ())
 
 
 def check_resource(report: Report, text: str, location: str, *, express: bool, check: ResourceCheck | None) -> None:
-    """Report why this Resource cannot stand in a Task: unknown to AWS, not allowed in EXPRESS, or not built here."""
+    """Report why this Resource cannot stand in a Task: unknown to AWS, not allowed in EXPRESS, or not built here.
+
+    What AWS does not have is refused in AWS's words, whoever found out; what only flowd lacks is INVALID_RESOURCE.
+    """
     resource = split_resource(text)
     if resource is None:
         report.error(_unknown(text), location)
@@ -103,7 +109,7 @@ def check_resource(report: Report, text: str, location: str, *, express: bool, c
         report.error(refusal, location)
         return
     known = is_known(resource)
-    if not known and (check is None or resource.service in OPTIMISED):
+    if not known and (check is None or resource.service in OPTIMISED or resource.service.startswith(SDK)):
         report.error(_unknown(text), location)
         return
     if check is None:
@@ -111,7 +117,7 @@ def check_resource(report: Report, text: str, location: str, *, express: bool, c
     reason = check(resource.service, resource.action, resource.pattern, text)
     if reason is None:
         return
-    if known:
+    if known and not isinstance(reason, UnknownName):
         report.error(reason, location, INVALID_RESOURCE)
     else:
         report.error(_unknown(text), location)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from flowd.asl import positions
-from flowd.asl.diagnostics import SCHEMA, Diagnostic, errors
+from flowd.asl.diagnostics import INVALID_JSON, SCHEMA, Diagnostic, errors
 from flowd.asl.model import DefinitionError
 from flowd.asl.parse import parse
 from flowd.asl.validate import advise, validate
@@ -21,12 +24,15 @@ from flowd.engine.dropfolder.scan import Scanner
 from flowd.engine.dropfolder.snapshot import MachineFile
 from flowd.engine.dropfolder.taskdefinitions import site_of
 from flowd.engine.dropfolder.walk import TEMPLATES
-from flowd.integrations.registry import ROWS
+from flowd.integrations.registry import refuse_unbuilt
+from flowd.names import UnknownName
 from flowd.sam.intrinsics import substitute
 from flowd.sam.project import Listed
 from flowd.sdk.loading import NotLoadable, read_sources
 
 YAML = (".yaml", ".yml")
+_PLACEHOLDER = "${"
+_UNQUOTED = re.compile(r":\s*\$\{")  # a number that a template puts in: no JSON before it does
 
 
 class Finding(NamedTuple):
@@ -41,30 +47,34 @@ class Finding(NamedTuple):
         return f"{place}: {found.severity} {found.code} {clean(found.message)}"
 
 
-def built(service: str, action: str, pattern: str, resource: str) -> str | None:
-    """Why no daemon of this version could run such a Task, or None. Whether one is configured, only it knows."""
-    if service in ("activity", "lambda") or service.partition(":")[0] in ROWS or service in ROWS:
-        return None
-    return f"the integration {service} is not built in flowd"
-
-
 def check_definition(text: str, yaml: bool, type: str = "STANDARD") -> list[Diagnostic]:
-    """Everything about one definition, with lines and columns; errors before advice."""
+    """Everything about one definition, with lines and columns; errors before advice. What no daemon of this version
+    could run is an error; whether a particular one is set up for the rest, only it knows."""
     loaded = positions.load(text, yaml)
     if isinstance(loaded, Diagnostic):
-        return [loaded]
-    found = validate(loaded, type=type, resources=built)
+        return [_hinted(loaded, text, {})]
+    unknown: dict[str, str] = {}  # Resource -> what is wrong with its name
+
+    def refused(service: str, action: str, pattern: str, resource: str) -> str | None:
+        reason = refuse_unbuilt(service, action)
+        if isinstance(reason, UnknownName):
+            unknown[resource] = reason
+        return reason
+
+    found = validate(loaded, type=type, resources=refused)
     if not errors(found):
         found += _compiled(loaded) + advise(loaded)
-    return [placed(_hinted(each), *positions.locate(text, each.location, yaml)) for each in found]
+    return [placed(_hinted(each, text, unknown), *positions.locate(text, each.location, yaml)) for each in found]
 
 
-def _hinted(found: Diagnostic) -> Diagnostic:
-    """An error about a Resource that a template would have filled in, with the way out."""
-    if not ((found.location or "").endswith("/Resource") and "${" in found.message):
-        return found
-    way = f"{found.message}; a template's DefinitionSubstitutions fill such a placeholder: check the template's folder"
-    return Diagnostic(found.severity, found.code, way, found.location)
+def _hinted(found: Diagnostic, text: str, unknown: Mapping[str, str]) -> Diagnostic:
+    """An error in AWS's words with the way out, where AWS's words have none."""
+    way = ""
+    if (found.location or "").endswith("/Resource"):
+        way = next((reason for resource, reason in unknown.items() if f" {resource} " in found.message), "")
+    if _PLACEHOLDER in found.message or (found.code == INVALID_JSON and _UNQUOTED.search(text)):
+        way = "a template's DefinitionSubstitutions fill such a placeholder: check the template's folder"
+    return msgspec.structs.replace(found, message=f"{found.message}; {way}") if way else found
 
 
 def _compiled(text: str) -> list[Diagnostic]:
@@ -78,7 +88,7 @@ def _compiled(text: str) -> list[Diagnostic]:
 
 def placed(found: Diagnostic, line: int, column: int) -> Diagnostic:
     """The diagnostic with its place in the file."""
-    return Diagnostic(found.severity, found.code, found.message, found.location, line, column)
+    return msgspec.structs.replace(found, line=line, column=column)
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:

@@ -22,10 +22,12 @@ from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Sh
 
 from flowd.integrations import answers
 from flowd.integrations.answers import Refusal
+from flowd.names import UnknownName
 from flowd.payload import dumps
 
 #: What `aws-sdk:` Resources call a service, where that is not botocore's name without dashes.
 SDK_SERVICES: Final[dict[str, str]] = {
+    "applicationdiscovery": "discovery",
     "cloudwatchevents": "events",
     "cloudwatchlogs": "logs",
     "cognitoidentity": "cognito-identity",
@@ -35,12 +37,24 @@ SDK_SERVICES: Final[dict[str, str]] = {
     "costexplorer": "ce",
     "databasemigration": "dms",
     "directory": "ds",
+    "directoryservicedata": "ds-data",
     "elasticloadbalancing": "elb",
     "elasticloadbalancingv2": "elbv2",
     "elasticsearch": "es",
     "eventbridge": "events",
     "iotdataplane": "iot-data",
+    "iotjobsdataplane": "iot-jobs-data",
+    "lexmodelbuilding": "lex-models",
+    "lexmodelsv2": "lexv2-models",
+    "lexruntime": "lex-runtime",
+    "lexruntimev2": "lexv2-runtime",
+    "marketplaceentitlement": "marketplace-entitlement",
+    "marketplacemetering": "meteringmarketplace",
+    "migrationhub": "mgh",
+    "pinpointsmsvoice": "sms-voice",
+    "serverlessapplicationrepository": "serverlessrepo",
     "sfn": "stepfunctions",
+    "simpledb": "sdb",
 }
 #: Members that the Java SDK had to call otherwise: NULL is a word of its own there.
 _RENAMED: Final[dict[tuple[str, str], str]] = {("AttributeValue", "NULL"): "Nul"}
@@ -89,6 +103,16 @@ def operation(service: ServiceModel, action: str) -> OperationModel | None:
     if action == name or name not in service.operation_names:
         return None
     return service.operation_model(name)
+
+
+def unknown(service: str, action: str) -> UnknownName | None:
+    """Why `aws-sdk:SERVICE:ACTION` is nothing that AWS has, None if it is. May read a large file."""
+    found = model(service_of(service))
+    if found is None:
+        return UnknownName(f"{service} is no service that AWS's SDK knows")
+    if operation(found, action) is None:
+        return UnknownName(f"{found.service_id} has no operation {action}; the name is an operation's in camelCase")
+    return None
 
 
 @cache

@@ -5,13 +5,13 @@ A new kind of Task is one file in this package and one row in `ROWS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from flowd.clock import Clock
 from flowd.decisions import Pattern
-from flowd.integrations import events
+from flowd.integrations import events, models
 from flowd.integrations.apigateway import ApiGateway
 from flowd.integrations.connections import Connections
 from flowd.integrations.dynamodb import Dynamodb
@@ -60,6 +60,19 @@ ROWS: Final[dict[str, Callable[[Ports], Integration | None]]] = {
 _ENGINE: Final = frozenset({"activity"})
 
 
+def not_built(service: str, built: Iterable[str]) -> str:
+    """What is said of an integration that AWS has and flowd has not; `built` are the services of those that it has."""
+    return f"the integration {service} is not built in flowd (built: {', '.join(sorted({*built, *_ENGINE}))})"
+
+
+def refuse_unbuilt(service: str, action: str) -> str | None:
+    """Why no daemon of this version could run such a Task, None if one could: whether this one is set up for it, only
+    its own registry knows. An UnknownName if AWS has no such service or operation."""
+    if service.startswith("aws-sdk:"):
+        return models.unknown(service, action)
+    return None if service in ROWS or service in _ENGINE else not_built(service, ROWS)
+
+
 class Registry:
     """The integrations of one daemon."""
 
@@ -90,5 +103,4 @@ class Registry:
             return integration.refuse(service, action, pattern)
         if service in ROWS:
             return f"the integration {service} is not configured in this daemon"
-        built = ", ".join(sorted([*self._integrations, *_ENGINE]))
-        return f"the integration {service} is not built in flowd (built: {built})"
+        return not_built(service, self._integrations)

@@ -30,15 +30,14 @@ class Sdk:
         self._cloud = cloud
 
     def refuse(self, service: str, action: str, pattern: Pattern) -> str | None:
-        model = models.model(models.service_of(service))
-        if model is None:
-            return f"{service} is no service that AWS's SDK knows"
-        operation = models.operation(model, action)
-        if operation is None:
-            return f"{model.service_id} has no operation {action}; the name is an operation's in camelCase"
+        unknown = models.unknown(service, action)
+        if unknown is not None:
+            return unknown
         if pattern not in ("", "waitForTaskToken"):
             return f"aws-sdk integrations have no .{pattern}"
-        return self._cloud.refuse(str(model.service_name), operation.name)
+        model = models.model(models.service_of(service))
+        assert model is not None
+        return self._cloud.refuse(str(model.service_name), models.upper(action))
 
     async def call(self, task: TaskCall) -> Outcome:
         """Ask the service."""

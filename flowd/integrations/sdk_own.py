@@ -17,6 +17,7 @@ from flowd.errors import ApiError
 from flowd.integrations import answers, models
 from flowd.integrations.answers import Refusal
 from flowd.integrations.ports import Failed, Operations, Outcome, Succeeded, TaskCall
+from flowd.names import UnknownName
 from flowd.payload import Payload
 
 
@@ -70,8 +71,10 @@ class OwnSdk:
 
     def refuse(self, service: str, action: str, pattern: Pattern) -> str | None:
         operation = models.upper(action)
-        if action == operation or operation not in self._model.operation_names:
-            return f"{self._profile.title} has no operation {action}; the name is an operation's in camelCase"
+        if models.operation(self._model, action) is None:
+            return UnknownName(
+                f"{self._profile.title} has no operation {action}; the name is an operation's in camelCase"
+            )
         if pattern not in ("", "waitForTaskToken"):
             return f"aws-sdk integrations have no .{pattern}; states:startExecution has"
         if not self._operations.offers(operation, self._profile.target):

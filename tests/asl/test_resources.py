@@ -7,6 +7,7 @@ import pytest
 from flowd.asl.resources import Resource, split_resource
 from flowd.asl.timestamps import parse_timestamp, to_ms
 from flowd.asl.validate import validate
+from flowd.names import UnknownName
 
 A = "000000000000"
 
@@ -87,9 +88,25 @@ def test_what_is_no_timestamp_is_none(text: str) -> None:
     assert parse_timestamp(text) is None
 
 
-@pytest.mark.parametrize("resource", ["ecs:runTask.sync:2", "lambda:invoke.sync", "http:invoke.waitForTaskToken"])
+@pytest.mark.parametrize(
+    "resource",
+    ["ecs:runTask.sync:2", "lambda:invoke.sync", "http:invoke.waitForTaskToken", "aws-sdk:batch:submitJob.sync"],
+)
 def test_a_pattern_that_aws_does_not_have_is_refused_though_the_daemon_takes_the_action(resource: str) -> None:
     task = {"Type": "Task", "Resource": f"arn:aws:states:::{resource}", "End": True}
     text = json.dumps({"StartAt": "A", "States": {"A": task}})
     found = [each for each in validate(text, resources=lambda *_: None) if "is not recognized" in each.message]
     assert [each.location for each in found] == ["/States/A/Resource"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [("glue is not built", "INVALID_RESOURCE"), (UnknownName("there is no glue"), "SCHEMA_VALIDATION_FAILED")],
+)
+@pytest.mark.parametrize("resource", ["aws-sdk:glue:getJob", "glue:startJobRun"])
+def test_what_aws_has_and_flowd_has_not_is_told_from_what_nobody_has(resource: str, reason: str, code: str) -> None:
+    task = {"Type": "Task", "Resource": f"arn:aws:states:::{resource}", "End": True}
+    text = json.dumps({"StartAt": "A", "States": {"A": task}})
+    (found,) = validate(text, resources=lambda *_: reason)
+    assert (found.code, found.location) == (code, "/States/A/Resource")
+    assert ("is not recognized" in found.message) == (code == "SCHEMA_VALIDATION_FAILED")

@@ -57,6 +57,29 @@ def test_check_refuses_what_no_daemon_of_this_version_runs(flowd: Flowd, tmp_pat
     assert "ERROR INVALID_RESOURCE the integration glue is not built in flowd" in flowd("check", str(file)).out
 
 
+@pytest.mark.parametrize(
+    ("resource", "words"),
+    [
+        ("arn:aws:states:::bedrockagentcore:invokeHarness", "INVALID_RESOURCE the integration bedrockagentcore is not"),
+        ("arn:aws:states:::aws-sdk:s3:noSuchThing", "region.; S3 has no operation noSuchThing; the name is an oper"),
+        ("arn:aws:states:::nonsense:do", "SCHEMA_VALIDATION_FAILED The resource provided arn:aws:states:::nonsense:do"),
+        ("${Work}", "region.; a template's DefinitionSubstitutions fill such a placeholder"),
+    ],
+)
+def test_check_tells_what_flowd_has_not_from_what_aws_has_not_either(
+    flowd: Flowd, tmp_path: Path, resource: str, words: str
+) -> None:
+    file = write(tmp_path / "m.asl.json", machine(T={"Type": "Task", "Resource": resource, "End": True}))
+    assert words in flowd("check", str(file)).out
+
+
+def test_check_says_who_fills_a_number_that_a_template_puts_in(flowd: Flowd, tmp_path: Path) -> None:
+    text = '{"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": ${Pause}, "End": true}}}'
+    found = flowd("check", str(write(tmp_path / "m.asl.json", text))).out
+    assert "INVALID_JSON_DESCRIPTION" in found
+    assert "DefinitionSubstitutions fill such a placeholder" in found
+
+
 def test_check_of_a_folder_reads_it_as_the_daemon_does(flowd: Flowd, tmp_path: Path) -> None:
     folder = tmp_path / "w"
     write(folder / "good.asl.json", machine(A={"Type": "Pass", "End": True}))

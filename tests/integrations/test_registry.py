@@ -10,7 +10,8 @@ from flowd.api.local import LocalOperations
 from flowd.clock import ManualClock
 from flowd.integrations.noop import Noop
 from flowd.integrations.ports import Integration
-from flowd.integrations.registry import ROWS, Ports, Registry
+from flowd.integrations.registry import ROWS, Ports, Registry, refuse_unbuilt
+from flowd.names import UnknownName
 from tests.integrations.test_ecs import Host as Cluster
 from tests.integrations.test_http import Net
 from tests.integrations.test_lambda import Host
@@ -41,6 +42,26 @@ def test_a_service_without_a_row_is_refused_and_what_is_built_is_named() -> None
     assert registry.find("glue") is None
     built = ", ".join(sorted([*ROWS, "activity"]))
     assert registry.refuse("glue", "startJobRun", "") == f"the integration glue is not built in flowd (built: {built})"
+
+
+@pytest.mark.parametrize(
+    ("service", "action", "reason", "nobody"),
+    [
+        ("glue", "startJobRun", "glue is not built in flowd (built: activity, apigateway", False),
+        ("bedrockagentcore", "invokeHarness", "bedrockagentcore is not built in flowd", False),
+        ("aws-sdk:s3", "noSuchThing", "S3 has no operation noSuchThing", True),
+        ("aws-sdk:nosuch", "doIt", "is no service that AWS's SDK knows", True),
+        ("aws-sdk:pinpointsmsvoice", "sendVoiceMessage", None, False),
+        ("activity", "", None, False),
+        ("lambda", "invoke", None, False),
+    ],
+)
+def test_without_a_daemon_what_none_could_run_is_known(
+    service: str, action: str, reason: str | None, nobody: bool
+) -> None:
+    said = refuse_unbuilt(service, action)
+    assert said is None if reason is None else reason in (said or "")
+    assert isinstance(said, UnknownName) == nobody
 
 
 def test_a_row_without_its_port_is_not_configured() -> None:
