@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from itertools import chain
 
 import msgspec
 import zstandard
@@ -53,24 +54,29 @@ def page(
 def _chunks(
     session: Session, execution_id: int, after: int, limit: int, reverse: bool
 ) -> tuple[list[tuple[int, int, bytes]], dict[int, str]]:
+    """The chunks that hold the page, in order: no more of them, since decoding is what a page costs."""
     packed = _packed(session, execution_id)
     if reverse:
-        where, order = "first < ?", "DESC"
         bound = after or 1 << 62
+        where, order = "first < ?", "DESC"
+        cold = [chunk for chunk in reversed(packed.chunks) if chunk[0] < bound]
     else:
-        where, order = "last > ?", "ASC"
         bound = after
-    rows = raw(session).execute(
+        where, order = "last > ?", "ASC"
+        cold = [chunk for chunk in packed.chunks if chunk[1] > bound]
+    hot = raw(session).execute(
         f"SELECT first, last, body FROM history_chunk WHERE execution_id=? AND {where} ORDER BY first {order} LIMIT ?",
         (execution_id, bound, limit),
     )
-    hot = list(rows)
-    if reverse:
-        hot.reverse()
-        cold = [chunk for chunk in packed.chunks if chunk[0] < bound]
-    else:
-        cold = [chunk for chunk in packed.chunks if chunk[1] > bound]
-    return [*cold, *hot], packed.payloads
+    found: list[tuple[int, int, bytes]] = []
+    events = 0
+    for first, last, body in chain(hot, cold) if reverse else chain(cold, hot):
+        found.append((first, last, body))
+        events += min(last, bound - 1) - first + 1 if reverse else last - max(first - 1, bound)
+        if events >= limit:
+            break
+    hot.close()
+    return found[::-1] if reverse else found, packed.payloads
 
 
 def unpack(body: bytes) -> Packed:
