@@ -166,11 +166,22 @@ def expired(session: Session, closed_before_ms: int, limit: int) -> list[int]:
 
 
 def expired_in_domains(session: Session, now_ms: int, limit: int) -> list[int]:
-    """SWF executions that have outlived the retention of their domain; at once if it keeps nothing."""
+    """SWF executions that have outlived the retention of their domain; at once if it keeps nothing.
+
+    Not a child of whose end its parent has not heard, nor a parent whose child policy has not reached its children:
+    after a crash their rows are all that tells what is still to be done.
+    """
     rows = raw(session).execute(
         "SELECT s.execution_id FROM swf_domain d JOIN swf_execution s ON s.domain_id = d.id"
         " JOIN execution e ON e.id = s.execution_id"
-        " WHERE s.close_status != '' AND s.closed_ms <= ? - d.retention_days * 86400000 AND e.archived = 1 LIMIT ?",
+        " WHERE s.close_status != '' AND s.closed_ms <= ? - d.retention_days * 86400000 AND e.archived = 1"
+        " AND NOT EXISTS (SELECT 1 FROM frame f JOIN execution p ON p.id = f.execution_id AND p.status = 'RUNNING'"
+        "  WHERE s.close_status != 'CONTINUED_AS_NEW' AND f.execution_id = s.parent_id"
+        "  AND f.frame = 'child/' || s.parent_event)"
+        " AND NOT EXISTS (SELECT 1 FROM swf_execution c WHERE c.parent_id = s.execution_id AND c.parent_id != 0"
+        "  AND c.close_status = '' AND s.close_status IN ('TERMINATED', 'TIMED_OUT')"
+        "  AND (s.child_policy = 'TERMINATE' OR s.child_policy = 'REQUEST_CANCEL' AND NOT c.cancel_requested))"
+        " LIMIT ?",
         (now_ms, limit),
     )
     return [row[0] for row in rows]

@@ -266,45 +266,6 @@ async def test_a_history_is_read_in_pages_both_ways_also_when_it_is_archived(sho
     assert (await shop.describe(run))["executionInfo"]["closeStatus"] == "COMPLETED"
 
 
-# -- retention --------------------------------------------------------------------
-
-
-async def test_a_history_is_kept_as_long_as_its_domain_says(shop: Shop) -> None:
-    run = await shop.start()
-    await shop.decide(COMPLETE)
-    archivist = shop.box.world.core.archivist
-    await archivist.pack_all()
-    shop.box.world.clock.advance(7 * 86_400 - 1)
-    await archivist.expire_domains()
-    assert (await shop.types(run))[-1] == "WorkflowExecutionCompleted"
-    shop.box.world.clock.advance(1)
-    await archivist.expire_domains()
-    refused = await shop.refused(
-        "describe_workflow_execution", domain=DOMAIN, execution={"workflowId": "order-1", "runId": run}
-    )
-    assert refused[0] == "UnknownResourceFault"
-    assert (await shop.box.flowd("CountExecutions"))["total"] == 0
-
-
-async def test_a_domain_that_keeps_nothing_forgets_at_the_close(shop: Shop) -> None:
-    await shop.call("register_domain", name="brief", workflowExecutionRetentionPeriodInDays="NONE")
-    defaults = {
-        "defaultTaskStartToCloseTimeout": "60",
-        "defaultExecutionStartToCloseTimeout": "60",
-        "defaultTaskList": {"name": "l"},
-        "defaultChildPolicy": "TERMINATE",
-    }
-    await shop.call("register_workflow_type", domain="brief", **ORDER, **defaults)
-    answer = await shop.call("start_workflow_execution", domain="brief", workflowId="w", workflowType=ORDER)
-    task = await shop.call("poll_for_decision_task", domain="brief", taskList={"name": "l"})
-    await shop.respond(task, COMPLETE)
-    await shop.box.world.core.archivist.pack_all()
-    await shop.box.world.core.archivist.expire_domains()
-    execution = {"workflowId": "w", "runId": answer["runId"]}
-    refused = await shop.refused("get_workflow_execution_history", domain="brief", execution=execution)
-    assert refused[0] == "UnknownResourceFault"
-
-
 # -- lists --------------------------------------------------------------------------
 
 
