@@ -5,9 +5,11 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 # Tests that need a lab, root or half a minute run in `make test`, not here.
 FAST   := not slow and not root and not node
+# As many processes as there are cores; each test takes ports, folders and clocks of its own.
+SPREAD := -n auto --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint core screens fmt snap pictures bench clean
+.PHONY: help run test check lint fast fmt snap pictures bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,21 +23,19 @@ run: $(STAMP) ## a daemon with the example workflows and an order that waits for
 	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/flowd story --console; else exec $(BIN)/flowd story; fi
 
 test: $(STAMP) ## every test
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q $(SPREAD)
 
 check: $(STAMP) ## format, lint, types, layers, fast tests: before every commit
-	@$(MAKE) --no-print-directory -j 3 -Otarget lint core screens
+	@$(MAKE) --no-print-directory -j 2 -Otarget lint fast
 
-# The parts of `check`, side by side. Deselected tests leave snapshots unused, which is no failure there.
+# The parts of `check`, side by side.
 lint: $(STAMP)
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports --no-cache >$(VENV)/lint-imports.log || { cat $(VENV)/lint-imports.log; exit 1; }
-core: $(STAMP)
-	$(BIN)/python -m pytest -q -p no:cacheprovider -m '$(FAST)' --ignore=tests/console
-screens: $(STAMP)
-	$(BIN)/python -m pytest -q -p no:cacheprovider -m '$(FAST)' --snapshot-warn-unused tests/console
+fast: $(STAMP)
+	$(BIN)/python -m pytest -q -p no:cacheprovider $(SPREAD) -m '$(FAST)'
 
 fmt: $(STAMP) ## write the format and the fixes that lint can make
 	$(BIN)/ruff check --quiet --fix .

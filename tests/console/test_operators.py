@@ -49,6 +49,7 @@ async def attached(box: Box, height: int = 30) -> AsyncIterator[Pilot[int]]:
     assert app.faults == []
 
 
+@pytest.mark.slow
 async def test_a_failed_payment_is_found_by_its_text_and_all_like_it_are_retried_and_cancelled_half_way(
     box: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:

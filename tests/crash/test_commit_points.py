@@ -186,7 +186,9 @@ async def _finish(story: Story) -> Any:
         return row.status, [(e.id, e.previous, e.type) for e in events], await story.world.output(arn)
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before the commit", "after the commit"])
+@pytest.mark.parametrize(
+    "after", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["before the commit", "after the commit"]
+)
 async def test_a_death_at_any_commit_changes_nothing(tmp_path: Path, after: bool) -> None:
     (tmp_path / "calm").mkdir()
     async with World(tmp_path / "calm") as world:

@@ -90,6 +90,7 @@ async def play(world: World) -> Any:
     return row.status, events, await world.output(arn), children, [run.status for run in runs]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True], ids=["before the commit", "after the commit"])
 async def test_a_death_at_any_commit_of_a_map_run_changes_nothing(tmp_path: Path, after: bool) -> None:
     async with new_world(tmp_path / "calm") as world:

@@ -44,6 +44,7 @@ PARENTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True], ids=["before the commit", "after the commit"])
 @pytest.mark.parametrize("kind", PARENTS)
 async def test_a_death_at_any_commit_starts_no_second_child(tmp_path: Path, kind: str, after: bool) -> None:

@@ -113,6 +113,7 @@ class Family:
         return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True], ids=["before the commit", "after the commit"])
 async def test_a_death_at_any_commit_changes_nothing_of_the_family(tmp_path: Path, after: bool) -> None:
     at, struck = 1, True

@@ -151,6 +151,7 @@ async def played(world: World, at: int, after: bool) -> tuple[bool, Any]:
     return True, await story.play()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True], ids=["before the commit", "after the commit"])
 async def test_a_death_at_any_commit_changes_nothing_of_the_order(tmp_path: Path, after: bool) -> None:
     at, struck = 1, True
