@@ -17,6 +17,7 @@ ENDPOINTS: Final[dict[str, str]] = {
     "lambda": "LAMBDA",
     "swf": "SWF",
     "dynamodb": "DYNAMODB",
+    "dynamodbstreams": "DYNAMODB_STREAMS",
     "events": "EVENTBRIDGE",
     "sns": "SNS",
     "s3": "S3",

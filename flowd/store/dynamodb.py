@@ -14,6 +14,7 @@ from sqlmodel import Session
 from flowd.services.dynamodb.tables import Bounds, RowKey, Stored, Table
 from flowd.services.dynamodb.values import Item
 from flowd.store.database import raw
+from flowd.store.dynamodb_streams import DynamodbStreams
 
 _pack, _unpack = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder().decode
 _json, _unjson = msgspec.json.Encoder().encode, msgspec.json.Decoder().decode
@@ -25,7 +26,7 @@ _ENTRY: Final = "SELECT i.id, i.body, i.size FROM dynamodb_entry AS e JOIN dynam
 _FIRST: Final = b""
 
 
-class DynamodbTables:
+class DynamodbTables(DynamodbStreams):
     """One transaction's view of the tables."""
 
     def __init__(self, session: Session) -> None:

@@ -1,5 +1,6 @@
-"""The tables of DynamoDB: definitions, items, entries in secondary indexes. Keys are bytes in the order of values.
+"""The tables of DynamoDB: definitions, items, entries in secondary indexes, streams.
 
+Keys are bytes in the order of values.
 This module holds no queries.
 """
 
@@ -71,3 +72,33 @@ class DynamodbToken(SQLModel, table=True):
     digest: bytes = Field(sa_column=_blob())
     answer: bytes = Field(sa_column=_blob())
     at_ms: int = Field(index=True)
+
+
+class DynamodbStream(SQLModel, table=True):
+    """A stream of a table, known for a day after it has ended. `key_schema` is JSON."""
+
+    __tablename__ = "dynamodb_stream"
+    id: int | None = Field(default=None, primary_key=True)
+    table_name: str
+    label: str
+    view: str
+    key_schema: str
+    created_ms: int
+    ended_ms: int = 0
+
+    __table_args__ = (
+        Index("dynamodb_stream_name", "table_name", "label", unique=True),
+        {"sqlite_autoincrement": True},
+    )
+
+
+class DynamodbRecord(SQLModel, table=True):
+    """A change of an item, in the order of the ids."""
+
+    __tablename__ = "dynamodb_record"
+    id: int | None = Field(default=None, primary_key=True)
+    stream_id: int
+    at_ms: int = Field(index=True)
+    body: bytes = Field(sa_column=_blob())  # msgpack
+
+    __table_args__ = (Index("dynamodb_record_order", "stream_id", "id"), {"sqlite_autoincrement": True})

@@ -124,8 +124,6 @@ async def test_what_is_not_built_says_so(client: Any) -> None:
     def use() -> None:
         with pytest.raises(ClientError, match="ExecuteStatement"):
             client.execute_statement(Statement="SELECT * FROM orders")
-        with pytest.raises(ClientError, match="Streams of tables are not built"):
-            client.update_table(TableName="orders", StreamSpecification={"StreamEnabled": True})
 
     await asyncio.to_thread(use)
 
@@ -214,3 +212,29 @@ async def test_aws_sdk_tasks_have_names_of_their_own(box: Box, client: Any) -> N
     assert "Requested resource not found (Service: DynamoDb, Status Code: 400, Request ID: " in failed["cause"]
     wrong = await ended(box, machine("updateItem", {**COUNT, "UpdateExpression": "FROB"}, "aws-sdk:dynamodb"))
     assert wrong["error"] == "DynamoDb.DynamoDbException"
+
+
+async def test_a_stream_is_followed(box: Box) -> None:
+    client, streams = box.aws("dynamodb"), box.aws("dynamodbstreams")
+
+    def use() -> None:
+        view = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+        made = client.create_table(**TABLE, StreamSpecification=view)["TableDescription"]
+        assert made["StreamSpecification"] == view
+        client.put_item(TableName="orders", Item={"id": {"S": "a"}, "n": {"N": "1"}, "raw": {"B": b"\xff"}})
+        [listed] = streams.list_streams(TableName="orders")["Streams"]
+        assert listed["StreamArn"] == made["LatestStreamArn"]
+        told = streams.describe_stream(StreamArn=listed["StreamArn"])["StreamDescription"]
+        assert (told["StreamStatus"], told["KeySchema"]) == ("ENABLED", TABLE["KeySchema"])
+        iterator = streams.get_shard_iterator(
+            StreamArn=listed["StreamArn"],
+            ShardId=told["Shards"][0]["ShardId"],
+            ShardIteratorType="TRIM_HORIZON",
+        )["ShardIterator"]
+        [record] = streams.get_records(ShardIterator=iterator)["Records"]
+        assert (record["eventName"], record["dynamodb"]["NewImage"]["raw"]) == ("INSERT", {"B": b"\xff"})
+        assert record["dynamodb"]["ApproximateCreationDateTime"].tzinfo is not None
+        with pytest.raises(streams.exceptions.ResourceNotFoundException):
+            streams.describe_stream(StreamArn=listed["StreamArn"].replace("orders", "others"))
+
+    await asyncio.to_thread(use)

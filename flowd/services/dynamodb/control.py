@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from flowd.services.dynamodb import definitions
+from flowd.services.dynamodb import definitions, streams
 from flowd.services.dynamodb.errors import in_use, invalid, invalid_values, table_not_found
 from flowd.services.dynamodb.keys import BUCKETS, Schema
 from flowd.services.dynamodb.requests import new_table_name, required, table_name, whole
@@ -28,12 +28,15 @@ def named(tables: Tables, members: Members) -> Table:
 def create_table(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
     name = new_table_name(members)
     definition = definitions.definition(members)
+    view = streams.check(members.get("StreamSpecification"))
     if tables.table(name) is not None:
         raise in_use(f"Table already exists: {name}")
     if tables.count() >= MOST_TABLES:
         message = f"Subscriber limit exceeded: the number of tables is limited to {MOST_TABLES}"
         raise ServiceError("LimitExceededException", message)
     table = Table(0, name, call.new_id(), definition, call.now_ms, tags=tags(members.get("Tags") or ()))
+    if view:
+        streams.enable(tables, table, view, call)
     tables.add_table(table)
     return {"TableDescription": definitions.described(tables, table, call, "CREATING")}
 
@@ -48,6 +51,7 @@ def delete_table(tables: Tables, members: Members, call: Call) -> dict[str, Any]
         raise invalid("Resource cannot be deleted as it is currently protected against deletion. "
                       "Disable deletion protection first.")  # fmt: skip
     told = definitions.described(tables, table, call, "DELETING")
+    streams.disable(tables, table, call)
     tables.drop_table(table)
     return {"TableDescription": told}
 
@@ -68,10 +72,8 @@ def tags(given: Iterable[Mapping[str, str]]) -> dict[str, str]:
 
 
 def update_table(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
-    """Billing, protection, class, and one global index more or less, which is filled in the same transaction."""
+    """Billing, protection, class, stream, one global index more or less; an index is filled in the same transaction."""
     table = named(tables, members)
-    if (members.get("StreamSpecification") or {}).get("StreamEnabled"):
-        raise invalid("Streams of tables are not built in flowd: leave StreamSpecification out")
     definition = dict(table.definition)
     for name in ("TableClass", "DeletionProtectionEnabled"):
         if name in members:
@@ -85,6 +87,7 @@ def update_table(tables: Tables, members: Members, call: Call) -> dict[str, Any]
             )
         definition["ProvisionedThroughput"] = definitions.throughput(members["ProvisionedThroughput"])
     table.definition = definition
+    streams.change(tables, table, members.get("StreamSpecification"), call)
     changes = members.get("GlobalSecondaryIndexUpdates") or ()
     if sum("Create" in change or "Delete" in change for change in changes) > 1:
         message = "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table"

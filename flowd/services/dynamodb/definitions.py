@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from flowd.services.dynamodb import streams
 from flowd.services.dynamodb.errors import invalid, invalid_values
 from flowd.services.dynamodb.requests import choice, entries, required
 from flowd.services.dynamodb.tables import Table, Tables
@@ -25,8 +26,6 @@ def definition(members: Members) -> dict[str, Any]:
     local, all_over = members.get("LocalSecondaryIndexes"), members.get("GlobalSecondaryIndexes")
     _check_indexes(local, all_over, key, types)
     _check_used(types, key, [*(local or ()), *(all_over or ())])
-    if (members.get("StreamSpecification") or {}).get("StreamEnabled"):
-        raise invalid("Streams of tables are not built in flowd: leave StreamSpecification out")
     found = {
         "AttributeDefinitions": attributes,
         "KeySchema": key,
@@ -193,6 +192,7 @@ def described(tables: Tables, table: Table, call: Call, status: str = "ACTIVE") 
         }
     if "TableClass" in said:
         found["TableClassSummary"] = {"TableClass": said["TableClass"]}
+    found |= streams.described(table, arn)
     for member, is_global in (("LocalSecondaryIndexes", False), ("GlobalSecondaryIndexes", True)):
         if said.get(member):
             found[member] = [_described_index(tables, table, index, arn, is_global, status) for index in said[member]]

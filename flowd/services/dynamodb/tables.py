@@ -54,7 +54,64 @@ class Stored(NamedTuple):
     size: int
 
 
-class Tables(Protocol):
+@dataclass(slots=True)
+class Stream:
+    """A stream of a table: it outlives the table for a day. `ended_ms` 0 = open."""
+
+    id: int
+    table: str
+    label: str
+    view: str
+    key_schema: list[dict[str, str]]
+    created_ms: int
+    ended_ms: int = 0
+
+
+class Record(NamedTuple):
+    """A change of an item. `body` has id, name, keys, service, size, and the images `new` and `old` that are shown."""
+
+    row: int
+    at_ms: int
+    body: dict[str, Any]
+
+
+class Streams(Protocol):
+    """The streams of one box."""
+
+    def add_stream(self, stream: Stream) -> None:
+        """Its id is not looked at."""
+        ...
+
+    def end_stream(self, table: str, label: str, now_ms: int) -> None: ...
+
+    def stream(self, table: str, label: str | None) -> Stream | None:
+        """None as the label: the newest of the table."""
+        ...
+
+    def streams(self, table: str | None, after: int, limit: int) -> Sequence[Stream]:
+        """In the order of their ids."""
+        ...
+
+    def add_record(self, table: str, label: str, now_ms: int, body: dict[str, Any]) -> None: ...
+
+    def records(self, stream: Stream, after: int, since_ms: int, limit: int) -> Iterator[Record]:
+        """What was written behind a row and after `since_ms`."""
+        ...
+
+    def last_record(self, stream: Stream, before_ms: int | None = None) -> int:
+        """The row of its last record (of those before a moment); 0 = none."""
+        ...
+
+    def trim_streams(self, before_ms: int, limit: int) -> None:
+        """Drop records from up to `before_ms`, `limit` at most, and streams that had ended by then."""
+        ...
+
+    def oldest_of_streams(self) -> int | None:
+        """When the oldest record was written, or the first stream ended that is still known."""
+        ...
+
+
+class Tables(Streams, Protocol):
     """The tables of one box."""
 
     def table(self, name: str) -> Table | None: ...

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from flowd.services.dynamodb import streams
 from flowd.services.dynamodb.control import named, tags
 from flowd.services.dynamodb.errors import invalid
-from flowd.services.dynamodb.keys import BUCKETS
+from flowd.services.dynamodb.keys import BUCKETS, Schema
 from flowd.services.dynamodb.requests import required, table_name
 from flowd.services.dynamodb.tables import Table, Tables
 from flowd.services.ports import Call, Members, ServiceError
@@ -114,12 +115,14 @@ def describe_continuous_backups(tables: Tables, members: Members, call: Call) ->
 
 
 def tick(tables: Tables, call: Call) -> int | None:
-    """Items that have lived long enough go; forgotten tokens as well."""
+    """Items that have lived long enough go, as the service's own deletions; so do old tokens and stream records."""
     tables.forget_tokens(call.now_ms - TOKEN_MS)
     expired = tables.expired(call.now_ms // 1000, AT_ONCE)
     for table_id, stored in expired:
         table = tables.table_by_id(table_id)
         if table is not None:
             tables.drop_item(table, stored)
-    due_s = tables.next_expiry()
-    return None if due_s is None else max(due_s * 1000, call.now_ms + 1)
+            streams.note(tables, table, Schema(table).key, stored.item, None, call, service=True)
+    due_s, trim_ms = tables.next_expiry(), streams.trim(tables, call)
+    due = [due_ms for due_ms in (None if due_s is None else due_s * 1000, trim_ms) if due_ms is not None]
+    return max(min(due), call.now_ms + 1) if due else None

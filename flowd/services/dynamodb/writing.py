@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from flowd.services.dynamodb import legacy, updates
+from flowd.services.dynamodb import legacy, streams, updates
 from flowd.services.dynamodb.binding import Binder
 from flowd.services.dynamodb.capacity import Meter, write_units
 from flowd.services.dynamodb.conditions import require
@@ -137,6 +137,7 @@ def commit(tables: Tables, change: Change, call: Call, meter: Meter) -> None:
         if change.old is not None:
             _meter_indexes(change, meter)
             tables.drop_item(change.table, change.old)
+            streams.note(tables, change.table, change.schema.key, change.old.item, None, call)
         return
     expires_s = expiry(change.table, change.new, call.now_ms)
     if expires_s is not None:
@@ -147,6 +148,8 @@ def commit(tables: Tables, change: Change, call: Call, meter: Meter) -> None:
         after = index.row_key(change.new, change.schema.key)
         if after != before:
             tables.set_entry(change.table, index.name, row, after)
+    before_it = None if change.old is None else change.old.item
+    streams.note(tables, change.table, change.schema.key, before_it, change.new, call)
     _meter_indexes(change, meter)
 
 

@@ -51,7 +51,6 @@ def test_a_table_is_described_as_it_was_made(ddb: Box) -> None:
         ({"GlobalSecondaryIndexes": [INDEX, INDEX]}, "Duplicate index name: i"),
         ({"GlobalSecondaryIndexes": [{**INDEX, "Projection": {"ProjectionType": "INCLUDE"}}]},
          "NonKeyAttributes is not specified"),
-        ({"StreamSpecification": {"StreamEnabled": True}}, "Streams of tables are not built in flowd"),
     ],
 )  # fmt: skip
 def test_a_table_that_cannot_be_is_refused(ddb: Box, change: dict[str, Any], words: str) -> None:

@@ -58,7 +58,8 @@ class Front:
         self._backends = dict(backends)
         models = [service_model(name) for name in self._backends]
         self._by_target = {str(m.metadata["targetPrefix"]): m for m in models if "targetPrefix" in m.metadata}
-        self._by_scope = {str(m.signing_name): m for m in models}
+        #: Streams of tables are signed as DynamoDB is; without a target, DynamoDB is meant.
+        self._by_scope = {str(m.signing_name): m for m in models if m.service_name != "dynamodbstreams"}
 
     def target(self, request: HttpRequest) -> Target | None:
         """Whose request it is, judged by its head alone; None if no service here is meant."""

@@ -17,6 +17,7 @@ _encode = msgspec.json.Encoder().encode
 #: The name space that a service puts before its error names; SDKs look behind the `#`.
 _NAMESPACES: Final[dict[str, str]] = {
     "dynamodb": "com.amazonaws.dynamodb.v20120810#",
+    "dynamodbstreams": "com.amazonaws.dynamodb.v20120810#",
     "sqs": "com.amazonaws.sqs#",
 }
 
