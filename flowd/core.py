@@ -152,6 +152,23 @@ class Core:
         self.embedded.look()
         self.deliveries.look()
 
+    @property
+    def busy(self) -> bool:
+        """True while something is under way that waits neither for the clock nor for somebody outside.
+
+        What ends in one service may be news for another a turn of the loop later: look more than once.
+        """
+        services = (
+            self.deadlines,
+            self.schedules,
+            self.express,
+            self.map_runs,
+            self.embedded,
+            self.deliveries,
+            self.db,
+        )
+        return any(service.busy for service in services) or self.dispatch.working > 0 or not self.errands.idle
+
     async def open(self) -> None:
         """Open the database and count on from what it holds; nothing runs yet."""
         await self.db.start()

@@ -51,11 +51,11 @@ from flowd.engine.passthrough import PassThrough
 from flowd.engine.projects import Projects
 from flowd.engine.registrar import Registrar
 from flowd.engine.sources import Sources
-from flowd.engine.timeinhand import TimeInHand, remembered
 from flowd.errors import ConfigError, FlowdError
 from flowd.integrations.mocks import MockedRegistry, Mocks
 from flowd.integrations.models import names_of_services, service_of
 from flowd.integrations.registry import Ports, Registry
+from flowd.operators.timeinhand import TimeInHand, remembered
 from flowd.runner.client import RunnerClient, RunnerUnreachable
 from flowd.runner.container_client import ContainerClient
 from flowd.services.s3 import FolderBuckets
@@ -140,7 +140,7 @@ class Daemon:
             endpoint=_endpoint(config),
         )
         self.dropfolder = DropFolder(scanner, self.registrar, self.clock)
-        self.time = _time(self.clock, config, self.core)
+        self.time = _time(self.clock, config, self.core, self.code)
         self.services = Services(
             config=config,
             clock=self.clock,
@@ -265,20 +265,10 @@ def _code_site(config: Config) -> Site:
     return Site([sys.executable, "-m", "flowd.sdk.worker"], connection)
 
 
-def _time(clock: Clock, config: Config, core: Core) -> TimeInHand | None:
+def _time(clock: Clock, config: Config, core: Core, code: CodeFiles) -> TimeInHand | None:
     if not isinstance(clock, ScaledClock):
         return None
-    return TimeInHand(
-        clock,
-        config.data,
-        core.db,
-        core.alarms,
-        core.stepper,
-        core.deadlines,
-        core.schedules,
-        core.express,
-        core.dispatch,
-    )
+    return TimeInHand(clock, config.data, core, code.task_lists)
 
 
 def _environment(config: Config, credentials: Credentials) -> dict[str, str]:

@@ -9,8 +9,8 @@ import msgspec
 from flowd.api.services import Services
 from flowd.api.wire.answers import Body, date, present
 from flowd.api.wire.caller import Caller
-from flowd.engine.timeinhand import TimeInHand
 from flowd.errors import ValidationException
+from flowd.operators.timeinhand import TimeInHand
 
 
 class Skipping(msgspec.Struct, kw_only=True):

@@ -16,7 +16,6 @@ from flowd.core import Core
 from flowd.engine.aliases import Aliases
 from flowd.engine.codefiles import CodeFiles
 from flowd.engine.machines import Machines
-from flowd.engine.timeinhand import TimeInHand
 from flowd.errors import FlowdError
 from flowd.functions import FunctionSpec
 from flowd.integrations.mocks import Mocks
@@ -25,6 +24,7 @@ from flowd.operators.desk import Desk
 from flowd.operators.health import Runner
 from flowd.operators.prompts import Prompts
 from flowd.operators.retries import Retries
+from flowd.operators.timeinhand import TimeInHand
 from flowd.store.schema_projects import ProjectResource
 
 WARM_S = 2.0

@@ -24,6 +24,7 @@ from flowd.engine.swf.registry import Registry
 from flowd.store import code
 from flowd.store.database import Database
 from flowd.store.schema_code import CodeVersion
+from flowd.swf.draft import list_key
 from flowd.swf.registration import DEPRECATED
 
 log = logging.getLogger(__name__)
@@ -166,6 +167,11 @@ class CodeFiles:
                 for each in list(domain.types.values()):
                     if each.version == version and each.status != DEPRECATED:
                         await self._swf.deprecate_type(DOMAIN, each.key)
+
+    def task_lists(self) -> list[str]:
+        """What the workers of this daemon poll: the keys of their lists, for decisions and for activities."""
+        running = [row for row in self._rows.values() if (kept := self.worker(row)) and kept.status != "REFUSED"]
+        return [list_key(kind, DOMAIN, task_list(row)) for row in running for kind in ("decision", "activity")]
 
     def worker(self, row: CodeVersion) -> Worker | None:
         return self.workers.get(row.version)

@@ -54,7 +54,7 @@ class Deadlines:
         self._also = also
         self._rung = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
-        self.busy = False
+        self._handing_over = False
 
     async def start(self) -> None:
         self._alarms.start(self._rung.set)
@@ -73,15 +73,15 @@ class Deadlines:
         self._rung.set()
 
     @property
-    def idle(self) -> bool:
-        """True when it has nothing in hand and no alarm has rung."""
-        return not (self.busy or self._rung.is_set())
+    def busy(self) -> bool:
+        """True while it has something in hand, or an alarm has rung."""
+        return self._handing_over or self._rung.is_set()
 
     async def _work(self) -> None:
         while True:
             await self._rung.wait()
             self._rung.clear()
-            self.busy = True
+            self._handing_over = True
             self._also()
             try:
                 await self._hand_over()
@@ -92,7 +92,7 @@ class Deadlines:
                 log.exception("deadlines could not be handed over")
                 self._alarms.arm(self._clock.now_ms() + AGAIN_MS)
             finally:
-                self.busy = False
+                self._handing_over = False
 
     async def _hand_over(self) -> None:
         while True:

@@ -36,17 +36,20 @@ class Dispatch:
         self._calls: dict[str, asyncio.Task[None]] = {}
         self._cancels: set[asyncio.Task[None]] = set()
         self._answered: set[str] = set()  # calls whose outcome is on its way to the store: nothing is left to cancel
-        self.working = 0  # calls that do something; one that waits for a job or a child does not
+        self._working: set[str] = set()  # calls that do something; one that waits for a job or a child does not
         self._by_token: set[str] = set()  # attempts that somebody answers by their token just now
 
     def begin(self, task: OpenTask) -> None:
         """Call the integration; returns at once."""
+        if task.submitted is None:
+            self._working.add(task.call.key)
         call = asyncio.create_task(self._run(task), name=f"call {task.call.key}")
         self._calls[task.call.key] = call
         call.add_done_callback(lambda _: self._end(task.call.key))
 
     def _end(self, key: str) -> None:
         self._calls.pop(key, None)
+        self._working.discard(key)
         self._answered.discard(key)
 
     def cancel(self, task: OpenTask) -> None:
@@ -92,6 +95,11 @@ class Dispatch:
     def open(self) -> int:
         return len(self._calls)
 
+    @property
+    def working(self) -> int:
+        """How many calls do something, from the commit that began them until their outcome is on its way."""
+        return len(self._working)
+
     # -- one call ----------------------------------------------------------------
 
     async def _run(self, task: OpenTask) -> None:
@@ -101,11 +109,8 @@ class Dispatch:
             await self._bring(task, _news(task, error))
             return
         if task.submitted is None:
-            self.working += 1
-            try:
-                outcome = await self._outcome(integration.call(task.call))
-            finally:
-                self.working -= 1
+            outcome = await self._outcome(integration.call(task.call))
+            self._working.discard(task.call.key)
             if isinstance(outcome, Failed) or not task.call.pattern:
                 await self._finish(integration, task, outcome)
                 return

@@ -81,6 +81,11 @@ class Express:
     def running(self) -> int:
         return len(self._runs)
 
+    @property
+    def busy(self) -> bool:
+        """True while a step or a call is under way."""
+        return bool(self.dispatch.working) or any(live.stepping or live.inbox for live in self._runs.values())
+
     # -- what others call ------------------------------------------------------------
 
     async def start(self, live: Live) -> None:

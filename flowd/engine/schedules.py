@@ -39,7 +39,7 @@ class Schedules:
         self.deliver: Callable[[Delivery, str], Awaitable[None]] | None = None  # to what is no machine
         self._look = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
-        self.busy = False
+        self._starting = False
 
     async def start(self) -> None:
         if self._worker is None:
@@ -57,9 +57,9 @@ class Schedules:
         self._look.set()
 
     @property
-    def idle(self) -> bool:
-        """True when it starts nothing and has nothing to look at."""
-        return not (self.busy or self._look.is_set())
+    def busy(self) -> bool:
+        """True while it starts something, or has something to look at."""
+        return self._starting or self._look.is_set()
 
     async def set_schedules(
         self, wanted: Sequence[SamSchedule], keeps: Callable[[str], bool] = lambda _: False
@@ -120,7 +120,7 @@ class Schedules:
         while True:
             await self._look.wait()
             self._look.clear()
-            self.busy = True
+            self._starting = True
             try:
                 for row in await self._db.read(partial(schedules.due, now_ms=self._clock.now_ms())):
                     await self._fire(row)
@@ -130,7 +130,7 @@ class Schedules:
             except Exception:
                 log.exception("schedules could not be fired; they are looked at again within 30 s")
             finally:
-                self.busy = False
+                self._starting = False
 
     async def _fire(self, row: schema.Schedule) -> None:
         now_ms = self._clock.now_ms()

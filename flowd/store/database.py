@@ -112,6 +112,7 @@ class Database:
         self.last_error: str | None = None
         self.on_batch: Callable[[], None] | None = None  # called on the loop after each commit
         self._jobs: deque[_Job] = deque()
+        self._unanswered = 0  # jobs and reads that are not answered
         self._ready = threading.Condition()
         self._closing = False
         self._thread: threading.Thread | None = None
@@ -168,6 +169,7 @@ class Database:
                 future.set_exception(ServiceUnavailable("the daemon is stopping; try again when it is back"))
                 return future
             self._jobs.append(_Job(fn, future))
+            self._unanswered += 1
             self._ready.notify()
         return future
 
@@ -178,8 +180,8 @@ class Database:
 
     @property
     def busy(self) -> bool:
-        """True while jobs wait for the writer."""
-        return bool(self._jobs)
+        """True while a write or a read is not answered."""
+        return self._unanswered > 0
 
     async def read(self, fn: Callable[[Session], T]) -> T:
         """Run `fn` on a read-only connection in a reader thread. It sees everything acknowledged so far."""
@@ -189,7 +191,11 @@ class Database:
             with Session(self._read_engine, expire_on_commit=False) as session:
                 return fn(session)
 
-        return await self._loop.run_in_executor(self._readers, run)
+        self._unanswered += 1
+        try:
+            return await self._loop.run_in_executor(self._readers, run)
+        finally:
+            self._unanswered -= 1
 
     # -- the writer's thread ---------------------------------------------------
 
@@ -233,6 +239,7 @@ class Database:
         session.expunge_all()
 
     def _settle(self, batch: list[_Job]) -> None:
+        self._unanswered -= len(batch)
         for job in batch:
             if job.future.cancelled():
                 continue

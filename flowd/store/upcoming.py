@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
@@ -32,6 +33,12 @@ def deadline(session: Session) -> Upcoming | None:
     if owner is None:
         return Upcoming(row.due_ms, row.purpose, f"execution {row.execution_id}")
     return Upcoming(row.due_ms, row.purpose, owner.name, owner.arn, owner.state)
+
+
+def waits_for_a_worker(session: Session, lists: Sequence[str]) -> bool:
+    """True if a task of one of these SWF task lists is not answered, taken or not; people's prompts do not count."""
+    open_ones = select(schema.Task.id).where(col(schema.Task.activity).in_(lists), col(schema.Task.prompt).is_(None))
+    return session.exec(open_ones.limit(1)).first() is not None
 
 
 def schedule(session: Session, due_ms: int) -> str:

@@ -8,26 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from flowd.clock import ScaledClock
-from flowd.engine.alarms import Alarms
-from flowd.engine.deadlines import Deadlines
-from flowd.engine.dispatch import Dispatch
-from flowd.engine.express import Express
-from flowd.engine.schedules import Schedules
-from flowd.engine.stepper import Stepper
+from flowd.core import Core
 from flowd.store import schedules, upcoming
-from flowd.store.database import Database
 from flowd.store.upcoming import Upcoming
 
 log = logging.getLogger(__name__)
 #: Seconds of real time for which a skip waits for work that is under way, so that no function times out of boredom.
 PATIENCE_S = 5.0
 _FILE = "test-clock"
+_TURNS = 3  # of the loop without anything under way, until a skip believes it
 
 
 @dataclass(frozen=True)
@@ -54,24 +49,15 @@ class TimeInHand:
         self,
         clock: ScaledClock,
         data: Path,
-        db: Database,
-        alarms: Alarms,
-        stepper: Stepper,
-        deadlines: Deadlines,
-        schedules: Schedules,
-        express: Express,
-        dispatch: Dispatch,
+        core: Core,
+        own_lists: Callable[[], Sequence[str]] = tuple,
         patience_s: float = PATIENCE_S,
     ) -> None:
+        """`own_lists`: the SWF task lists that workers of this daemon poll; what is on them is under way."""
         self.clock = clock
         self._data = data
-        self._db = db
-        self._alarms = alarms
-        self._stepper = stepper
-        self._deadlines = deadlines
-        self._schedules = schedules
-        self._express = express
-        self._dispatch = dispatch
+        self._core = core
+        self.own_lists = own_lists
         self._patience_s = patience_s
         self._one = asyncio.Lock()
 
@@ -85,7 +71,7 @@ class TimeInHand:
             skipped_ms = self.clock.skip_to(found.due_ms)
             log.info("skipped %d ms to the %s of %s", skipped_ms, found.purpose, found.name)
             await self.remember()
-            self._alarms.moved()
+            self._core.alarms.moved()
             await self._rest()
             return Skipped(self.clock.now_ms(), skipped_ms, found)
 
@@ -94,35 +80,34 @@ class TimeInHand:
         await asyncio.to_thread((self._data / _FILE).write_text, str(self.clock.now_ms()), "ascii")
 
     async def _next(self) -> Upcoming | None:
-        found = await self._db.read(upcoming.deadline)
-        run_ms = await self._db.read(schedules.earliest)
+        found = await self._core.db.read(upcoming.deadline)
+        run_ms = await self._core.db.read(schedules.earliest)
         if run_ms is not None and (found is None or run_ms < found.due_ms):
-            name = await self._db.read(partial(upcoming.schedule, due_ms=run_ms))
+            name = await self._core.db.read(partial(upcoming.schedule, due_ms=run_ms))
             found = Upcoming(run_ms, "schedule", name)
-        express = self._express.next_deadline()
+        express = self._core.express.next_deadline()
         if express is not None and (found is None or express[0] < found.due_ms):
             due_ms, purpose, live = express
             found = Upcoming(due_ms, purpose, live.execution.name, live.execution.arn, live.state)
         return found
 
     async def _rest(self) -> None:
-        """Until nothing happens any more without a clock or somebody outside, or patience ends.
-
-        Twice, because what comes to rest in one service is news for another.
-        """
-        for _ in range(2):
-            await self._until(lambda: self._deadlines.idle and self._schedules.idle)
-            await self._until(lambda: not (self._dispatch.working or self._express.dispatch.working))
-            try:
-                async with asyncio.timeout(self._patience_s):
-                    await self._stepper.idle()
-            except TimeoutError:
-                log.warning("a skip does not wait longer than %s s for steps under way", self._patience_s)
-
-    async def _until(self, at_rest: Callable[[], bool]) -> None:
+        """Until nothing happens any more without a clock or somebody outside, or patience ends."""
         try:
             async with asyncio.timeout(self._patience_s):
-                while not at_rest():
-                    await asyncio.sleep(0.001)
+                while not await self._at_rest():
+                    await asyncio.sleep(0.002)
         except TimeoutError:
-            log.warning("a skip does not wait longer than %s s for work under way", self._patience_s)
+            log.warning("a skip does not wait longer than %s s for what is under way", self._patience_s)
+
+    async def _at_rest(self) -> bool:
+        """True if nobody has anything in hand, and nobody has a turn later: what ends in one is news for another."""
+        for _ in range(_TURNS):
+            await self._core.stepper.idle()
+            if self._core.busy:
+                return False
+            await asyncio.sleep(0)
+        lists = self.own_lists()
+        if not lists:
+            return True
+        return not await self._core.db.read(partial(upcoming.waits_for_a_worker, lists=lists))

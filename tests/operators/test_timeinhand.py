@@ -9,11 +9,15 @@ import pytest
 
 from flowd.clock import ManualClock, ScaledClock
 from flowd.engine.alarms import ApschedulerAlarms
-from flowd.engine.timeinhand import TimeInHand, remembered
+from flowd.operators.timeinhand import TimeInHand, remembered
 from flowd.sam.schedules import SamSchedule
-from tests.engine.world import World
+from flowd.swf.draft import list_key
+from flowd.swf.registration import RegisteredType
+from tests.engine.world import World, function
+from tests.swf.test_decider import decision
 
 HOUR_MS = 3_600_000
+DOMAIN = "shop"
 
 
 class MovableWorld(World):
@@ -23,23 +27,12 @@ class MovableWorld(World):
         super().__init__(folder, **settings)
         self.machine_clock = self.clock
         self.clock = ScaledClock(self.machine_clock)  # type: ignore[assignment]
+        self.own_lists: list[str] = []
 
     @property
     def time(self) -> TimeInHand:
-        core = self.core
         assert isinstance(self.clock, ScaledClock)
-        return TimeInHand(
-            self.clock,
-            self.path.parent,
-            core.db,
-            core.alarms,
-            core.stepper,
-            core.deadlines,
-            core.schedules,
-            core.express,
-            core.dispatch,
-            patience_s=0.2,
-        )
+        return TimeInHand(self.clock, self.path.parent, self.core, lambda: self.own_lists, patience_s=0.3)
 
 
 def waits(*seconds: int) -> dict[str, Any]:
@@ -52,6 +45,20 @@ def waits(*seconds: int) -> dict[str, Any]:
         for i, s in enumerate(seconds)
     }
     return {"StartAt": "W0", "States": states}
+
+
+async def register(world: World) -> None:
+    """A domain with a workflow type."""
+    await world.core.swf.register_domain(DOMAIN, "7", None, {})
+    defaults = {
+        "defaultTaskList": "list",
+        "defaultTaskStartToCloseTimeout": "30",
+        "defaultExecutionStartToCloseTimeout": "500",
+        "defaultChildPolicy": "ABANDON",
+    }
+    await world.core.swf.register_type(
+        DOMAIN, RegisteredType(kind="workflow", name="W", version="1", created_ms=0, defaults=defaults)
+    )
 
 
 def test_a_scaled_clock_goes_faster_and_never_back() -> None:
@@ -124,6 +131,40 @@ async def test_a_skip_waits_for_a_call_under_way_but_not_for_ever(tmp_path: Path
         assert asyncio.get_running_loop().time() - began >= 0.2
         assert skipped.deadline is not None and skipped.deadline.purpose == "timeout"
         assert (await world.execution(arn)).error == "States.Timeout"
+
+
+async def test_a_skip_returns_when_all_that_became_due_has_come_to_its_end(tmp_path: Path) -> None:
+    """A Wait, then a child that calls nine functions in a row: each answer is news for the next, off the loop."""
+    async with MovableWorld(tmp_path) as world:
+        world.functions.handlers["slow"] = lambda call: asyncio.sleep(0.01, {"n": "x" * 40_000})
+        chain: dict[str, Any] = {
+            f"T{i}": {"Type": "Task", "Resource": function("slow"), "Next": f"T{i + 1}"} for i in range(8)
+        }
+        chain["T8"] = {"Type": "Task", "Resource": function("slow"), "End": True}
+        definition = waits(60)
+        definition["States"]["W0"] = {"Type": "Wait", "Seconds": 60, "Next": "T0"}
+        definition["States"].update(chain)
+        arn = await world.start(await world.machine(definition))
+        await world.time.skip()
+        assert (await world.execution(arn)).status == "SUCCEEDED"
+
+
+async def test_a_skip_waits_for_workers_of_this_daemon_and_for_no_others(tmp_path: Path) -> None:
+    async with MovableWorld(tmp_path) as world:
+        await register(world)
+        await world.core.workflows.start(DOMAIN, {"workflowId": "w", "workflowType": {"name": "W", "version": "1"}})
+        world.own_lists = [list_key("decision", DOMAIN, "list")]
+        skipping = asyncio.create_task(world.time.skip())
+        task = await world.core.swf_tasks.poll("decision", DOMAIN, "list", None, lambda: True, 5)
+        assert task is not None
+        timer = decision("StartTimer", timerId="1", startToFireTimeout="3")
+        await world.core.swf_tasks.decide(task.task.token, {"decisions": [timer]})
+        # It fires, and what that wants is waited for in vain: nobody polls.
+        first = await skipping
+        assert first.deadline is not None and first.deadline.purpose == "timer"
+        world.own_lists = []
+        second = await world.time.skip()
+        assert second.deadline is not None and second.deadline.purpose == "execution"
 
 
 async def test_a_schedule_s_next_run_is_a_deadline_too(tmp_path: Path) -> None:
