@@ -192,7 +192,8 @@ async def _call(do: Services, trial: Trial, task: ScheduleTask, look: _Look) -> 
     integration = do.core.registry.find(task.service)
     if integration is None:
         return _event(task, Failed("States.Runtime", f"no integration runs {task.resource}", "start"))
-    call = _described(trial.execution, task, do.clock.now_ms())
+    key = f"test-{trial.execution.name}:{task.frame}:{task.attempt}"
+    call = TaskCall.of(task, key, trial.execution, do.clock.now_ms())
     try:
         async with asyncio.timeout(_allowed_s(task)):
             outcome = await integration.call(call)
@@ -212,23 +213,6 @@ async def _call(do: Services, trial: Trial, task: ScheduleTask, look: _Look) -> 
 def _allowed_s(task: ScheduleTask) -> float:
     """How long the call may take: the Task's own TimeoutSeconds, or what a test may take."""
     return min(task.timeout_ms / 1000 or LIMIT_S, LIMIT_S)
-
-
-def _described(execution: Execution, task: ScheduleTask, now_ms: int) -> TaskCall:
-    return TaskCall(
-        key=f"test-{execution.name}:{task.frame}:{task.attempt}",
-        execution_arn=execution.arn,
-        machine_arn=execution.machine_arn,
-        state=task.state,
-        resource=task.resource,
-        service=task.service,
-        action=task.action,
-        pattern=task.pattern,
-        parameters=task.parameters,
-        token=task.token,
-        timeout_ms=task.timeout_ms,
-        scheduled_ms=now_ms,
-    )
 
 
 def _event(task: ScheduleTask, outcome: Outcome) -> Event:

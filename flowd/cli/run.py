@@ -220,7 +220,7 @@ class _Walk:
         integration = self._registry.find(task.service)
         if integration is None:
             return _event(task, Failed("States.Runtime", f"no integration runs {task.resource}", "start"))
-        call = self._described(task)
+        call = TaskCall.of(task, f"1:{task.frame}:{task.attempt}", self._host.execution, self._now_ms())
         try:
             outcome = await self._outcome(integration, task, call)
         except asyncio.CancelledError:
@@ -240,23 +240,6 @@ class _Walk:
             Event(News.TASK_SUBMITTED, task.frame, task.attempt, {"output": outcome.output}), self._now_ms()
         )
         return await integration.wait(call, outcome.output)
-
-    def _described(self, task: ScheduleTask) -> TaskCall:
-        execution = self._host.execution
-        return TaskCall(
-            key=f"1:{task.frame}:{task.attempt}",
-            execution_arn=execution.arn,
-            machine_arn=execution.machine_arn,
-            state=task.state,
-            resource=task.resource,
-            service=task.service,
-            action=task.action,
-            pattern=task.pattern,
-            parameters=task.parameters,
-            token=task.token,
-            timeout_ms=task.timeout_ms,
-            scheduled_ms=self._now_ms(),
-        )
 
 
 def _event(task: ScheduleTask, outcome: Outcome) -> Event:

@@ -367,22 +367,9 @@ def _gathered(live: Live, decision: GatherBranches) -> Event:
 
 
 def _open_task(live: Live, decision: ScheduleTask, now_ms: int) -> OpenTask:
-    call = TaskCall(
-        key=task_key(live.id, decision.frame, decision.attempt, live.life),
-        execution_arn=live.execution.arn,
-        machine_arn=live.execution.machine_arn,
-        state=decision.state,
-        resource=decision.resource,
-        service=decision.service,
-        action=decision.action,
-        pattern=decision.pattern,
-        parameters=decision.parameters,
-        token=decision.token,
-        timeout_ms=decision.timeout_ms,
-        scheduled_ms=now_ms,
-        test_case=live.test_case,
-        retry_count=retry_count(live, decision.frame),
-    )
+    key = task_key(live.id, decision.frame, decision.attempt, live.life)
+    retries = retry_count(live, decision.frame)
+    call = TaskCall.of(decision, key, live.execution, now_ms, test_case=live.test_case, retry_count=retries)
     task = OpenTask(call, decision.family, decision.frame, decision.attempt, heartbeat_ms=decision.heartbeat_ms)
     if decision.family == "activity":
         task.activity = decision.task_list or decision.resource.rpartition(":")[2]

@@ -85,17 +85,7 @@ class ApiGateway:
 
 
 def _request(task: TaskCall) -> Outgoing:
-    given = task.parameters.value
-    if not isinstance(given, dict):
-        raise Refusal("The parameters are not an object")
-    for name in given:
-        if name not in _PARAMETERS:
-            raise Refusal(f'The field "{name}" is not supported by Step Functions')
-    for name in ("ApiEndpoint", "Method"):
-        if not isinstance(given.get(name), str):
-            raise Refusal(f"The field '{name}' is required but was missing")
-    if given["Method"] not in webcalls.METHODS:
-        raise Refusal(f"Method is one of {', '.join(webcalls.METHODS)}, not {given['Method']}")
+    given = webcalls.arguments(task.parameters.value, _PARAMETERS)
     if given.get("AuthType", "NO_AUTH") == "IAM_ROLE":
         raise Refusal("AuthType IAM_ROLE is not built in flowd, which has no IAM; use NO_AUTH or RESOURCE_POLICY")
     outgoing = Outgoing(given["Method"], _url(given))

@@ -99,17 +99,7 @@ def _outcome(response: httpx.Response) -> Outcome:
 
 def _request(task: TaskCall) -> tuple[Outgoing, str]:
     """The request of a Task, and the connection that it names ("" for none). Raises Refusal."""
-    given = task.parameters.value
-    if not isinstance(given, dict):
-        raise Refusal("The parameters are not an object")
-    for name in given:
-        if name not in _PARAMETERS:
-            raise Refusal(f'The field "{name}" is not supported by Step Functions')
-    for name in ("ApiEndpoint", "Method"):
-        if not isinstance(given.get(name), str):
-            raise Refusal(f"The field '{name}' is required but was missing")
-    if given["Method"] not in webcalls.METHODS:
-        raise Refusal(f"Method is one of {', '.join(webcalls.METHODS)}, not {given['Method']}")
+    given = webcalls.arguments(task.parameters.value, _PARAMETERS)
     parts = urlsplit(given["ApiEndpoint"])
     if parts.scheme not in ("https", "http") or not parts.hostname or parts.username is not None:
         raise Refusal("ApiEndpoint must be a URL as https://HOST/PATH")

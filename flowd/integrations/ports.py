@@ -7,14 +7,24 @@ Protocol) that `daemon` hands to its constructor.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 import msgspec
 
-from flowd.decisions import Pattern
+from flowd.decisions import Pattern, ScheduleTask
 from flowd.payload import Payload
 
 STATES = "AWSStepFunctions"  # what targets on the wire begin with
+
+
+class Runs(Protocol):
+    """The execution that a call belongs to."""
+
+    @property
+    def arn(self) -> str: ...
+
+    @property
+    def machine_arn(self) -> str: ...
 
 
 class TaskCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +45,25 @@ class TaskCall(msgspec.Struct, frozen=True, kw_only=True):
     test_case: str = ""  # of an execution that was started with mocks
     retry_count: int = 0  # $$.State.RetryCount
     recovered: bool = False  # True when a restarted daemon asks again: only re-attach, never run twice
+
+    @classmethod
+    def of(cls, task: ScheduleTask, key: str, execution: Runs, scheduled_ms: int, **more: Any) -> Self:
+        """The call that a decision asks for, under `key`."""
+        return cls(
+            key=key,
+            execution_arn=execution.arn,
+            machine_arn=execution.machine_arn,
+            state=task.state,
+            resource=task.resource,
+            service=task.service,
+            action=task.action,
+            pattern=task.pattern,
+            parameters=task.parameters,
+            token=task.token,
+            timeout_ms=task.timeout_ms,
+            scheduled_ms=scheduled_ms,
+            **more,
+        )
 
 
 class Succeeded(msgspec.Struct, frozen=True):

@@ -56,6 +56,21 @@ class Outgoing:
         return next((value for known, value in self.headers.items() if known.lower() == name.lower()), "")
 
 
+def arguments(given: Any, known: frozenset[str]) -> dict[str, Any]:
+    """The arguments of a Task that calls an endpoint: only known fields, an endpoint and a method. Raises Refusal."""
+    if not isinstance(given, dict):
+        raise Refusal("The parameters are not an object")
+    for name in given:
+        if name not in known:
+            raise Refusal(f'The field "{name}" is not supported by Step Functions')
+    for name in ("ApiEndpoint", "Method"):
+        if not isinstance(given.get(name), str):
+            raise Refusal(f"The field '{name}' is required but was missing")
+    if given["Method"] not in METHODS:
+        raise Refusal(f"Method is one of {', '.join(METHODS)}, not {given['Method']}")
+    return given
+
+
 class NoAnswer(Exception):
     """Nobody answered in time, or nothing that is an answer."""
 
