@@ -56,8 +56,9 @@ from flowd.integrations.mocks import MockedRegistry, Mocks
 from flowd.integrations.models import names_of_services, service_of
 from flowd.integrations.registry import Ports, Registry
 from flowd.operators.timeinhand import TimeInHand, remembered
-from flowd.runner.client import RunnerClient, RunnerUnreachable
+from flowd.runner.client import RunnerClient
 from flowd.runner.container_client import ContainerClient
+from flowd.runner.line import RunnerUnreachable
 from flowd.services.s3 import FolderBuckets
 from flowd.store import backup
 

@@ -17,6 +17,9 @@ class Runner(Protocol):
     @property
     def connected(self) -> bool: ...
 
+    @property
+    def problem(self) -> str: ...
+
     async def counts(self) -> Any: ...
 
 
@@ -41,7 +44,7 @@ async def look(db: Database, runner: Runner, functions: int, folder: str | None 
         wal_bytes=wal_bytes,
         runner_up=runner.connected,
         writable=db.writable,
-        problems=_problems(db, numbers, runner.connected, functions, folder),
+        problems=_problems(db, numbers, runner.problem, functions, folder),
     )
 
 
@@ -57,12 +60,12 @@ def size_of(path: Path) -> int:
         return 0
 
 
-def _problems(db: Database, numbers: health.Numbers, runner_up: bool, functions: int, folder: str | None) -> list[str]:
+def _problems(db: Database, numbers: health.Numbers, runner: str, functions: int, folder: str | None) -> list[str]:
     found = []
     if not db.writable:
         found.append(f"the database cannot be written ({db.last_error}): free disk space or mend the disk")
-    if not runner_up and functions:
-        found.append("no runner answers: functions wait; see `systemctl status flowd-runner`")
+    if runner and functions:
+        found.append(f"functions wait: {runner}")
     if folder is not None:
         found.append(f"{folder}; what it held stays in force")
     if numbers.rejected_files:

@@ -26,18 +26,21 @@ class ContainerClient:
 
     async def run(self, key: str, spec: ContainerSpec) -> ContainerEnd:
         """Run it once under `key` and wait for its end, as long as it takes, also for a runner to come."""
+        await self._client.until_there()
+        if self._client.retiring:  # one that was begun there under this key makes room: it would never be idle
+            await self.stop(key)
         await self._client.until_ready()
         return _end(await self._client.ask(protocol.RunContainer(self._client.next_number(), key, spec)))
 
     async def attach(self, key: str) -> ContainerEnd | Unknown:
         """Wait for the end of a run that was asked for before."""
-        await self._client.until_ready()
+        await self._client.until_there()
         answer = await self._client.ask(protocol.Attach(self._client.next_number(), key))
         return Unknown() if isinstance(answer, protocol.Unheld) else _end(answer)
 
     async def stop(self, key: str) -> None:
         """Ask it to end; the end itself comes to whoever waits. Without a runner there is nothing to stop."""
-        if await self._client.wait_ready():
+        if await self._client.wait_there():
             await self._client.ask(protocol.StopContainer(self._client.next_number(), key))
 
     async def output(self, key: str) -> str:

@@ -15,7 +15,8 @@ from flowd.containers import ContainerSpec
 from flowd.errors import FlowdError
 from flowd.functions import FunctionSpec
 
-#: Raised when a message changes its meaning: a daemon refuses a runner of another version instead of guessing.
+#: Raised when a message changes its meaning: a runner of another version is given no work (see `succession`). What
+#: ends its work, LASTING and the answers to it, keeps its shape for ever: new fields go behind, with a default.
 VERSION = 2
 #: Lambda's payloads end at 6 MiB; anything far beyond that is not a message but a mistake.
 MAX_FRAME = 64 << 20
@@ -181,6 +182,8 @@ AnyRequest = (
     | ShutdownWhenIdle
 )
 AnyAnswer = Welcome | Done | Refused | Unheld | Finished | Accepted | Printed | Counts
+#: What a daemon may ask of a runner of any version, beside Hello.
+LASTING = (Attach, Acknowledge, Cancel, Output, StopContainer, Status, ShutdownWhenIdle)
 
 _encode = msgspec.msgpack.Encoder().encode
 decode_request: Callable[[bytes], AnyRequest] = msgspec.msgpack.Decoder(AnyRequest).decode

@@ -44,6 +44,7 @@ class Runner:
     """The line to a runner, as far as the API looks at it."""
 
     connected = True
+    problem = ""
 
     async def counts(self) -> Counts:
         return Counts()

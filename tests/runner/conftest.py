@@ -45,8 +45,8 @@ def own_runner() -> Iterator[Callable[..., RunnerProcess]]:
     """Runners that a test may kill."""
     started: list[RunnerProcess] = []
 
-    def start(*options: str, folder: Path | None = None) -> RunnerProcess:
-        runner = RunnerProcess(*options, folder=folder)
+    def start(*options: str, folder: Path | None = None, other_version: bool = False) -> RunnerProcess:
+        runner = RunnerProcess(*options, folder=folder, other_version=other_version)
         started.append(runner)
         return runner
 

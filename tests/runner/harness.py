@@ -19,6 +19,13 @@ from flowd.functions import FunctionResult, FunctionSpec, Kind
 from flowd.payload import loads
 from flowd.runner.client import RunnerClient
 
+#: A runner whose daemon was of another version of flowd.
+OTHER_VERSION = """
+from flowd.runner import protocol
+protocol.VERSION += 1
+from flowd.runner.__main__ import main
+main()
+"""
 ENVIRONMENT = {
     "AWS_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "given",
@@ -46,14 +53,15 @@ def alive(pid: int) -> bool:
 class RunnerProcess:
     """A runner in the foreground, as systemd starts it."""
 
-    def __init__(self, *options: str, folder: Path | None = None) -> None:
+    def __init__(self, *options: str, folder: Path | None = None, other_version: bool = False) -> None:
         # Not tmp_path: the path of a unix socket has at most 107 bytes.
         self.folder = folder or Path(tempfile.mkdtemp(prefix="fr-", dir="/tmp"))
         self.socket = self.folder / "s"
         self.log = self.folder / "log"
         environment = {**os.environ, "RUNNER_SECRET": "nobody's business"}
         with self.log.open("ab") as log:
-            arguments = [sys.executable, "-m", "flowd.runner", "--socket", str(self.socket), *options]
+            program = ["-c", OTHER_VERSION] if other_version else ["-m", "flowd.runner"]
+            arguments = [sys.executable, *program, "--socket", str(self.socket), *options]
             self.process = subprocess.Popen(arguments, env=environment, stdout=log, stderr=log)
         deadline = time.monotonic() + DEADLINE_S
         while not self._answers():

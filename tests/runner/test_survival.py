@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from flowd.functions import FunctionResult, FunctionSpec, Unknown
-from flowd.runner.client import RunnerClient, RunnerUnreachable
+from flowd.runner.client import RunnerClient
+from flowd.runner.line import RunnerUnreachable
 from tests.runner.harness import DEADLINE_S, Functions, RunnerProcess, alive, until, value
 
 # Counts its runs in a file, says that it began, and waits to be let go.
