@@ -26,6 +26,7 @@ from flowd.api.server import Addresses, Server
 from flowd.api.wire import descriptors
 from flowd.api.wire.credentials import Credentials, load_or_create
 from flowd.api.wire.protocols.front import Backend, Front
+from flowd.asl import jsonata
 from flowd.asl.validate_resources import is_known_call
 from flowd.clock import Clock, ScaledClock, SystemClock, iso8601
 from flowd.config import Config
@@ -43,6 +44,7 @@ from flowd.engine.dropfolder.scan import Scanner
 from flowd.engine.dropfolder.taskdefinitions import site_of
 from flowd.engine.dropfolder.watch import DropFolder
 from flowd.engine.executions import Limits
+from flowd.engine.expressions import Expressions
 from flowd.engine.machines import Machines
 from flowd.engine.messengers import to_people
 from flowd.engine.notify import Notifier
@@ -116,6 +118,7 @@ class Daemon:
             }
         )
         self.machines = Machines(self.core.db, self.clock, self._refuse, region=config.region, account=config.account)
+        self.expressions = Expressions()
         self.core.stepping.missing = self.machines.activities.missing
         self.credentials = load_or_create(config.data)
         workers = CodeWorkers(ContainerClient(self.runner), SystemClock(), _code_site(config))
@@ -198,6 +201,7 @@ class Daemon:
         self.config.workflows.mkdir(parents=True, exist_ok=True)
         await self.core.open()
         await self.machines.activities.load()
+        jsonata.evaluate_apart(self.expressions)
         try:
             await self.runner.connect(spawn=self.config.runner_socket is None)
         except RunnerUnreachable as error:
@@ -228,6 +232,8 @@ class Daemon:
         await self.bucket_watch.stop()
         await self.objects.wanted.stop()
         await self.core.stop()
+        jsonata.evaluate_apart(None)
+        self.expressions.stop()
         if self.time is not None:
             await self.time.remember()
         await self.runner.close()

@@ -1,7 +1,9 @@
 """JSONata as Step Functions speaks it: the only module that knows the engine (jlens). Usable from any thread.
 
 Every evaluation is limited in steps, time, depth and size, so that a runaway expression ends in an error. One thing the
-engine does not limit: comparing two values that share their parts many times over (2^40 leaves built in 40 steps).
+engine does not limit: comparing or showing values that share their parts many times over (2^40 leaves built in 40
+steps). An expression that could build such a value is therefore evaluated by whoever `evaluate_apart` was given, who
+can end it; without one it is evaluated here.
 
 The limits, their texts and the corners of the added functions are those that users measured on AWS (floci-io/floci
 issues 2662, 2736, 2737, pull requests 2676, 2783, 2790). Known to differ: a number that is infinite, or NaN inside of
@@ -22,7 +24,7 @@ import jlens
 from flowd.asl.javarandom import JavaRandom
 from flowd.entropy import Entropy
 from flowd.errors import FlowdError
-from flowd.payload import InvalidJson, loads
+from flowd.payload import InvalidJson, dumps, loads
 
 UNSUPPORTED_RESULT: Final = "UNSUPPORTED_RESULT"
 
@@ -78,21 +80,65 @@ def evaluate(expression: str, bindings: Mapping[str, Any], now_ms: int, entropy:
     """
     program = _compile(expression)
     given: dict[str, Any] = dict(bindings) if program.reads is None else _cut(bindings, program.reads)
-    for name in program.added:  # a variable of the same name goes before the function
-        if name in bindings:
-            given[name] = bindings[name]
-        else:
-            given[_HOST_NAMES.get(name, name)] = _ADDED[name](entropy)
-    if program.refused_eval:
-        given["eval"] = None
+    # A variable goes before the added function of its name.
+    given.update({name: bindings[name] for name in program.added if name in bindings})
+    if program.builds and _apart is not None:
+        text = _ask(_apart, expression, given, now_ms, entropy.take(16))
+    else:
+        text = _run(program, given, now_ms, Entropy(entropy.take(16)) if program.builds else entropy)
+    return UNDEFINED if text is None else loads(text)
+
+
+class Answer(NamedTuple):
+    """What became of an expression: its value as JSON text, None for nothing; or the code and text of its error."""
+
+    text: str | None
+    code: str = ""
+    error: str | None = None
+
+
+#: Expression, bindings as JSON text, the time, the seed of its chance -> what `answer` says, or an error in time.
+Apart = Callable[[str, str, int, bytes], Answer]
+_apart: Apart | None = None
+
+
+def evaluate_apart(by: Apart | None) -> None:
+    """From now on expressions that build values are evaluated `by` somebody who can end them; None: here."""
+    global _apart
+    _apart = by
+
+
+def answer(expression: str, bindings: str, now_ms: int, seed: bytes) -> Answer:
+    """One evaluation for somebody else, as an Apart gives it."""
+    try:
+        return Answer(_run(_compile(expression), loads(bindings), now_ms, Entropy(seed)))
+    except JsonataError as error:
+        return Answer(None, error.code, error.text)
+
+
+def timed_out() -> Answer:
+    """What an Apart says of an evaluation that it had to end."""
+    return Answer(None, "", _TIMEOUT)
+
+
+def _ask(by: Apart, expression: str, given: Mapping[str, Any], now_ms: int, seed: bytes) -> str | None:
+    found = by(expression, dumps(given), now_ms, seed)
+    if found.error is not None:
+        raise JsonataError(found.code, found.error)
+    return found.text
+
+
+def _run(program: _Program, given: dict[str, Any], now_ms: int, entropy: Entropy) -> str | None:
+    added = {_HOST_NAMES.get(name, name): _ADDED[name](entropy) for name in program.added if name not in given}
+    refused = {"eval": None} if program.refused_eval else {}
     seed = int.from_bytes(entropy.take(4), "big") if program.shuffles else 0
     try:
-        text = program.code.evaluate_json(None, given, now=now_ms, seed=seed, **LIMITS)
+        text: str | None = program.code.evaluate_json(None, given | added | refused, now=now_ms, seed=seed, **LIMITS)
     except jlens.JlensError as error:
         raise _error(error) from None
     except (TypeError, ArithmeticError, ValueError, RecursionError) as error:  # a binding such as 10^400
         raise JsonataError("D1001", f"A value cannot be represented: {error}") from None
-    return UNDEFINED if text is None else loads(text)
+    return text
 
 
 def check(expression: str) -> str | None:
@@ -141,6 +187,7 @@ class _Program(NamedTuple):
     names: frozenset[str]
     reads: Mapping[str, Any] | None  # what it reads of its bindings; None: perhaps everything
     added: tuple[str, ...]
+    builds: bool
     refused_eval: bool
     shuffles: bool
     misplaced: str | None  # what check() says
@@ -152,14 +199,16 @@ def _compile(expression: str) -> _Program:
     added = tuple(name for name in _ADDED if name in expression)
     reads = plain.reads({name: _nothing for name in added})
     everything = bool(reads.get("everyBinding"))
+    code = _LITERALS.sub(" ", expression)
     return _Program(
         code=_parse(_wrap(expression, "parse" in added)),
         names=frozenset(reads["bindings"]) - _ADDED.keys(),
         reads=None if everything else {n: tree for n, tree in reads["bindings"].items() if n not in added},
         added=added,
+        builds=_BUILDS.search(code) is not None,
         refused_eval=everything and "eval" in expression,
         shuffles="shuffle" in expression,
-        misplaced=_misplaced(_LITERALS.sub(" ", expression), reads.get("input")),
+        misplaced=_misplaced(code, reads.get("input")),
     )
 
 
@@ -178,6 +227,9 @@ def _misplaced(code: str, top_level: Any) -> str | None:
 _LITERALS: Final = re.compile(
     r'"(?:[^"\\]|\\.)*"|' r"'(?:[^'\\]|\\.)*'" r"|`[^`]*`|/\*.*?\*/|(?<=[,(\[~>=])\s*/(?:[^/\\]|\\.)+/", re.DOTALL
 )
+
+# What values are built with: objects, blocks, functions, and steps that make something of every value before them.
+_BUILDS: Final = re.compile(r"[{;|%]|:=|~>|\bfunction\b|λ|\.\s*[(\[]")
 
 # A function or NaN would leave the engine as nothing or null: they are told apart inside. `$parse` goes through an
 # array because a host function cannot hand in null. NaN is an empty "object" to $type that does not equal itself.
