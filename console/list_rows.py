@@ -157,12 +157,19 @@ DEPLOYS = Sheet(
 )
 
 
+def queue_name(item: Item) -> str:
+    """An activity by its name, an SWF task list by its own, with what waits there and whose it is."""
+    if "taskList" not in item:
+        return str(item["name"])
+    return f"{item['taskList']} ({'decisions' if item['tasks'] == 'decision' else 'activities'} of {item['domain']})"
+
+
 def queue_cells(item: Item, now: Now) -> list[Span]:
     idle = item["depth"] and not item["pollers"] and not item.get("openPrompts")
     oldest, polled = item.get("oldestAt"), item.get("polledAt")
     return [
         Span("✗", "late") if idle else Span("▶", "ok") if item["pollers"] else Span("·", "faint"),
-        Span(clean(item["name"]), "bold"),
+        Span(clean(queue_name(item)), "bold"),
         Span(number(item["depth"]), "late" if idle else ""),
         Span(coarse(now.at - oldest) if oldest else "–", "late" if idle else "dim"),
         Span(number(item["pollers"]), "late" if idle else ""),

@@ -146,7 +146,7 @@ class QueuesScreen(ListScreen):
             f"last poll {ago(item['polledAt'], now)}" if item.get("polledAt") else "not polled since the daemon began"
         )
         by = f" by {clean(item['polledBy'])}" if item.get("polledBy") else ""
-        return [[Span(clean(item["name"]), "bold"), Span(f"  {polled}{by}", "dim")]]
+        return [[Span(clean(list_rows.queue_name(item)), "bold"), Span(f"  {polled}{by}", "dim")]]
 
     def do_open(self) -> None:
         self.host.go("inbox")

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from flowd.api import swf_render
 from flowd.api.services import Services
 from flowd.api.wire.answers import Body, date, present
 from flowd.api.wire.caller import Caller
@@ -94,6 +95,7 @@ async def list_queues(do: Services, request: Nothing, caller: Caller) -> Body:
         "queues": [
             present(
                 name=depth.name,
+                **swf_render.task_list(depth.name),
                 depth=depth.waiting,
                 oldestAt=date(depth.oldest_ms) if depth.oldest_ms is not None else None,
                 pollers=do.core.waiters.pollers(depth.name),

@@ -96,9 +96,17 @@ def for_people(found: Described) -> Body:
     }
 
 
+def task_list(name: str) -> Body:
+    """What an SWF task list's key says, for those who list queues; nothing of a queue that is none."""
+    if not name.startswith("swf/"):
+        return {}
+    _, tasks, domain, called = name.split("/", 3)
+    return {"taskList": called, "domain": domain, "tasks": tasks}
+
+
 def queue(name: str) -> str:
     """How people call where a task waits: an activity's name, or that of an SWF task list without its domain."""
-    return name.rpartition("/")[2] if name.startswith("swf/") else name
+    return str(task_list(name).get("taskList", name))
 
 
 def open_counts(root: WorkflowFrame) -> Body:

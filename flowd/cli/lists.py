@@ -133,18 +133,31 @@ def _last(last: dict[str, Any] | None) -> str:
     return f"{moment(last.get('at'))} {last.get('status') or last.get('note') or ''}".strip() if last else ""
 
 
+_TASKS = {"activity": "activities", "decision": "decisions"}
+
+
 def _queues(args: argparse.Namespace) -> int:
     queues = connect(args).flowd("ListQueues")["queues"]
     if args.json:
         print_json(queues)
         return OK
-    rows = [(q["name"], q["depth"], moment(q.get("oldestAt")), q["pollers"], q["openPrompts"]) for q in queues]
-    print_table(("NAME", "WAITING", "OLDEST", "POLLERS", "PROMPTS"), rows, "no queues")
+    rows = [
+        (*_queue_named(q), q["depth"], moment(q.get("oldestAt")), q["pollers"], q["openPrompts"])
+        for q in sorted(queues, key=_queue_named)
+    ]
+    print_table(("NAME", "OF", "WAITING", "OLDEST", "POLLERS", "PROMPTS"), rows, "no queues")
     return OK
+
+
+def _queue_named(queue: dict[str, Any]) -> tuple[str, str]:
+    """What people call it, and whose it is: an activity of Step Functions, or a task list of an SWF domain."""
+    if "taskList" not in queue:
+        return queue["name"], "activity"
+    return queue["taskList"], f"SWF {queue['domain']}, {_TASKS[queue['tasks']]}"
 
 
 COMMANDS = {
     "machines": Command("list state machines, and what is wrong in the workflows folder", _arguments, _machines),
     "schedules": Command("list schedules; pause, resume or run one", _schedules_arguments, _schedules),
-    "queues": Command("list activities with their tasks and workers", _arguments, _queues),
+    "queues": Command("list activities and SWF task lists with their tasks and workers", _arguments, _queues),
 }

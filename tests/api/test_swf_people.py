@@ -98,6 +98,8 @@ async def test_task_lists_are_queues_with_depth_and_pollers(shop: Shop) -> None:
     queues = {each["name"]: each for each in (await shop.box.flowd("ListQueues"))["queues"]}
     assert queues["swf/activity/shop/work"]["depth"] == 2
     assert queues["swf/activity/shop/work"]["oldestAt"]
+    named = queues["swf/activity/shop/work"]
+    assert (named["taskList"], named["domain"], named["tasks"]) == ("work", "shop", "activity")
     assert queues["swf/decision/shop/orders"]["pollers"] == 1
     shop.box.world.core.waiters.stop()
     await polling

@@ -110,10 +110,20 @@ def test_schedules_are_listed_paused_and_run(flowd: Flowd, daemon: FakeDaemon) -
     assert flowd("schedules", "--run", "nightly").out == "arn:e\n"
 
 
-def test_queues_are_listed(flowd: Flowd, daemon: FakeDaemon) -> None:
+def test_queues_are_listed_by_what_people_call_them(flowd: Flowd, daemon: FakeDaemon) -> None:
     queue = {"name": "approvers", "depth": 2, "oldestAt": 1_700_000_000.0, "pollers": 0, "openPrompts": 1}
-    daemon.answers = {"ListQueues": {"queues": [queue]}}
-    assert flowd("queues").out.splitlines()[1].split() == ["approvers", "2", "2023-11-14", "22:13:20", "0", "1"]
+    lists = [
+        {**queue, "name": f"swf/{tasks}/flowd/desk", "taskList": "desk", "domain": "flowd", "tasks": tasks}
+        for tasks in ("decision", "activity")
+    ]
+    daemon.answers = {"ListQueues": {"queues": [*lists, queue]}}
+    rows = [line.split("  ", 1) for line in flowd("queues").out.splitlines()[1:]]
+    assert [name for name, _ in rows] == ["approvers", "desk", "desk"]
+    assert [" ".join(rest.split()) for _, rest in rows] == [
+        "activity 2 2023-11-14 22:13:20 0 1",
+        "SWF flowd, activities 2 2023-11-14 22:13:20 0 1",
+        "SWF flowd, decisions 2 2023-11-14 22:13:20 0 1",
+    ]
 
 
 HEALTH = {"version": "0.1.0", "pid": 42, "now": 1.0, "writable": True, "problems": [], "runner": {"status": "up"}}

@@ -59,6 +59,8 @@ async def test_prompts_machines_files_schedules_and_queues_have_rows() -> None:
         "■ sync             paused rate(15 minutes)     –                    ✗ 10m ago"
     )
     assert "nobody polls" in shown(list_rows.QUEUES, (await daemon.queues())[1], 79)
+    ours = {"name": "swf/decision/flowd/desk", "taskList": "desk", "domain": "flowd", "tasks": "decision"}
+    assert list_rows.queue_name(ours) == "desk (decisions of flowd)"
 
 
 def test_the_counts_leave_out_what_nobody_has() -> None:
