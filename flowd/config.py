@@ -15,6 +15,8 @@ from typing import Any, Final
 
 from flowd.cloudsettings import CloudSettings
 from flowd.cloudsettings import read as read_cloud
+from flowd.connectionsettings import ConnectionSettings
+from flowd.connectionsettings import read as read_connections
 from flowd.errors import ConfigError
 from flowd.httpsettings import KEYS as HTTP_KEYS
 from flowd.httpsettings import HttpSettings
@@ -89,6 +91,7 @@ class Config:
     mail: str | None = None  # the apprise URL of the server that sends what topics tell to addresses
     http: HttpSettings = field(default_factory=HttpSettings)  # off unless it listens
     cloud: CloudSettings = field(default_factory=CloudSettings)
+    connections: tuple[ConnectionSettings, ...] = ()  # credentials of calls over HTTP
     testing: TestingSettings | None = None  # None: a daemon for real work
     file: Path | None = None  # the settings file, if there is one
 
@@ -129,6 +132,7 @@ class Config:
             http=_http(settings),
             ecs=EcsSettings(settings.text("ecs", "engine") or "", settings.list("ecs", "local_images") or ()),
             cloud=_cloud(given, settings),
+            connections=read_connections(settings.values.get("connections", {}), settings.file, environ),
             testing=_testing(args, given, settings),
             file=settings.file if settings.found else None,
         )
@@ -162,7 +166,7 @@ class _Places:
 class _Settings:
     """The file `flowd.toml`; every key that nobody knows is an error."""
 
-    free: Final = ("substitutions", "services")  # whose keys are names
+    free: Final = ("substitutions", "services", "connections")  # whose keys are names
     known: Final[dict[str, tuple[str, ...]]] = {
         "daemon": (
             *("workflows", "data", "socket", "listen", "auth", "region", "account", "retention_days"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from functools import partial
@@ -105,8 +106,8 @@ class Daemon:
         )
         self.cloud.local["s3"] = self.objects
         self.bucket_watch = BucketWatch(self.objects, self.buckets)
-        connections = StoredConnections(self.core.db)
-        ports = Ports(clock=self.clock, containers=self.cluster, cloud=self.cloud, connections=connections)
+        self.connections = StoredConnections(self.core.db, config.connections, os.environ)
+        ports = Ports(clock=self.clock, containers=self.cluster, cloud=self.cloud, connections=self.connections)
         self.registry.connect(ports)
         self.core.deliveries.patience_s["lambda"] = LONGEST_CALL_S
         self.core.deliveries.carriers.update(
@@ -200,6 +201,7 @@ class Daemon:
     async def start(self) -> None:
         self.config.workflows.mkdir(parents=True, exist_ok=True)
         await self.core.open()
+        await self.connections.start(self.clock.now_ms())
         await self.machines.activities.load()
         jsonata.evaluate_apart(self.expressions)
         try:

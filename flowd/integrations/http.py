@@ -62,6 +62,8 @@ class Http:
             self._exchanges[task.key] = (outgoing, None)
             response = await webcalls.send(outgoing, self._transport, webcalls.TIMEOUT_S)
             self._exchanges[task.key] = (outgoing, response)
+            if connection and response.status_code in (401, 407):
+                self._authorizer.doubt(connection)
         except Refusal as refusal:
             return answers.refused(task, refusal)
         except NoAnswer as error:

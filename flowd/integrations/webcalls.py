@@ -5,10 +5,14 @@ It follows no redirect and repeats nothing; a Task's Retry does.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+import ssl
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
@@ -76,28 +80,61 @@ class NoAnswer(Exception):
 
 
 async def send(outgoing: Outgoing, transport: httpx.AsyncBaseTransport | None, timeout_s: float) -> httpx.Response:
-    """The answer with its body, of which no more is read than a Task may have. Raises NoAnswer."""
+    """The answer with its body, of which no more is read than a Task may have. Raises NoAnswer.
+
+    The time is that of the whole exchange: who sends a byte now and then is as late as who sends none.
+    """
     try:
-        async with httpx.AsyncClient(transport=transport, timeout=timeout_s, trust_env=True) as client:
-            request = client.build_request(
-                outgoing.method, outgoing.whole_url, headers=outgoing.headers, content=outgoing.body
-            )
-            response = await client.send(request, stream=True)
-            try:
-                parts, size = [], 0
-                async for part in response.aiter_bytes():
-                    parts.append(part)
-                    size += len(part)
-                    if size > LARGEST:
-                        break
-            finally:
-                await response.aclose()
-    except httpx.TimeoutException:
+        async with asyncio.timeout(timeout_s):
+            return await _exchanged(outgoing, transport, timeout_s)
+    except (httpx.TimeoutException, TimeoutError):
         raise NoAnswer(f"HTTP task timeout after {timeout_s:g}s") from None
+    except httpx.LocalProtocolError:
+        raise NoAnswer("the request has a header that HTTP cannot carry") from None  # the library's words show it
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise NoAnswer(f"{type(error).__name__}: {error}") from None
-    response._content = b"".join(parts)
+        raise NoAnswer(str(_hidden(f"{type(error).__name__}: {error}", outgoing.secrets))) from None
+
+
+async def _exchanged(
+    outgoing: Outgoing, transport: httpx.AsyncBaseTransport | None, timeout_s: float
+) -> httpx.Response:
+    offered = {"Accept-Encoding": "gzip, deflate"}  # what is unpacked below, up to a size
+    certificates = await asyncio.to_thread(trusted)
+    settings: dict[str, Any] = {"timeout": timeout_s, "trust_env": True, "headers": offered, "verify": certificates}
+    async with httpx.AsyncClient(transport=transport, **settings) as client:
+        request = client.build_request(
+            outgoing.method, outgoing.whole_url, headers=outgoing.headers, content=outgoing.body
+        )
+        response = await client.send(request, stream=True)
+        try:
+            parts, size = [], 0
+            async for part in response.aiter_raw():
+                parts.append(part)
+                size += len(part)
+                if size > LARGEST:
+                    break
+        finally:
+            await response.aclose()
+    response._content = _unpacked(b"".join(parts), response.headers.get("content-encoding", "").lower())
     return response
+
+
+@cache
+def trusted() -> ssl.SSLContext:
+    """The certificates that servers are checked by, read once: it takes a tenth of a second. Blocks on the disk."""
+    return httpx.create_ssl_context()
+
+
+def _unpacked(content: bytes, encoding: str) -> bytes:
+    """No more of it than tells that it is too large: a small answer may hold a thousand times as much."""
+    if encoding not in ("gzip", "x-gzip", "deflate") or not content:
+        return content
+    for bits in (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS):  # with a header of either kind; without one, as some servers do
+        try:
+            return zlib.decompressobj(bits).decompress(content, LARGEST + 1)
+        except zlib.error:
+            continue
+    raise NoAnswer("the answer cannot be unpacked")
 
 
 def output(response: httpx.Response) -> dict[str, Any]:

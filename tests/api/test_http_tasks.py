@@ -12,6 +12,7 @@ from flowd.engine.connections import StoredConnections
 from flowd.integrations.http import Http
 from flowd.integrations.webcalls import HIDDEN
 from tests.api.box import ROLE, Box
+from tests.integrations.test_http import streamed
 
 STATE = {
     "Type": "Task",
@@ -29,7 +30,7 @@ STATE = {
 
 async def connected(box: Box, answer: httpx.Response) -> str:
     """An HTTP integration in front of one answer; the ARN of a connection for it."""
-    transport = httpx.MockTransport(lambda request: answer)
+    transport = httpx.MockTransport(lambda request: streamed(answer))
     http = Http(StoredConnections(box.world.core.db), box.world.clock, transport)
     box.world.core.registry.rows["http"] = http  # type: ignore[attr-defined]
     key = {"ApiKeyAuthParameters": {"ApiKeyName": "X-Key", "ApiKeyValue": "secret"}}

@@ -45,6 +45,11 @@ OAUTH = {
 }
 
 
+def streamed(answer: httpx.Response) -> httpx.Response:
+    """An answer whose body has yet to be read, as that of a real exchange."""
+    return httpx.Response(answer.status_code, headers=answer.headers, stream=httpx.ByteStream(answer.content))
+
+
 class Net:
     """Everybody out there: what was asked, and what is answered."""
 
@@ -59,7 +64,7 @@ class Net:
 
     def _handle(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request)
-        return self.answer(request)
+        return streamed(self.answer(request))
 
     async def find(self, arn: str) -> Mapping[str, Any] | None:
         found: Mapping[str, Any] | None = self.connections.get(arn)

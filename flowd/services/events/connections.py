@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -18,6 +19,13 @@ _PART: Final = {
     "API_KEY": "ApiKeyAuthParameters",
     "OAUTH_CLIENT_CREDENTIALS": "OAuthParameters",
 }
+_NEEDED: Final = {
+    "BASIC": ("Username", "Password"),
+    "API_KEY": ("ApiKeyName", "ApiKeyValue"),
+    "OAUTH_CLIENT_CREDENTIALS": ("ClientID", "ClientSecret"),
+}
+SETTINGS: Final = "flowd.toml"
+MOST: Final = 10_000
 _SECRET: Final = frozenset({"Password", "ApiKeyValue", "ClientSecret"})
 
 
@@ -36,18 +44,24 @@ def create_connection(tables: Tables, members: Members, call: Call) -> dict[str,
 
 
 def update_connection(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
-    row = _known(tables, members)
+    """What is not given stays as it is, within the parameters of the same kind too."""
+    row = _own(tables, members, "change")
     body = json.loads(row.body)
     given = {name: members[name] for name in ("AuthorizationType", "AuthParameters", "Description") if name in members}
     merged = {**body, **given}
-    row.body = json.dumps({**body, **_facts(merged), "state": "AUTHORIZED"})
+    if "AuthParameters" in given and merged["AuthorizationType"] == body["AuthorizationType"]:
+        merged["AuthParameters"] = _merged(body["AuthParameters"], given["AuthParameters"])
+    facts = _facts(merged)
+    if lacking := _lacking(facts["AuthorizationType"], facts["AuthParameters"]):
+        raise names.invalid(f"Connection {row.name} needs {lacking}.")
+    row.body = json.dumps({**body, **facts, "state": "AUTHORIZED"})
     row.changed_ms = call.now_ms
     return _short(row, call)
 
 
 def deauthorize_connection(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
     """Its secrets are forgotten."""
-    row = _known(tables, members)
+    row = _own(tables, members, "deauthorize")
     body = json.loads(row.body)
     row.body = json.dumps({**body, "AuthParameters": _public(body["AuthParameters"]), "state": "DEAUTHORIZED"})
     row.changed_ms = call.now_ms
@@ -55,7 +69,7 @@ def deauthorize_connection(tables: Tables, members: Members, call: Call) -> dict
 
 
 def delete_connection(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
-    row = _known(tables, members)
+    row = _own(tables, members, "delete")
     answer = _short(row, call) | {"ConnectionState": "DELETING"}
     tables.drop_resource(row)
     return answer
@@ -86,11 +100,31 @@ def list_connections(tables: Tables, members: Members, call: Call) -> dict[str, 
     return {"Connections": [each for each in every if wanted in (None, each["ConnectionState"])], **token}
 
 
+def configure(tables: Tables, wanted: Mapping[str, Mapping[str, Any]], now_ms: int) -> str | None:
+    """Let exactly these connections be shown as those of the settings, by name: AuthorizationType and AuthParameters
+    without secrets. Returns the name of one that somebody else has made; then nothing is changed."""
+    known = {row.name: row for row in tables.resources(KIND, "", "", MOST)}
+    for name in wanted:
+        if name in known and not _configured(known[name]):
+            return name
+    for name, row in known.items():
+        if _configured(row) and name not in wanted:
+            tables.drop_resource(row)
+    for name, public in wanted.items():
+        body = {**public, "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"connection/{name}")), "state": "AUTHORIZED"}
+        text = json.dumps({**body, "Description": SETTINGS, "configured": True})
+        if name not in known:
+            tables.add_resource(kind=KIND, name=name, body=text, created_ms=now_ms, changed_ms=now_ms)
+        elif known[name].body != text:
+            known[name].body, known[name].changed_ms = text, now_ms
+    return None
+
+
 def secrets(tables: Tables, name: str) -> dict[str, Any] | None:
     """What a call over HTTP needs of a connection; None if there is none, or its secrets are forgotten."""
     row = tables.resource(KIND, name)
     body: dict[str, Any] = {} if row is None else json.loads(row.body)
-    return body if body.get("state") == "AUTHORIZED" else None
+    return body if body.get("state") == "AUTHORIZED" and not body.get("configured") else None
 
 
 def name_of(arn: str) -> str:
@@ -104,6 +138,33 @@ def _known(tables: Tables, members: Members) -> Resource:
     if row is None:
         raise names.not_found(f"Failed to describe the connection(s). Connection '{members['Name']}' does not exist.")
     return row
+
+
+def _own(tables: Tables, members: Members, verb: str) -> Resource:
+    row = _known(tables, members)
+    if _configured(row):
+        raise names.invalid(f"Cannot {verb} connection {row.name}: it stands in {SETTINGS}; change it there.")
+    return row
+
+
+def _configured(row: Resource) -> bool:
+    return bool(json.loads(row.body).get("configured"))
+
+
+def _merged(before: Any, given: Any) -> Any:
+    if not (isinstance(before, dict) and isinstance(given, dict)):
+        return given
+    return {**before, **{name: _merged(before.get(name), inner) for name, inner in given.items()}}
+
+
+def _lacking(kind: str, parameters: Mapping[str, Any]) -> str:
+    """What a call would miss; a change may leave out what a new connection must have."""
+    part = parameters[_PART[kind]]
+    client = part.get("ClientParameters") or {}
+    place = client if kind == "OAUTH_CLIENT_CREDENTIALS" else part
+    missing = [name for name in _NEEDED[kind] if not place.get(name)]
+    missing += [name for name in ("AuthorizationEndpoint", "HttpMethod") if place is client and not part.get(name)]
+    return ", ".join(missing)
 
 
 def _facts(members: Mapping[str, Any]) -> dict[str, Any]:

@@ -54,6 +54,14 @@ def test_a_connection_changes_is_deauthorized_and_deleted(box: Box) -> None:
     key = {"ApiKeyAuthParameters": {"ApiKeyName": "X-Key", "ApiKeyValue": "k"}}
     box("UpdateConnection", Name="crm", AuthorizationType="API_KEY", AuthParameters=key)
     assert (connections.secrets(box.tables, "crm") or {})["AuthParameters"] == key
+    renamed = {"ApiKeyAuthParameters": {"ApiKeyName": "X-Other"}}  # what is not given stays
+    box("UpdateConnection", Name="crm", AuthorizationType="API_KEY", AuthParameters=renamed)
+    assert (connections.secrets(box.tables, "crm") or {})["AuthParameters"] == {
+        "ApiKeyAuthParameters": {"ApiKeyName": "X-Other", "ApiKeyValue": "k"}
+    }
+    with pytest.raises(ServiceError, match="Connection crm needs Password"):
+        half = {"BasicAuthParameters": {"Username": "u"}}
+        box("UpdateConnection", Name="crm", AuthorizationType="BASIC", AuthParameters=half)
     assert box("DeauthorizeConnection", Name="crm")["ConnectionState"] == "DEAUTHORIZED"
     assert connections.secrets(box.tables, "crm") is None
     box("DeleteConnection", Name="crm")
