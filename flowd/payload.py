@@ -96,6 +96,29 @@ def dumps(value: Any) -> str:
         raise InvalidJson(str(error)) from None
 
 
+def measure(value: Any, most: int) -> int:
+    """About as many bytes as the JSON text of `value` has, without making it; gives up above `most`. What a value holds
+    many times over is counted as often."""
+    size = 0
+    todo = [value]
+    while todo and size <= most:
+        found = todo.pop()
+        kind = type(found)
+        if kind is str:
+            size += len(found) + 2
+        elif kind is dict:
+            size += sum(map(len, found)) + 4 * len(found) + 2
+            todo.extend(found.values())
+        elif kind is list:
+            size += len(found) + 1
+            todo.extend(found)
+        elif kind is int:
+            size += found.bit_length() // 4 + 1
+        else:
+            size += 5
+    return size
+
+
 def _dumps_big(value: Any) -> str:
     import json
 

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from flowd.asl import dataflow
 from flowd.asl.draft import Draft
-from flowd.asl.faults import EvaluationFault, Failure, runtime
+from flowd.asl.faults import EvaluationFault, Failure, runtime, too_large
 from flowd.asl.model import Map, Parallel, Working
 from flowd.asl.templates import JSONATA, Expression, payload_of
 from flowd.asl.transitions import fail, leave
@@ -21,6 +21,9 @@ from flowd.payload import Payload, dumps
 
 #: How many iterations of an inline Map run at once at most (developer guide, "Map state concurrency": about 40).
 MOST_AT_ONCE: Final = 40
+
+#: A result with more than this is not even put together: only a ResultSelector could make something of it.
+MOST_CHARACTERS: Final = 64 * 1024 * 1024
 
 #: What a frame with an open Map Run waits for.
 MAP_RUN: Final = "map run"
@@ -164,8 +167,10 @@ def join(draft: Draft, parent: Frame) -> None:
 
 
 def on_joined(draft: Draft, frame: Frame, state: Working, event: Event) -> None:
-    """The outputs are here, in branch order; their texts make the result's text (recorded)."""
+    """The outputs are here, in branch order; their texts make the result's text (recorded). Raises Fault."""
     outputs: list[Payload] = event.details["outputs"]
+    if sum(len(output.text) for output in outputs) > MOST_CHARACTERS:
+        raise too_large(state.name)
     finish(draft, frame, state, Payload(text="[" + ",".join(output.text for output in outputs) + "]"))
 
 

@@ -22,6 +22,8 @@ WRITER_FAILED: Final = "States.ResultWriterFailed"
 
 #: Bytes of UTF-8 that a state's input, output or Task result may have (AWS: "Quotas", payload size).
 DATA_LIMIT_BYTES: Final = 262_144
+#: What all variables of a scope may have together; those of one Assign: DATA_LIMIT_BYTES (developer guide, "Quotas").
+VARIABLES_LIMIT_BYTES: Final = 10 * 1024 * 1024
 
 
 class Fault(Exception):

@@ -15,14 +15,15 @@ from typing import Any, Final
 
 from flowd.asl.intrinsicfunctions import FUNCTIONS, IntrinsicFailure, Template
 from flowd.asl.jayway import Scanner
-from flowd.asl.paths import Path, PathSyntaxError, parse_argument_path, path_of
+from flowd.asl.paths import FEW, Path, PathSyntaxError, parse_argument_path, path_of
 from flowd.entropy import Entropy
 from flowd.errors import FlowdError
-from flowd.payload import InvalidJson, loads
+from flowd.payload import InvalidJson, loads, measure
 
 __all__ = ["Intrinsic", "IntrinsicFailure", "IntrinsicSyntaxError", "compile_intrinsic", "is_intrinsic"]
 
 MAX_NESTING: Final = 10
+MAX_BYTES: Final = 1 << 20  # of arguments that hold the state's data many times over
 _ESCAPED: Final = "'{}\\"  # what may follow a backslash; any other escape is refused [test_illegal_escapes]
 
 
@@ -32,9 +33,9 @@ class IntrinsicSyntaxError(FlowdError):
 
 class Intrinsic:
     """A compiled call. `text` is what was written, `name` the function's, `variables` the names of all variables it
-    refers to."""
+    refers to, `copies` how often a value of the state's data can be in its result."""
 
-    __slots__ = ("_arguments", "_function", "name", "text", "variables")
+    __slots__ = ("_arguments", "_function", "copies", "name", "text", "variables")
 
     def __init__(self, text: str, name: str, arguments: tuple[Any, ...]) -> None:
         self.text = text
@@ -42,18 +43,24 @@ class Intrinsic:
         self.variables: frozenset[str] = frozenset().union(
             *(part.variables for part in arguments if isinstance(part, Path | Intrinsic))
         )
+        self.copies: int = sum(part.copies for part in arguments if isinstance(part, Path | Intrinsic))
         self._arguments = arguments
         self._function = FUNCTIONS[name].function
 
     def evaluate(self, value: Any, context: Any, variables: Mapping[str, Any], entropy: Entropy) -> Any:
         """The call's result, a JSON value. Raises IntrinsicFailure, and PathError if an argument is not found."""
-        found = []
+        found: list[Any] = []
+        left = MAX_BYTES
         for part in self._arguments:
             if isinstance(part, Path):
                 part = part.evaluate(value, context, variables)
             elif isinstance(part, Intrinsic):
                 part = part.evaluate(value, context, variables, entropy)
             found.append(part)
+            if self.copies > FEW:
+                left -= measure(part, left)
+                if left < 0:
+                    raise IntrinsicFailure(f"The arguments of States.{self.name} have more than {MAX_BYTES} bytes")
         return self._function(entropy, *found)
 
     def __repr__(self) -> str:

@@ -29,20 +29,27 @@ __all__ = [
 ]
 
 
+#: So many copies of a state's data are no danger to anybody's memory.
+FEW: Final = 32
+
+
 class Path:
     """A compiled path.
 
     `text` is what was written, `definite` is True if it names at most one node, `root` is `$`, `$$` or the name of a
-    variable, `variables` are the names of all variables it refers to.
+    variable, `variables` are the names of all variables it refers to, `copies` how often one part of the data can be in
+    what it finds (FEW + 1: any number of times).
     """
 
-    __slots__ = ("_parsed", "definite", "root", "text", "variables")
+    __slots__ = ("_parsed", "copies", "definite", "root", "text", "variables")
 
     def __init__(self, text: str, parsed: Parsed) -> None:
         self.text = text
         self.root = parsed.root
         self.definite = parsed.definite
         self.variables = frozenset(_variables(parsed))
+        # Below `..` and in a list of names or indexes a node can be hit more than once.
+        self.copies: int = FEW + 1 if not self.definite and (".." in text or "," in text) else 1
         self._parsed = parsed
 
     def evaluate(self, value: Any, context: Any, variables: Mapping[str, Any]) -> Any:

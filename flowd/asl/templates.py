@@ -6,18 +6,22 @@ All are compiled when a definition is parsed. Evaluating one raises a Fault with
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
 from flowd.asl import intrinsics, jsonata, paths
 from flowd.asl.context import Env
-from flowd.asl.faults import INTRINSIC_FAILURE, EvaluationFault, Fault, runtime
-from flowd.payload import InvalidJson, Payload, dumps
+from flowd.asl.faults import DATA_LIMIT_BYTES, INTRINSIC_FAILURE, EvaluationFault, Fault, runtime, too_large
+from flowd.payload import InvalidJson, Payload, dumps, measure
 
 Language = Literal["JSONPath", "JSONata"]
 JSONPATH: Final[Language] = "JSONPath"
 JSONATA: Final[Language] = "JSONata"
+
+#: Beyond this many copies of a state's data a value is measured while it is made; MOST_BYTES is what it may have then.
+FEW: Final = paths.FEW
+MOST_BYTES: Final = 4 * DATA_LIMIT_BYTES
 
 _VARIABLE = re.compile(r"\$[^\W\d]")
 _MEMBER = re.compile(r"\$states\b(?:\s*\.\s*(input|context|result|errorOutput)\b)?")
@@ -153,24 +157,62 @@ _STATES: Final[dict[str, Callable[[Env], Any]]] = {
 @dataclass(frozen=True, slots=True)
 class ObjectTemplate:
     members: tuple[tuple[str, Template], ...]
+    copies: int = 0
 
     def evaluate(self, env: Env, value: Any) -> Any:
-        return {name: member.evaluate(env, value) for name, member in self.members}
+        names = [name for name, _ in self.members]
+        return dict(zip(names, _values(self, [member for _, member in self.members], env, value), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class ArrayTemplate:
     entries: tuple[Template, ...]
+    copies: int = 0
 
     def evaluate(self, env: Env, value: Any) -> Any:
-        return [entry.evaluate(env, value) for entry in self.entries]
+        return _values(self, self.entries, env, value)
+
+
+def _values(around: ObjectTemplate | ArrayTemplate, parts: Iterable[Template], env: Env, value: Any) -> list[Any]:
+    if around.copies <= FEW:
+        return [part.evaluate(env, value) for part in parts]
+    found, left = [], MOST_BYTES
+    for part in parts:
+        found.append(part.evaluate(env, value))
+        left -= _measured(found[-1], left, env)
+    return found
+
+
+def _measured(value: Any, most: int, env: Env) -> int:
+    """The size of a value that may hold others many times over. Raises Fault if it is above `most`."""
+    size = measure(value, most)
+    if size > most:
+        raise too_large(env.frame.state)
+    return size
+
+
+def copies_of(template: Template) -> int:
+    """How often a value of the state's data can be in the template's value: each mention, and each hit of a path that
+    may hit parts of what it has hit already."""
+    if isinstance(template, ObjectTemplate | ArrayTemplate):
+        return template.copies
+    if isinstance(template, Call):
+        return template.intrinsic.copies
+    if isinstance(template, Member):
+        return copies_of(template.selector)
+    if isinstance(template, Selector):
+        return template.path.copies
+    return 0 if isinstance(template, Fixed) else 1
 
 
 def payload_of(template: Template, env: Env, value: Any) -> Payload:
-    """A template's value as a payload; a fixed one is the same object every time."""
+    """A template's value as a payload; a fixed one is the same object every time. Raises Fault."""
     if isinstance(template, Fixed):
         return template.payload
-    made = Payload.of(template.evaluate(env, value))
+    found = template.evaluate(env, value)
+    if copies_of(template) > FEW and not isinstance(template, ObjectTemplate | ArrayTemplate):
+        _measured(found, MOST_BYTES, env)
+    made = Payload.of(found)
     try:
         _ = made.text
     except InvalidJson as error:
@@ -234,7 +276,7 @@ def _jsonpath(value: Any) -> Template | None:
     """None if nothing in the value is worked out at run time."""
     if isinstance(value, list):
         entries = [_jsonpath(entry) for entry in value]
-        return None if not any(entries) else ArrayTemplate(_filled(entries, value))
+        return _array(entries, value)
     if not isinstance(value, dict):
         return None
     keys = [key.removesuffix(".$") for key in value]
@@ -244,7 +286,7 @@ def _jsonpath(value: Any) -> Template | None:
     filled = dict(zip(keys, _filled(members, list(value.values())), strict=True))
     order = [key for key in value if not key.endswith(".$")]
     order += hash_order([key.removesuffix(".$") for key in value if key.endswith(".$")])
-    return ObjectTemplate(tuple((key, filled[key]) for key in dict.fromkeys(order)))
+    return _object([(key, filled[key]) for key in dict.fromkeys(order)])
 
 
 def _jsonata(value: Any, location: str) -> Template | None:
@@ -253,12 +295,23 @@ def _jsonata(value: Any, location: str) -> Template | None:
         return None if text is None else expression(text, location)
     if isinstance(value, list):
         entries = [_jsonata(entry, f"{location}[{index}]") for index, entry in enumerate(value)]
-        return None if not any(entries) else ArrayTemplate(_filled(entries, value))
+        return _array(entries, value)
     if isinstance(value, dict):
         members = [_jsonata(member, f"{location}/{key}") for key, member in value.items()]
         if any(members):
-            return ObjectTemplate(tuple(zip(value, _filled(members, list(value.values())), strict=True)))
+            return _object(list(zip(value, _filled(members, list(value.values())), strict=True)))
     return None
+
+
+def _array(entries: list[Any], value: list[Any]) -> ArrayTemplate | None:
+    if not any(entries):
+        return None
+    filled = _filled(entries, value)
+    return ArrayTemplate(filled, sum(map(copies_of, filled)))
+
+
+def _object(members: list[tuple[str, Template]]) -> ObjectTemplate:
+    return ObjectTemplate(tuple(members), sum(copies_of(member) for _, member in members))
 
 
 def _filled(nodes: list[Any], values: list[Any]) -> tuple[Template, ...]:

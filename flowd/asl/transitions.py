@@ -10,7 +10,16 @@ from typing import Any
 from flowd.asl import dataflow, retry
 from flowd.asl.dataflow import Outcome
 from flowd.asl.draft import WHOLE, Draft, error_details
-from flowd.asl.faults import DATA_LIMIT_BYTES, RUNTIME, EvaluationFault, Failure, Fault, runtime, too_large
+from flowd.asl.faults import (
+    DATA_LIMIT_BYTES,
+    RUNTIME,
+    VARIABLES_LIMIT_BYTES,
+    EvaluationFault,
+    Failure,
+    Fault,
+    runtime,
+    too_large,
+)
 from flowd.asl.model import Catcher, State, Task, Working
 from flowd.decisions import DropBranches, GatherBranches, StartTimer
 from flowd.frames import Frame, Phase
@@ -33,12 +42,11 @@ def leave(
     details: dict[str, Any] = {"name": state.name, "output": output, "outputDetails": WHOLE}
     variables = frame.variables
     if assigned:
-        try:
-            details["assignedVariables"] = {name: dumps(value) for name, value in assigned.items()}
-        except InvalidJson as error:
-            raise runtime(str(error)) from None
+        details["assignedVariables"] = _texts(assigned, state)
         details["assignedVariablesDetails"] = WHOLE
         variables = Payload.of(assigned if variables is None else {**variables.value, **assigned})
+        if variables.size > VARIABLES_LIMIT_BYTES:
+            raise too_large(state.name)
     if draft.inspection is not None and variables is not None:
         draft.inspection.note("variables", variables)
     before = frame.previous if previous is None else previous
@@ -66,6 +74,17 @@ def leave(
         )
     else:
         draft.ended.append(frame.id)
+
+
+def _texts(assigned: dict[str, Any], state: State) -> dict[str, str]:
+    """Variables as an event shows them. Raises Fault if they are too large together, or no JSON."""
+    try:
+        texts = {name: dumps(value) for name, value in assigned.items()}
+    except InvalidJson as error:
+        raise runtime(str(error)) from None
+    if sum(len(text.encode()) for text in texts.values()) > DATA_LIMIT_BYTES:
+        raise too_large(state.name)
+    return texts
 
 
 def cause_of(fault: Fault, frame: Frame) -> str:

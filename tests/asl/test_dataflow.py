@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -149,3 +150,54 @@ def test_an_intrinsic_failure_can_be_caught_where_there_is_a_catch() -> None:
     task = {"Type": "Task", "Resource": SQS, "Parameters": call, "Catch": catch, "Next": "Z"}
     story = Story({"StartAt": "S", "States": {"S": task, "Z": {"Type": "Succeed"}}}).run()
     assert story.output["Error"] == "States.IntrinsicFailure"
+
+
+TEXT = "x" * 200_000
+TOO_LARGE = "The state/task 'S' returned a result with a size exceeding the maximum number of bytes service limit."
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"Parameters": {f"a{n}.$": "$.text" for n in range(3_000)}},
+        {"Parameters": {"a": [{"b": {"c.$": "$.text"}} for _ in range(3_000)]}},
+        {"Parameters": {"a.$": "$..*"}},
+        {"OutputPath": "$..*"},
+        {"Parameters": {"a.$": f"$.deep[{','.join(['0'] * 3_000)}]"}},
+        {"Assign": {f"a{n}.$": "$.text" for n in range(3_000)}},
+        {"Assign": {"a.$": "$.text", "b.$": "$.text"}},
+    ],
+    ids=["members", "nested members", "deep hits", "deep output", "one index many times", "variables", "an Assign"],
+)
+def test_data_that_would_be_there_thousands_of_times_is_refused_before_it_is(fields: dict[str, Any]) -> None:
+    deep: Any = TEXT
+    for _ in range(400):
+        deep = [deep]
+    tracemalloc.start()
+    try:
+        story = run({"Type": "Pass", **fields}, {"text": TEXT, "deep": deep})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert story.error == ("States.DataLimitExceeded", TOO_LARGE)
+    assert peak < 100_000_000
+
+
+@pytest.mark.parametrize("call", ["States.Format('{}', {})", "States.JsonToString(States.Array({}))"])
+def test_arguments_of_functions_are_measured_before_they_are_put_together(call: str) -> None:
+    many = ", ".join(["$.text"] * 5_000)
+    text = call.replace("'{}'", f"'{'{}' * 5_000}'").replace(", {})", f", {many})").replace("({})", f"({many})")
+    story = run({"Type": "Pass", "Parameters": {"a.$": text}}, {"text": TEXT})
+    assert story.error[0] == "States.Runtime"
+    assert "have more than 1048576 bytes" in str(story.error[1])
+
+
+def test_all_variables_together_have_ten_mebibytes() -> None:
+    names = [f"v{n}" for n in range(60)]
+    states = {
+        name: {"Type": "Pass", "Assign": {name: TEXT}, "Next": following}
+        for name, following in zip(names, [*names[1:], "Z"], strict=True)
+    }
+    story = Story({"StartAt": "v0", "States": {**states, "Z": {"Type": "Succeed"}}}, {}).run()
+    assert story.error[0] == "States.DataLimitExceeded"
+    assert "The state/task 'v52'" in str(story.error[1])
