@@ -124,7 +124,7 @@ class Daemon:
         self.credentials = load_or_create(config.data)
         workers = CodeWorkers(ContainerClient(self.runner), SystemClock(), _code_site(config))
         self.code = CodeFiles(self.core.db, self.clock, self.core.swf, workers, config.data / "code")
-        self.sources = Sources(self.core.embedded, self.runner, config.region)
+        self.sources = Sources(self.core.db, self.core.embedded, self.runner, config.region)
         self.registrar = Registrar(
             self.core.db,
             self.machines,

@@ -119,8 +119,8 @@ class Embedded:
             if call is None or call.wait is None:
                 return answer
             name, most_ms = call.wait
-            until_ms = until_ms or self._now_ms() + most_ms
-            if not await self.wait(name, (until_ms - self._now_ms()) / 1000, seen) or not connected():
+            until_ms = until_ms or self.now_ms + most_ms
+            if not await self.wait(name, (until_ms - self.now_ms) / 1000, seen) or not connected():
                 return answer
 
     async def _once(
@@ -188,7 +188,7 @@ class Embedded:
 
     def _call(self, who: str) -> Call:
         return Call(
-            now_ms=self._now_ms(),
+            now_ms=self.now_ms,
             region=self._region,
             account=self._account,
             new_id=self._new_id,
@@ -196,7 +196,8 @@ class Embedded:
             endpoint=self._endpoint,
         )
 
-    def _now_ms(self) -> int:
+    @property
+    def now_ms(self) -> int:
         return self._clock.now_ms()
 
     # -- pollers -----------------------------------------------------------------
@@ -214,6 +215,15 @@ class Embedded:
         if len(self._woken) > NAMES_KEPT:
             self._woken = {name: at for name, at in self._woken.items() if name in self._pollers}
 
+    @property
+    def moment(self) -> int:
+        """Now, for `wait`: what is woken from here on counts."""
+        return self._wakes
+
+    def woken(self, name: str, seen: int) -> bool:
+        """True if there was news for the name since that moment."""
+        return self._woken.get(name, 0) > seen
+
     def on_wake(self, name: str, listener: Callable[[], None]) -> None:
         """Call this, before anybody is answered, whenever there is news for the name."""
         self._listeners[name].append(listener)
@@ -222,7 +232,7 @@ class Embedded:
         """Wait for news; False when the time is over or the daemon stops. `seen`: news since then counts as well."""
         if self._stopping or timeout_s <= 0:
             return False
-        if seen is not None and self._woken.get(name, 0) > seen:
+        if seen is not None and self.woken(name, seen):
             return True
         poller: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._pollers[name].add(poller)
@@ -272,14 +282,14 @@ class Embedded:
     @property
     def busy(self) -> bool:
         """True while something is done for the time that has passed, or is about to be."""
-        now_ms = self._now_ms()
+        now_ms = self.now_ms
         return self._rung.is_set() or self._ticking or any(due <= now_ms for due in self._ticks.values())
 
     def _tick_at(self, service: str, due_ms: int) -> None:
         if service in self._ticks and due_ms >= self._ticks[service]:
             return
         self._ticks[service] = due_ms
-        if due_ms <= self._now_ms():
+        if due_ms <= self.now_ms:
             self._rung.set()
         else:
             self._alarms.arm(due_ms)
@@ -288,7 +298,7 @@ class Embedded:
         while True:
             await self._rung.wait()
             self._rung.clear()
-            for name in [name for name, due_ms in self._ticks.items() if due_ms <= self._now_ms()]:
+            for name in [name for name, due_ms in self._ticks.items() if due_ms <= self.now_ms]:
                 del self._ticks[name]  # before it looks: what is wanted while it looks counts again
                 self._ticking = True
                 try:
@@ -301,12 +311,12 @@ class Embedded:
             due_ms, call = await self._db.write(partial(self._let_time_pass, here=self._services[name]))
         except ServiceUnavailable as error:
             log.warning("%s waits for the store: %s", name, error)
-            due_ms, call = self._now_ms() + AGAIN_MS, None
+            due_ms, call = self.now_ms + AGAIN_MS, None
         except Exception:
             log.exception("%s could not do what time brings", name)
-            due_ms, call = self._now_ms() + AGAIN_MS, None
+            due_ms, call = self.now_ms + AGAIN_MS, None
         if due_ms is not None:
-            self._tick_at(name, max(due_ms, self._now_ms() + 1))
+            self._tick_at(name, max(due_ms, self.now_ms + 1))
         if call is not None:
             self.follow(name, call)
 

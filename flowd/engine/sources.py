@@ -1,182 +1,94 @@
-"""Queues that call functions (event source mappings): a poller for each, which waits without cost.
-
-A batch that the function takes is deleted from its queue; what it fails with becomes visible again when its time is
-over, and goes to the dead-letter queue in the end. At least once, as on AWS: a daemon that ends during a call lets the
-messages come back.
-"""
+"""What calls functions by itself (event source mappings): a poller for each queue and each stream of a table."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
-import uuid
-from base64 import b64encode
 from collections.abc import Sequence
-from typing import Any, Final
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
 from flowd import names
 from flowd.engine.embedded import Embedded
-from flowd.errors import FlowdError
+from flowd.engine.sourcequeues import QueuePoller
+from flowd.engine.sourcestreams import PAUSE_S, Positions, StreamPoller
 from flowd.integrations.lambda_ import FunctionHost
 from flowd.sam.project import SamSource
+from flowd.store import sources as rows
+from flowd.store.database import Database
 
-log = logging.getLogger(__name__)
-AT_ONCE: Final = (
-    5  # calls of one function for one queue (Lambda developer guide, "Scaling and processing": it begins so)
-)
-_AT_MOST: Final = 10  # messages of one ReceiveMessage
-_WAIT_S: Final = 20
-_AGAIN_S: Final = 5.0
+
+class Poller(Protocol):
+    """One source and its function."""
+
+    @property
+    def busy(self) -> bool: ...
+
+    async def run(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    poller: Poller
+    task: asyncio.Task[None]
 
 
 class Sources:
-    """All queues that call functions."""
+    """All sources that call functions. `pause_s` is the first pause of a stream whose function fails."""
 
-    def __init__(self, embedded: Embedded, host: FunctionHost, region: str = names.REGION) -> None:
+    def __init__(
+        self,
+        db: Database,
+        embedded: Embedded,
+        host: FunctionHost,
+        region: str = names.REGION,
+        pause_s: float = PAUSE_S,
+    ) -> None:
+        self._db = db
         self._embedded = embedded
         self._host = host
         self._region = region
-        self._pollers: dict[SamSource, asyncio.Task[None]] = {}
-        self._calls: set[asyncio.Task[None]] = set()
+        self._pause_s = pause_s
+        self._known: tuple[SamSource, ...] = ()
+        self._running: dict[SamSource, _Running] = {}
+        self._ending: list[Poller] = []  # of sources that are gone: their functions may still run
 
     async def set_sources(self, sources: Sequence[SamSource]) -> None:
-        """Exactly these; one that has not changed goes on."""
+        """Exactly these; one that has not changed goes on. A stream's place is forgotten with its source."""
         wanted = {source for source in sources if source.enabled}
-        gone = [self._pollers.pop(source) for source in list(self._pollers) if source not in wanted]
-        for poller in gone:
-            poller.cancel()
-        await asyncio.gather(*gone, return_exceptions=True)
-        for source in wanted - set(self._pollers):
-            self._pollers[source] = asyncio.create_task(self._poll(source), name=f"source {source.name}")
+        gone = [self._running.pop(source) for source in list(self._running) if source not in wanted]
+        self._ending = [*(each for each in self._ending if each.busy), *(await self._end(gone))]
+        forgotten = {source.key for source in self._known} - {source.key for source in sources}
+        if forgotten:
+            await self._db.write(partial(rows.forget, names=sorted(forgotten)))
+        self._known = tuple(sources)
+        for source in wanted - set(self._running):
+            poller = self._poller(source)
+            task = asyncio.create_task(poller.run(), name=f"source {source.name}")
+            self._running[source] = _Running(poller, task)
+
+    def _poller(self, source: SamSource) -> Poller:
+        if source.service == "sqs":
+            return QueuePoller(source, self._embedded, self._host, self._region)
+        positions = Positions(self._db, source.key)
+        return StreamPoller(source, self._embedded, self._host, positions, self._pause_s)
 
     async def stop(self) -> None:
-        """Calls that are under way are let go; their messages come back."""
-        tasks = [*self._pollers.values(), *self._calls]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._pollers.clear()
+        self._ending += await self._end(list(self._running.values()))
+        self._running.clear()
+        await asyncio.gather(*(each.stop() for each in self._ending))
+        self._ending.clear()
+
+    async def _end(self, running: Sequence[_Running]) -> list[Poller]:
+        """Nothing more is taken from them."""
+        for each in running:
+            each.task.cancel()
+        await asyncio.gather(*(each.task for each in running), return_exceptions=True)
+        return [each.poller for each in running]
 
     @property
     def busy(self) -> bool:
         """True while functions run."""
-        return bool(self._calls)
-
-    async def _poll(self, source: SamSource) -> None:
-        room = asyncio.Semaphore(AT_ONCE)
-        said = ""  # a queue that is not there is told of once, not every few seconds
-        while not self._embedded.draining:
-            await room.acquire()
-            try:
-                messages, said = await self._batch(source), ""
-            except FlowdError as error:
-                if error.message != said:
-                    log.warning("%s cannot be polled for %s: %s", source.queue, source.function, error.message)
-                messages, said = [], error.message
-                await asyncio.sleep(_AGAIN_S)
-            if not messages:
-                room.release()
-                continue
-            call = asyncio.create_task(self._call(source, messages), name=f"source {source.name}: a batch")
-            self._calls.add(call)
-            call.add_done_callback(self._calls.discard)
-            call.add_done_callback(lambda _: room.release())
-
-    async def _batch(self, source: SamSource) -> list[dict[str, Any]]:
-        """Up to BatchSize messages: waits for the first, and for more as long as the window says."""
-        messages = await self._receive(source, _AT_MOST, _WAIT_S)
-        wait_s = min(source.window_s, _WAIT_S)
-        while messages and len(messages) < source.batch_size:
-            more = await self._receive(source, source.batch_size - len(messages), wait_s)
-            if not more:
-                break
-            messages += more
-        return messages
-
-    async def _receive(self, source: SamSource, most: int, wait_s: int) -> list[dict[str, Any]]:
-        members = {
-            "QueueUrl": _url(source),
-            "MaxNumberOfMessages": min(most, source.batch_size, _AT_MOST),
-            "WaitTimeSeconds": wait_s,
-            "MessageSystemAttributeNames": ["All"],
-            "MessageAttributeNames": ["All"],
-        }
-        answer = await self._embedded.invoke("sqs", "ReceiveMessage", members, who=f"function {source.function}")
-        return list(answer.get("Messages", ()))
-
-    async def _call(self, source: SamSource, messages: list[dict[str, Any]]) -> None:
-        key = f"source:{uuid.uuid4()}"
-        event = json.dumps({"Records": [record(each, source, self._region) for each in messages]}, ensure_ascii=False)
-        try:
-            result = await self._host.invoke(key, source.function, event)
-            await self._host.acknowledge(key)
-            if result.error is not None:
-                log.warning("%s failed with a batch of %s: %s", source.function, source.queue, result.error)
-                return
-            kept = failures(result.output_text) if source.partial else set()
-            done = [] if kept is None else [each for each in messages if each["MessageId"] not in kept]
-            await self._delete(source, done)
-        except FlowdError as error:
-            log.warning("%s could not take a batch of %s: %s", source.function, source.queue, error.message)
-        except Exception:
-            log.exception("%s could not take a batch of %s", source.function, source.queue)
-
-    async def _delete(self, source: SamSource, messages: Sequence[dict[str, Any]]) -> None:
-        for at in range(0, len(messages), _AT_MOST):
-            entries = [
-                {"Id": str(number), "ReceiptHandle": each["ReceiptHandle"]}
-                for number, each in enumerate(messages[at : at + _AT_MOST])
-            ]
-            members = {"QueueUrl": _url(source), "Entries": entries}
-            await self._embedded.invoke("sqs", "DeleteMessageBatch", members, who=f"function {source.function}")
-
-
-def _url(source: SamSource) -> str:
-    return f"http://flowd/0/{source.queue.rpartition(':')[2]}"
-
-
-def record(message: dict[str, Any], source: SamSource, region: str) -> dict[str, Any]:
-    """One message as a function sees it (Lambda developer guide, "Using Lambda with Amazon SQS")."""
-    attributes = message.get("MessageAttributes", {})
-    return {
-        "messageId": message["MessageId"],
-        "receiptHandle": message["ReceiptHandle"],
-        "body": message["Body"],
-        "attributes": message.get("Attributes", {}),
-        "messageAttributes": {name: _attribute(value) for name, value in attributes.items()},
-        "md5OfBody": message["MD5OfBody"],
-        **({"md5OfMessageAttributes": message["MD5OfMessageAttributes"]} if attributes else {}),
-        "eventSource": "aws:sqs",
-        "eventSourceARN": source.queue,
-        "awsRegion": region,
-    }
-
-
-def _attribute(value: dict[str, Any]) -> dict[str, Any]:
-    content = (
-        {"binaryValue": b64encode(value["BinaryValue"]).decode()}
-        if "BinaryValue" in value
-        else {"stringValue": value["StringValue"]}
-    )
-    return {**content, "stringListValues": [], "binaryListValues": [], "dataType": value["DataType"]}
-
-
-def failures(text: str | None) -> set[str] | None:
-    """Ids of the messages that are to come back; None for all of them, when the answer is not what it should be.
-
-    Source: Lambda developer guide, "Implementing partial batch responses".
-    """
-    try:
-        answer = json.loads(text or "null")
-    except ValueError:
-        return None
-    if answer is None or answer == {}:
-        return set()
-    listed = answer.get("batchItemFailures") if isinstance(answer, dict) else None
-    if listed is None:
-        return set()
-    if not isinstance(listed, list):
-        return None
-    ids = [each.get("itemIdentifier") if isinstance(each, dict) else None for each in listed]
-    return {str(each) for each in ids} if all(isinstance(each, str) and each for each in ids) else None
+        return any(each.busy for each in (*self._ending, *(each.poller for each in self._running.values())))

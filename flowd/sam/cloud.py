@@ -204,6 +204,9 @@ def _table(given: Given) -> list[Step]:
         members["StreamSpecification"] = {"StreamEnabled": True, **stream}
     tags = [{"Key": key, "Value": value} for key, value in given.tags().items()]
     steps = [Step("dynamodb", "CreateTable", {**members, **({"Tags": tags} if tags else {})}, EXISTS)]
+    if stream:  # of a table that was there without one
+        change = {"TableName": given.name, "StreamSpecification": members["StreamSpecification"]}
+        steps.append(Step("dynamodb", "UpdateTable", change, ("ValidationException",)))
     if (ttl := given.get("TimeToLiveSpecification")) is not None:
         change = {"TableName": given.name, "TimeToLiveSpecification": ttl}
         steps.append(Step("dynamodb", "UpdateTimeToLive", change, ("ValidationException",)))

@@ -76,17 +76,34 @@ class SamResource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SamSource(msgspec.Struct, frozen=True, kw_only=True):
-    """A queue whose messages a function is called with (an event source mapping)."""
+    """A queue whose messages, or a stream whose records, a function is called with (an event source mapping)."""
 
     name: str
-    queue: str  # its ARN
+    arn: str  # of the queue or stream
     function: str
     batch_size: int = 10
     window_s: int = 0  # how long a batch may be waited for
-    partial: bool = False  # the function says which messages failed
+    partial: bool = False  # the function says what failed
+    filters: tuple[str, ...] = ()  # patterns, of which one must fit
     enabled: bool = True
     source: str = ""
     line: int = 0
+    # Of streams:
+    latest: bool = False  # it begins with what comes, not with what is there
+    retries: int = -1  # -1 = as long as the record is kept
+    oldest_s: int = -1  # records that are older are given up; -1 = none
+    bisect: bool = False  # a batch that failed is tried again in halves
+    failed_to: str = ""  # the ARN of a queue or topic that is told of what was given up
+
+    @property
+    def service(self) -> str:
+        """`sqs` or `dynamodb`."""
+        return self.arn.split(":")[2]
+
+    @property
+    def key(self) -> str:
+        """What tells it from all others."""
+        return f"{self.source}#{self.name}"
 
 
 class SamTaskDefinition(msgspec.Struct, frozen=True, kw_only=True):

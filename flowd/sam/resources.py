@@ -88,7 +88,9 @@ TASK_DEFINITION = "AWS::ECS::TaskDefinition"
 CLUSTER = "AWS::ECS::Cluster"
 APIS = ("AWS::Serverless::Api", "AWS::Serverless::HttpApi")
 _FAMILY = _arn("ecs", "task-definition/")  # the newest revision of it
-_TABLE = Kind("TableName", _name, {"Arn": _arn("dynamodb", "table/")}, own_name=False)
+#: The label of a stream is not known before there is one; `latest` stands for the newest (services.dynamodb).
+_STREAM = {"StreamArn": lambda name, place: f"{_arn('dynamodb', 'table/')(name, place)}/stream/latest"}
+_TABLE = Kind("TableName", _name, {"Arn": _arn("dynamodb", "table/"), **_STREAM}, own_name=False)
 
 _KINDS: dict[str, Kind] = {
     SERVERLESS_MACHINE: Kind("Name", _machine, {"Arn": _machine, "Name": _name}),

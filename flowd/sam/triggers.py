@@ -6,11 +6,13 @@ Source: SAM specification, event source types; CloudFormation, the resource type
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from flowd.names import split_arn
-from flowd.sam.cloud import Given, Wrong, as_text, rule, subscribe, undo
+from flowd.sam.cloud import Given, Wrong, arn_of, as_text, rule, subscribe, undo
 from flowd.sam.events import read_schedule
 from flowd.sam.intrinsics import Unresolvable
 from flowd.sam.project import UNSUPPORTED, SamResource, SamSource, Step
@@ -20,9 +22,16 @@ from flowd.sam.schedules import SamSchedule
 
 _MOST_BATCH: Final = 10_000
 _LATER: Final = {
-    "DynamoDB": "streams of tables do not call functions here",
     "Kinesis": "there is no Kinesis in flowd",
 }
+
+
+class _Made(NamedTuple):
+    """What an event becomes: a queue or stream that is read, and what a service must hold for it."""
+
+    name: str = ""
+    steps: Sequence[Step] = ()
+    source: SamSource | None = None
 
 
 class Triggers(NamedTuple):
@@ -68,18 +77,19 @@ def read_triggers(template: Template, logical_id: str, target: str, source: str)
             reason = _LATER.get(kind, "no such event is known")
             message = f"the event {event_id} of type {kind} is not supported: {reason}"
             template.unsupported(logical_id, message, *path)
-        elif isinstance(made, SamSource):
-            sources.append(made)
-        else:
+            continue
+        if made.source is not None:
+            sources.append(made.source)
+        if made.steps:
             line = template.document.where(*path).line
             name = f"{logical_id}/{event_id}"
             resources.append(
                 SamResource(
-                    name=made[0],
+                    name=made.name,
                     resource=name,
                     type=kind,
-                    steps=tuple(made[1]),
-                    undo=undo(made[1]),
+                    steps=tuple(made.steps),
+                    undo=undo(made.steps),
                     source=source,
                     line=line,
                 )
@@ -89,7 +99,7 @@ def read_triggers(template: Template, logical_id: str, target: str, source: str)
 
 def _read(
     template: Template, logical_id: str, event_id: str, kind: str, event: Any, target: str, source: str
-) -> SamSource | tuple[str, list[Step]] | None:
+) -> _Made | None:
     reader = _EVENTS.get(kind)
     if reader is None:
         return None
@@ -103,7 +113,7 @@ def _read(
     return made
 
 
-def _from_rule(event: _Event) -> tuple[str, list[Step]]:
+def _from_rule(event: _Event) -> _Made:
     """EventBridgeRule, and CloudWatchEvent, which is its older name."""
     given = event.given
     pattern = given.get("Pattern", given.get("EventPattern"))
@@ -118,52 +128,112 @@ def _from_rule(event: _Event) -> tuple[str, list[Step]]:
         target["DeadLetterConfig"] = {"Arn": queue["Arn"]}
     target.update({"Id": (given.get("Target") or {}).get("Id", "Target")})
     name = str(given.get("RuleName") or f"{given.template.place.stack}-{event.name}")
-    return name, rule(name, given.get("EventBusName"), as_text(pattern), [target], given.texts(("State",)))
+    steps = rule(name, given.get("EventBusName"), as_text(pattern), [target], given.texts(("State",)))
+    return _Made(name, steps)
 
 
-def _from_topic(event: _Event) -> tuple[str, list[Step]]:
+def _from_topic(event: _Event) -> _Made:
     given = event.given
     topic = given.get("Topic")
     if not isinstance(topic, str):
         raise Wrong("Topic", "Topic must be the ARN of a topic")
-    if given.get("SqsSubscription"):
-        raise Wrong("SqsSubscription", "SqsSubscription is not supported; give the function an event of the type SQS")
     attributes = given.texts(("FilterPolicyScope", "FilterPolicy", "RedrivePolicy"))
-    return topic, subscribe(topic, "lambda", event.target, attributes)
+    if (between := given.get("SqsSubscription")) and as_text(between) != "false":
+        return _by_queue(event, topic, between if isinstance(between, dict) else {}, attributes)
+    return _Made(topic, subscribe(topic, "lambda", event.target, attributes))
 
 
-def _from_queue(event: _Event) -> SamSource:
-    return _source(event.given, event.given.get("Queue"), "Queue", event.target, event.name, event.source, event.line)
+def _by_queue(event: _Event, topic: str, said: dict[str, Any], attributes: dict[str, str]) -> _Made:
+    """SqsSubscription: a queue hears the topic, the one that is named or one of its own, and calls the function."""
+    given = Given(event.given.template, event.given.logical_id, said)
+    queue = given.get("QueueArn")
+    given.ignore("QueueUrl", "QueuePolicyLogicalId")
+    steps: list[Step] = []
+    if queue is None:
+        name = f"{given.template.place.stack}-{event.name}Queue"
+        queue = arn_of(given, "sqs", name)
+        steps.append(Step("sqs", "CreateQueue", {"QueueName": name}, ("QueueNameExists",)))
+    source = _source(given, queue, "Queue", event.target, event.name, event.source, event.line)
+    return _Made(topic, [*steps, *subscribe(topic, "sqs", str(queue), attributes)], source)
 
 
-def _source(given: Given, queue: Any, member: str, function: str, name: str, source: str, line: int) -> SamSource:
-    arn = split_arn(queue) if isinstance(queue, str) else None
-    if arn is None or arn.service != "sqs":
-        raise Wrong(member, f"{member} must be the ARN of a queue: only queues call functions here")
-    if given.get("FilterCriteria") is not None:
+def _from_queue(event: _Event) -> _Made:
+    return _reads(event, "Queue")
+
+
+def _from_stream(event: _Event) -> _Made:
+    return _reads(event, "Stream")
+
+
+def _reads(event: _Event, member: str) -> _Made:
+    origin = event.given.get(member)
+    return _Made(source=_source(event.given, origin, member, event.target, event.name, event.source, event.line))
+
+
+def _source(given: Given, origin: Any, member: str, function: str, name: str, source: str, line: int) -> SamSource:
+    arn = split_arn(origin) if isinstance(origin, str) else None
+    streams = arn is not None and arn.service == "dynamodb" and "/stream/" in arn.resource
+    if arn is None or not (streams or arn.service == "sqs"):
         raise Wrong(
-            "FilterCriteria", "FilterCriteria is not supported: the function would be called with what it filters"
+            member, f"{member} must be the ARN of a queue or of a table's stream: only those call functions here"
         )
-    size, window = as_text(given.get("BatchSize", 10)), as_text(given.get("MaximumBatchingWindowInSeconds", 0))
-    if not size.isdecimal() or not 1 <= int(size) <= _MOST_BATCH:
-        raise Wrong("BatchSize", f"BatchSize is {size}; it must be a whole number from 1 to {_MOST_BATCH}")
-    if not window.isdecimal() or int(window) > 300:
-        raise Wrong("MaximumBatchingWindowInSeconds", "it must be a whole number from 0 to 300")
-    given.ignore("ScalingConfig", "MetricsConfig", "Tags", "KmsKeyArn")
-    return SamSource(
+    if member == ("Queue" if streams else "Stream"):
+        raise Wrong(member, f"{member} is the ARN of a {'stream' if streams else 'queue'}")
+    made = SamSource(
         name=name,
-        queue=str(queue),
+        arn=str(origin),
         function=str(function).rpartition(":function:")[2].partition(":")[0],
-        batch_size=int(size),
-        window_s=int(window),
+        batch_size=_whole(given, "BatchSize", 100 if streams else 10, 1, _MOST_BATCH),
+        window_s=_whole(given, "MaximumBatchingWindowInSeconds", 0, 0, 300),
         partial="ReportBatchItemFailures" in (given.get("FunctionResponseTypes") or ()),
+        filters=_filters(given),
         enabled=as_text(given.get("Enabled", True)) == "true",
         source=source,
         line=line,
     )
+    given.ignore("ScalingConfig", "MetricsConfig", "Tags", "KmsKeyArn")
+    return _stream(given, made) if streams else made
 
 
-def _from_bucket(event: _Event) -> tuple[str, list[Step]]:
+def _stream(given: Given, made: SamSource) -> SamSource:
+    """What only streams have. One shard is read by one reader, so ParallelizationFactor says nothing here."""
+    start = given.get("StartingPosition")
+    if start not in ("TRIM_HORIZON", "LATEST"):
+        raise Wrong("StartingPosition", f"StartingPosition is {start}; it must be TRIM_HORIZON or LATEST")
+    if as_text(given.get("TumblingWindowInSeconds", 0)) != "0":
+        raise Wrong("TumblingWindowInSeconds", "tumbling windows are not built in flowd")
+    given.ignore("ParallelizationFactor")
+    failed_to = ((given.get("DestinationConfig") or {}).get("OnFailure") or {}).get("Destination", "")
+    arn = split_arn(failed_to) if failed_to else None
+    if failed_to and (arn is None or arn.service not in ("sqs", "sns")):
+        raise Wrong("DestinationConfig", f"OnFailure is {failed_to}; it must be the ARN of a queue or topic")
+    return msgspec.structs.replace(
+        made,
+        latest=start == "LATEST",
+        retries=_whole(given, "MaximumRetryAttempts", -1, -1, 10_000),
+        oldest_s=_whole(given, "MaximumRecordAgeInSeconds", -1, -1, 604_800),
+        bisect=as_text(given.get("BisectBatchOnFunctionError", False)) == "true",
+        failed_to=failed_to,
+    )
+
+
+def _whole(given: Given, member: str, otherwise: int, least: int, most: int) -> int:
+    text = as_text(given.get(member, otherwise))
+    if not text.removeprefix("-").isdecimal() or not least <= int(text) <= most:
+        raise Wrong(member, f"{member} is {text}; it must be a whole number from {least} to {most:,}")
+    return int(text)
+
+
+def _filters(given: Given) -> tuple[str, ...]:
+    """The patterns of FilterCriteria, as texts; whether they are sound is for the engine to say."""
+    said = given.get("FilterCriteria")
+    filters = said.get("Filters", []) if isinstance(said, dict) else [] if said is None else None
+    if not isinstance(filters, list) or not all(isinstance(each, dict) and "Pattern" in each for each in filters):
+        raise Wrong("FilterCriteria", "FilterCriteria has Filters, a list of objects with a Pattern each")
+    return tuple(as_text(each["Pattern"]) for each in filters)
+
+
+def _from_bucket(event: _Event) -> _Made:
     """A bucket tells EventBridge; the rule makes the event of it that S3 itself would send to a function."""
     given = event.given
     bucket, kinds = given.get("Bucket"), given.get("Events")
@@ -188,7 +258,7 @@ def _from_bucket(event: _Event) -> tuple[str, list[Step]]:
         said = {**_S3_RECORD, "InputTemplate": _S3_TEMPLATE.replace("KIND", _S3_NAMES[kind])}
         target = {"Id": "Target", "Arn": event.target, "InputTransformer": said}
         steps += rule(name + (f"-{number}" if number else ""), None, as_text(pattern), [target], {})
-    return name, steps
+    return _Made(name, steps)
 
 
 _S3_EVENTS: Final = {"s3:ObjectCreated:": "Object Created", "s3:ObjectRemoved:": "Object Deleted"}
@@ -207,8 +277,9 @@ _S3_TEMPLATE: Final = (
 )
 
 
-_EVENTS: Final[dict[str, Callable[[_Event], SamSource | tuple[str, list[Step]]]]] = {
+_EVENTS: Final[dict[str, Callable[[_Event], _Made]]] = {
     "CloudWatchEvent": _from_rule,
+    "DynamoDB": _from_stream,
     "EventBridgeRule": _from_rule,
     "S3": _from_bucket,
     "SNS": _from_topic,

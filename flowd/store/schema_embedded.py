@@ -1,4 +1,4 @@
-"""Tables that all embedded services share: outcomes of Tasks, and what is on its way to a target.
+"""Tables beside the embedded services: outcomes of Tasks, what is on its way to a target, how far streams are read.
 
 This module holds no queries.
 """
@@ -33,3 +33,12 @@ class DeliveryRow(SQLModel, table=True):
     due_ms: int = Field(index=True)
 
     __table_args__ = ({"sqlite_autoincrement": True},)
+
+
+class SourcePosition(SQLModel, table=True):
+    """How far an event source mapping has read its stream; `sequence` "" = nothing of it yet."""
+
+    __tablename__ = "source_position"
+    name: str = Field(primary_key=True)
+    stream: str
+    sequence: str

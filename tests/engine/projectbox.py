@@ -102,7 +102,7 @@ class Box(World):
         )
         self.folder = self.path.parent / "workflows"
         self.folder.mkdir(exist_ok=True)
-        self.sources = Sources(self.core.embedded, self.host)
+        self.sources = Sources(self.core.db, self.core.embedded, self.host, pause_s=0.001)
         self.projects = Projects(self.core.db, self.core.embedded, self.clock)
         made = Machines(self.core.db, self.clock, lambda service, action, pattern: None)
         registrar = Registrar(

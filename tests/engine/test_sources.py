@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from flowd.engine.sources import failures, record
+from flowd.engine.sourcequeues import failures, record
 from flowd.sam.project import SamSource
 
-SOURCE = SamSource(name="s", queue="arn:aws:sqs:eu-west-1:1:jobs", function="f")
+SOURCE = SamSource(name="s", arn="arn:aws:sqs:eu-west-1:1:jobs", function="f")
 
 
 def test_a_message_is_told_as_lambda_tells_it() -> None:

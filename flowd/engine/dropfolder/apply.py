@@ -27,6 +27,7 @@ from flowd.engine.dropfolder.snapshot import (
 )
 from flowd.functions import FunctionSpec
 from flowd.routes import Route
+from flowd.sam.project import SamSource
 from flowd.sam.schedules import SamSchedule
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class Applier:
         self._workflows: tuple[tuple[WorkflowFile, ...], frozenset[str]] | None = None
         self._workflows_said: Mapping[str, Sequence[Diagnostic]] = {}
         self._projects: tuple[object, ...] | None = None
+        self._sources: tuple[SamSource, ...] = ()
         self._routes: tuple[Route, ...] | None = None
         self._reports: dict[str, FileReport] | None = None
         self.unfinished = False  # something could not be stored: to be tried again soon
@@ -147,13 +149,20 @@ class Applier:
             self._schedules = wanted
 
     async def _set_projects(self, found: Snapshot) -> None:
-        """What templates want of the services, before the machines that use it; queues call functions last."""
-        wanted = (found.projects, found.resources, frozenset(found.kept), found.sources)
+        """What templates want of the services, before the machines that use it; queues and streams call functions last.
+
+        Those of a template that says nothing now stay.
+        """
+        said = {each.key for each in found.sources}
+        kept = (each for each in self._sources if found.keeps(each.source) and each.key not in said)
+        sources = (*found.sources, *kept)
+        wanted = (found.projects, found.resources, frozenset(found.kept), sources)
         if wanted == self._projects:
             return
         try:
             done = await self._registrar.set_projects(found.projects, found.resources, frozenset(found.kept))
-            await self._registrar.set_sources(found.sources)
+            await self._registrar.set_sources(sources)
+            self._sources = sources
         except Exception:
             self._failed("what templates want of the services could not be made")
         else:

@@ -11,6 +11,7 @@ from flowd.asl.diagnostics import Diagnostic
 from flowd.engine.dropfolder.functions import Code
 from flowd.engine.dropfolder.reading import Reader, Stamp, Unusable, shown, stamp_of
 from flowd.engine.dropfolder.snapshot import (
+    FILTER_INVALID,
     IGNORED,
     TASK_DEFINITION_INVALID,
     UNREADABLE,
@@ -20,6 +21,7 @@ from flowd.engine.dropfolder.snapshot import (
     TaskDefinitionFile,
 )
 from flowd.engine.dropfolder.walk import CDK_TEMPLATE, TemplateFile
+from flowd.engine.sourcefilters import wrong_in
 from flowd.functions import FunctionSpec
 from flowd.routes import Route
 from flowd.sam.intrinsics import substitute
@@ -111,6 +113,7 @@ class Projects:
             if not inline:
                 files.append(FileReport(path=path, kind="machine", status="loaded", name=machine.name))
         task_definitions = self._task_definitions(file, source, project, diagnostics)
+        sources = _sources(project, source, diagnostics)
         if file.other is not None:
             word = Diagnostic("WARNING", IGNORED, f"{os.path.basename(file.path)} stands beside it and is read instead")
             other = self._relative(file.other)
@@ -127,7 +130,7 @@ class Projects:
             kept_functions=frozenset(project.refused_functions),
             complete=project.complete,
             resources=project.resources,
-            sources=project.sources,
+            sources=tuple(sources),
             routes=project.routes,
             task_definitions=tuple(task_definitions),
             listing=project.listing,
@@ -173,6 +176,19 @@ class Projects:
 
     def _relative(self, path: str) -> str:
         return shown(os.path.relpath(path, self._root))
+
+
+def _sources(project: Project, source: str, diagnostics: list[Diagnostic]) -> list[SamSource]:
+    """Queues and streams whose filters are sound; the others are in the diagnostics, and call nothing."""
+    found = []
+    for each in project.sources:
+        wrong = wrong_in(each.service, each.filters)
+        if wrong:
+            said = f"{each.name} calls nothing, since its FilterCriteria are refused: {wrong}"
+            diagnostics.append(Diagnostic("ERROR", FILTER_INVALID, said, None, each.line, 1))
+        else:
+            found.append(each)
+    return found
 
 
 def _stack(path: str) -> str:

@@ -31,6 +31,14 @@ def sequence(row: int) -> str:
     return f"1{row:020d}"
 
 
+def sequence_of(iterator: str) -> str:
+    """The record behind which an iterator of ours stands."""
+    found = _decoded(iterator)
+    if found is None:
+        raise invalid("Invalid ShardIterator")
+    return sequence(found[1])
+
+
 def list_streams(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
     limit = whole(members, "Limit", 1, MOST_LISTED) or MOST_LISTED
     name = table_name(members) if members.get("TableName") is not None else None
@@ -183,16 +191,23 @@ def _iterator(stream: Stream, after: int, call: Call) -> str:
 
 def _place(tables: Tables, iterator: str, call: Call) -> tuple[Stream, int]:
     """The stream of an iterator, and the record behind which it stands."""
+    found = _decoded(iterator)
+    if found is None:
+        raise invalid("Invalid ShardIterator")
+    arn, after, made_ms = found
+    if made_ms + ITERATOR_MS < call.now_ms:
+        raise ServiceError("ExpiredIteratorException", "Iterator expired")
+    return _stream(tables, arn, call), after
+
+
+def _decoded(iterator: str) -> tuple[str, int, int] | None:
+    """(the stream's ARN, the record before it, when it was made); None for what is no iterator."""
     arn, _, code = iterator.partition("|1|")
     try:
         found = _PLACE.fullmatch(urlsafe_b64decode(code.encode()).decode())
     except ValueError:
-        found = None
-    if found is None or _ARN.fullmatch(arn) is None:
-        raise invalid("Invalid ShardIterator")
-    if int(found[2]) + ITERATOR_MS < call.now_ms:
-        raise ServiceError("ExpiredIteratorException", "Iterator expired")
-    return _stream(tables, arn, call), int(found[1])
+        return None
+    return None if found is None or _ARN.fullmatch(arn) is None else (arn, int(found[1]), int(found[2]))
 
 
 SERVICE: Final[Service[Tables]] = Service(
