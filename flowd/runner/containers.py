@@ -71,7 +71,8 @@ class Containers:
     def stop(self, key: str) -> None:
         """SIGTERM, and SIGKILL when its time to stop is over."""
         if key in self._starting:
-            self._unwanted.add(key)
+            self._unwanted.add(key)  # asked again when there is a process to ask
+            return
         running = self._running.get(key)
         if running is None or running.killer is not None:
             return
@@ -95,7 +96,7 @@ class Containers:
         process = Process(self._hosting, attempt.log.add, lambda code: self._ended(attempt.key, code))
         began_ms = self._hosting.clock.now_ms()
         # Before it starts: a process may end before `start` returns.
-        self._running[attempt.key] = running = Running(attempt, spec, process, began_ms)
+        self._running[attempt.key] = Running(attempt, spec, process, began_ms)
         try:
             started = command(spec, self._mark)
             if started.why_not:
@@ -107,7 +108,7 @@ class Containers:
             attempt.end(Outcome(error=CANNOT_START, cause=f"{CANNOT_START}: {error}"))
             return
         self._starting.discard(attempt.key)
-        if attempt.key in self._unwanted and running.killer is None:
+        if attempt.key in self._unwanted:
             loop.call_soon(self.stop, attempt.key)
 
     def _forget(self, key: str) -> Running | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,12 @@ import pytest
 
 from flowd.containers import ContainerEnd, ContainerSpec
 from flowd.functions import Unknown
+from flowd.runner.attempts import Attempt
 from flowd.runner.client import RunnerClient
 from flowd.runner.container_client import ContainerClient
-from flowd.runner.containers import command
+from flowd.runner.containers import Containers, command
+from flowd.runner.leftovers import Leftovers
+from flowd.runner.process import Hosting
 from tests.runner.harness import DEADLINE_S, RunnerProcess, alive, until
 
 
@@ -73,6 +78,18 @@ async def test_stopping_asks_first(containers: ContainerClient, tmp_path: Path) 
     end = await asked
     assert end.exit_code == 3
     assert end.log.endswith("leaving\n")
+
+
+async def test_a_stop_while_the_process_is_being_started_reaches_it(tmp_path: Path) -> None:
+    hosting, go = Hosting(Leftovers(tmp_path / "notes"), spawner=ThreadPoolExecutor(1)), threading.Event()
+    hosting.spawner.submit(go.wait)
+    containers, attempt = Containers(hosting), Attempt("k", "", b"")
+    containers.run(attempt, shell("exec sleep 600", stop_timeout_s=600))
+    await asyncio.sleep(0)
+    containers.stop("k")
+    go.set()
+    await until(lambda: attempt.outcome is not None)
+    assert attempt.outcome is not None and b'"exit_code":143' in (attempt.outcome.output or b"")
 
 
 async def test_who_does_not_listen_is_killed_when_his_time_is_over(containers: ContainerClient, tmp_path: Path) -> None:
