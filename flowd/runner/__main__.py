@@ -21,6 +21,7 @@ from flowd.errors import ConfigError
 from flowd.runner.attempts import Ledger
 from flowd.runner.cgroups import open_delegated
 from flowd.runner.containers import Containers, mark_of, sweep
+from flowd.runner.descendants import become_reaper
 from flowd.runner.leftovers import Leftovers
 from flowd.runner.packages import Packages
 from flowd.runner.pool import Limits, Pool
@@ -29,6 +30,7 @@ from flowd.runner.server import Server
 from flowd.runner.spawn import ALREADY_RUNNING
 
 log = logging.getLogger("flowd.runner")
+_REAP_S = 5.0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -121,6 +123,7 @@ def _detach(messages: Path | None) -> bool:
 async def _serve(options: argparse.Namespace, listener: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     clock = SystemClock()
+    become_reaper()
     leftovers = Leftovers(options.socket.with_name(options.socket.name + ".workers"))
     killed = leftovers.sweep()
     if killed:
@@ -135,14 +138,23 @@ async def _serve(options: argparse.Namespace, listener: socket.socket) -> None:
     server = Server(pool, Ledger(), clock.now_ms(), options.orphan_seconds if options.detach else 0.0, containers)
     listening = await loop.create_unix_server(server.connect, sock=listener)
     _on_signals(loop, server, options.stop_seconds)
+    reaping = loop.create_task(_reap(hosting))
     log.info("listening on %s", options.socket)
     await server.idle.wait()
     options.socket.unlink(missing_ok=True)
     listening.close()
     containers.close()
     await pool.close()
+    reaping.cancel()
+    hosting.orphans.end_all()
     server.close()
     log.info("ended")
+
+
+async def _reap(hosting: Hosting) -> None:
+    while True:
+        await asyncio.sleep(_REAP_S)
+        hosting.orphans.reap()
 
 
 def _packages(socket_path: Path) -> Path:

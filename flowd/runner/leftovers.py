@@ -11,29 +11,34 @@ import os
 import signal
 from pathlib import Path
 
+from flowd.runner import descendants
+
 
 class Leftovers:
-    """A folder with one small file per process group: its name is the group, its text the leader's birth."""
+    """A folder with one small file per process group: its name is the group, its text the leader's birth and mark."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def sweep(self) -> int:
-        """Kill what an earlier runner left behind; how many groups that was."""
+        """Kill what an earlier runner left behind; how many groups, and processes outside of them, that was."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        killed = 0
+        killed, marks = 0, set()
         for file in self._folder.iterdir():
-            if file.name.isdecimal() and _is_the_same(int(file.name), _read(file)):
+            note = _read(file).split(" ")
+            if file.name.isdecimal() and _is_the_same(int(file.name), *note[:2]):
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(int(file.name), signal.SIGKILL)
                     killed += 1
+            marks.update(note[2:])
             file.unlink(missing_ok=True)
-        return killed
+        return killed + (descendants.end_marked(marks) if marks else 0)
 
-    def add(self, pid: int) -> None:
-        """Note a process group. A note that cannot be written (full disk) is not worth failing a call for."""
+    def add(self, pid: int, mark: str) -> None:
+        """Note a process group, and what all that comes from it has in its environment. A note that cannot be written
+        (full disk) is not worth failing a call for."""
         with contextlib.suppress(OSError):
-            (self._folder / str(pid)).write_text(f"{_boot()} {_start_time(pid)}")
+            (self._folder / str(pid)).write_text(f"{_boot()} {_start_time(pid)} {mark}")
 
     def discard(self, pid: int) -> None:
         """The group has been killed."""
@@ -48,9 +53,8 @@ def _read(file: Path) -> str:
         return ""
 
 
-def _is_the_same(pid: int, note: str) -> bool:
+def _is_the_same(pid: int, boot: str = "", start: str = "") -> bool:
     """A leader that is gone may have left children in its group: its number is not given out again while they live."""
-    boot, _, start = note.partition(" ")
     now = _start_time(pid)
     return bool(start) and boot == _boot() and now in ("", start)
 

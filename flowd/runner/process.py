@@ -1,7 +1,7 @@
 """One operating-system process group of a function: started off the loop, watched, read and killed on it.
 
 It knows nothing of calls or protocols. Its own session, a clean environment, no descriptor of the runner but the ones
-named, limits from `launch` or a cgroup; when the leader ends, everything left in its group is killed.
+named, limits from `launch` or a cgroup; when the leader ends, everything it has left behind is killed.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flowd.clock import Clock, SystemClock
+from flowd.runner import descendants
 from flowd.runner.cgroups import Cgroups
 from flowd.runner.launch import Command, with_limits
 from flowd.runner.leftovers import Leftovers
@@ -33,6 +35,7 @@ class Hosting:
     cgroups: Cgroups | None = None
     clock: Clock = field(default_factory=SystemClock)
     environment: Mapping[str, str] = field(default_factory=dict)
+    orphans: descendants.Orphans = field(default_factory=descendants.Orphans)
     # fork and exec wait for the child; one thread is enough, since more would only compete for the same cores.
     spawner: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "spawn"))
 
@@ -95,6 +98,7 @@ class Process:
         self._pidfd = -1
         self._cgroup: Path | None = None
         self._killed = False
+        self._mark = secrets.token_hex(8)
         self.ended = False
         self.out_of_memory = False  # known, when it has ended, only with cgroups
 
@@ -121,14 +125,15 @@ class Process:
             popen = subprocess.Popen(
                 arguments,
                 cwd=command.folder,
-                env=command.environment,
+                env={**command.environment, descendants.MARK: self._mark},
                 stdin=stdin,
                 stdout=stdout.write_end,
                 stderr=self._log.write_end,
                 pass_fds=passed,
                 start_new_session=True,
             )
-            self._hosting.leftovers.add(popen.pid)
+            self._hosting.orphans.own.add(popen.pid)
+            self._hosting.leftovers.add(popen.pid, self._mark)
             return popen
 
         try:
@@ -155,12 +160,14 @@ class Process:
                 os.killpg(self._popen.pid, signal.SIGTERM)
 
     def kill(self) -> None:
-        """Kill the whole group at once; `on_exit` follows. SIGKILL, since user code may ignore anything else."""
+        """Kill all of it at once; `on_exit` follows. SIGKILL, since user code may ignore anything else."""
         self._killed = True
         if self._popen is None or self._popen.returncode is not None:
             return
+        left = descendants.below(self._popen.pid)  # also those that are in no group of ours
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._popen.pid, signal.SIGKILL)
+        descendants.end(left)
         if self._cgroup:
             Cgroups.kill(self._cgroup)
 
@@ -169,7 +176,9 @@ class Process:
         assert popen is not None
         # The group is killed before the leader is reaped: until then its number cannot belong to anybody else.
         self.kill()
+        self._hosting.orphans.end(self._mark)
         code = popen.wait()
+        self._hosting.orphans.own.discard(popen.pid)
         self.out_of_memory = self._cgroup is not None and Cgroups.was_out_of_memory(self._cgroup)
         self._log.drain()
         if self._stdout:

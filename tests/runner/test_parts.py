@@ -134,8 +134,8 @@ def sleeper() -> subprocess.Popen[bytes]:
 
 def test_groups_that_were_noted_are_killed(notes: Leftovers) -> None:
     left, ended = sleeper(), sleeper()
-    notes.add(left.pid)
-    notes.add(ended.pid)
+    notes.add(left.pid, "m1")
+    notes.add(ended.pid, "m2")
     notes.discard(ended.pid)
     assert notes.sweep() == 1
     assert left.wait(10) == -9
@@ -159,7 +159,7 @@ def test_a_number_that_now_belongs_to_another_process_is_left_alone(notes: Lefto
 
 def test_notes_are_no_reason_to_fail(tmp_path: Path) -> None:
     notes = Leftovers(tmp_path / "missing")
-    notes.add(os.getpid())
+    notes.add(os.getpid(), "m")
     notes.discard(os.getpid())
 
 
