@@ -178,9 +178,10 @@ def details_of(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def message_of(cause: Any) -> str:
-    """What a cause says: functions put theirs as `errorMessage` into a JSON object beside the stack trace."""
+    """What a cause says: functions put theirs as `errorMessage`, workflow files as `message`, into a JSON object beside
+    the stack trace."""
     told = parse(cause)[0] if isinstance(cause, str) and cause.startswith("{") else None
-    message = told.get("errorMessage") if isinstance(told, dict) else None
+    message = (told.get("errorMessage") or told.get("message")) if isinstance(told, dict) else None
     return message if isinstance(message, str) and message else str(cause or "")
 
 

@@ -120,8 +120,10 @@ def _cause(cause: Any) -> list[str]:
     if not cause:
         return []
     told = parse(cause)[0] if isinstance(cause, str) and cause.startswith("{") else None
-    trace = told.get("stackTrace") if isinstance(told, dict) else None
+    trace = told.get("stackTrace", told.get("traceback")) if isinstance(told, dict) else None
     lines = block(message_of(cause))
+    if isinstance(trace, str):
+        lines += block(trace)
     if isinstance(trace, list):
         lines += [line for each in trace for line in block(each if isinstance(each, str) else json.dumps(each))]
     return [line for line in lines if line.strip()][:200]

@@ -101,8 +101,8 @@ def _to_the_end(simulation: Simulation, workflow: Workflow[Any, Any], given: str
         print(block(handle.run.closing.get("result") or "null"))
     except WorkflowFailed as failure:
         complain(f"{failure.status}: {failure.type or 'no reason'}")
-        if failure.message:
-            complain(failure.message)
+        for told in getattr(failure, "__notes__", [failure.message] if failure.message else []):
+            complain(told.rstrip())
         return FAILED
     except SdkError as error:
         _refuse_to_wait(simulation)

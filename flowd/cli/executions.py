@@ -7,7 +7,7 @@ from typing import Any
 
 from flowd.cli import code
 from flowd.cli.command import FAILED, INTERRUPTED, OK, Command, connect, document, json_flag, socket_option
-from flowd.cli.output import block, complain, moment, print_json, print_table, span
+from flowd.cli.output import block, cause_text, complain, moment, print_json, print_table, span
 from flowd.cli.overview import view_filter
 from flowd.cli.targets import execution_arn, machine_arn
 from flowd.client import Client
@@ -74,7 +74,7 @@ def report_end(execution: dict[str, Any], as_json: bool) -> int:
     else:
         complain(f"{execution['status']}: {execution.get('error', 'no error name')}")
         if execution.get("cause"):
-            complain(execution["cause"])
+            complain(cause_text(execution["cause"]))
     return OK if succeeded else FAILED
 
 

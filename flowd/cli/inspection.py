@@ -8,7 +8,7 @@ from typing import Any
 
 from flowd.cli.command import OK, Command, connect, json_flag, socket_option
 from flowd.cli.executions import standing
-from flowd.cli.output import block, clean, complain, fine_moment, moment, print_json, print_table, span
+from flowd.cli.output import block, cause_text, clean, complain, fine_moment, moment, print_json, print_table, span
 from flowd.cli.targets import execution_arn
 from flowd.client import Client
 
@@ -48,7 +48,8 @@ def _show(args: argparse.Namespace) -> int:
             print(f"{label:<10} {clean(value)}")
     for label in ("input", "output", "cause"):
         if label in execution:
-            print(f"\n{label}\n{block(execution[label])}")
+            text = cause_text(execution[label]) if label == "cause" else execution[label]
+            print(f"\n{label}\n{block(text)}")
     tasks = [_task_row(task) for task in execution.get("openTasks", ())]
     if tasks:
         print()

@@ -26,6 +26,16 @@ def block(text: Any) -> str:
     return _CONTROL.sub("?", str(text))
 
 
+def cause_text(cause: str) -> str:
+    """A cause as people read it: of a workflow file's failure, which is JSON with a traceback in it, the traceback."""
+    try:
+        told = json.loads(cause) if cause.startswith("{") else None
+    except ValueError:
+        told = None
+    trace = told.get("traceback") if isinstance(told, dict) else None
+    return trace.rstrip() if isinstance(trace, str) and trace else cause
+
+
 def print_json(value: Any) -> None:
     """The daemon's answer; readable for people and for jq, harmless because control characters are escaped."""
     text = json.dumps(value, indent=2, ensure_ascii=False)

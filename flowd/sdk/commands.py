@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from flowd.sdk.scheduler import Future
+from flowd.sdk.tracebacks import is_ours, shown_file
 
 Event = Mapping[str, Any]
 
@@ -119,22 +120,37 @@ def matches(command: Command, event: Event) -> bool:
     return all(found[key] == value for key, value in command.attributes.items() if key in found)
 
 
-_TELLING: Final = ("activityId", "timerId", "workflowId", "markerName", "signalName", "id", "name")
-_REST: Final = ("startToFireTimeout", "input", "details", "result", "reason")
+#: decision type -> what it does, in words; `{type}` is the name of an activity or workflow type
+_WORDS: Final[dict[str, str]] = {
+    "ScheduleActivityTask": "run activity {type} (id {activityId})",
+    "RequestCancelActivityTask": "ask the activity with id {activityId} to stop",
+    "StartTimer": "start a timer of {startToFireTimeout} s (id {timerId})",
+    "CancelTimer": "cancel the timer with id {timerId}",
+    "RecordMarker": "record the marker {markerName}",
+    "StartChildWorkflowExecution": "start the child {type} ({workflowId})",
+    "SignalExternalWorkflowExecution": "send the signal {signalName} to {workflowId}",
+    "RequestCancelExternalWorkflowExecution": "ask {workflowId} to stop",
+    "ScheduleLambdaFunction": "call the function {name} (id {id})",
+    "CompleteWorkflowExecution": "complete",
+    "FailWorkflowExecution": "fail",
+    "CancelWorkflowExecution": "end as canceled",
+    "ContinueAsNewWorkflowExecution": "continue as new",
+}
+_DATA: Final = ("input", "details", "result", "reason")
 
 
-def described(kind: str, found: Mapping[str, Any]) -> str:
-    """`ActivityTaskScheduled charge, activityId 3, input {...}`: enough to know it by."""
+def described(decision: str, found: Mapping[str, Any]) -> str:
+    """`run activity charge (id 3) with input {...}`: what a decision does, as people say it."""
     named = found.get("activityType") or found.get("workflowType") or {}
-    parts = [kind + (f" {named['name']}" if "name" in named else "")]
-    parts += [f"{key} {found[key]}" for key in _TELLING if key in found]
-    parts += [f"{key} {_shortened(str(found[key]))}" for key in _REST if found.get(key)]
-    return ", ".join(parts)
+    said = _WORDS[decision].format_map({**found, "type": named.get("name", "")})
+    given = [f"{key} {_shortened(str(found[key]))}" for key in _DATA if found.get(key)]
+    return f"{said} with {', '.join(given)}" if given else said
 
 
-def difference(command: Command, event: Event) -> tuple[str, str]:
-    """What the history has and what the code decides, each as one line."""
-    return described(event["eventType"], attributes(event)), "decides " + described(command.type, command.attributes)
+def recorded(event: Event) -> str:
+    """The decision that an event is the echo of, in words, behind the event's type."""
+    kind = event["eventType"]
+    return f"{kind}: {described(_DECISION_OF[kind], attributes(event))}"
 
 
 def _shortened(text: str) -> str:
@@ -144,6 +160,6 @@ def _shortened(text: str) -> str:
 def calling_place() -> str:
     """`file:line` of the innermost frame that is not the SDK's."""
     frame = sys._getframe(1)
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("flowd.sdk"):
+    while frame is not None and is_ours(frame):
         frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else ""
+    return f"{shown_file(frame.f_code.co_filename)}:{frame.f_lineno}" if frame is not None else ""

@@ -53,7 +53,7 @@ class Decider:
         try:
             decided = replay.advance(task["events"])
         except NonDeterminismError as error:
-            log.error("%s: %s The task is not answered and will be offered again.", named, error)
+            log.error("%s: %s\nThe task is not answered and will be offered again.", named, error)
             replay.dispose()
             return
         except Exception as error:

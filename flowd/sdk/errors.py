@@ -132,10 +132,14 @@ class NonDeterminismError(SdkError):
 
     def __init__(self, event_id: int, expected: str, got: str, place: str) -> None:
         super().__init__(
-            f"not deterministic at event {event_id}: the history has {expected}; the code now {got}"
-            + (f", at {place}" if place else "")
-            + ". Code of running executions may change only behind patched() or version(); time, chance and the "
-            "outside world come from now(), random(), uuid4(), side_effect() and activities."
+            "the workflow's code is not deterministic: run again from its beginning, it decides something else than "
+            "when this history was made.\n"
+            f"  event {event_id} of the history is {expected}\n"
+            f"  the code now decides{f' at {place}' if place else ''}: {got}\n"
+            "If the code was changed, put the change behind patched() or version(). If not, something in it differs "
+            "from run to run: take time, chance and ids from now(), random() and uuid4(), what else may differ from "
+            "side_effect(), do what concerns the outside in activities, and decide nothing by globals or by the order "
+            "of a set."
         )
         self.event_id = event_id
         self.expected = expected

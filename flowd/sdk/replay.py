@@ -6,13 +6,12 @@ by one, and after each the code runs until all of it waits. At the first decisio
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from flowd.sdk import data
+from flowd.sdk import data, tracebacks
 from flowd.sdk.commands import (
     CLOSES,
     ENDS,
@@ -20,10 +19,10 @@ from flowd.sdk.commands import (
     Event,
     attributes,
     described,
-    difference,
     is_echo,
     is_refusal,
     matches,
+    recorded,
 )
 from flowd.sdk.errors import ContinueAsNew, DataError, FailureDetails, NonDeterminismError, PermanentError
 from flowd.sdk.execution import SIDE_EFFECT_MARKER, VERSION_MARKER, Execution, Info, entered
@@ -143,12 +142,11 @@ class Replay:
         """The next decision of the latest turn must be the one this event stands for."""
         if not self._pending:
             place = self._waiting_place()
-            expected = described(event["eventType"], attributes(event))
-            raise NonDeterminismError(event["eventId"], expected, "decides nothing there, it waits", place)
+            raise NonDeterminismError(event["eventId"], recorded(event), "nothing, it waits", place)
         command = self._pending.pop(0)
         if not matches(command, event):
-            expected, got = difference(command, event)
-            raise NonDeterminismError(event["eventId"], expected, got, command.place)
+            got = described(command.type, command.attributes)
+            raise NonDeterminismError(event["eventId"], recorded(event), got, command.place)
         self._by_event[event["eventId"]] = command
         if is_refusal(event):
             if command.type in CLOSES:
@@ -165,8 +163,10 @@ class Replay:
         """Tell the code what the decider of this task had seen, and collect what it decides."""
         if self._pending:
             left = self._pending[0]
-            got = "decides " + described(left.type, left.attributes)
-            raise NonDeterminismError(started, "no event for it before this decision task", got, left.place)
+            got = described(left.type, left.attributes)
+            raise NonDeterminismError(
+                started, "DecisionTaskStarted: nothing more was decided before it", got, left.place
+            )
         event, visible = self._starts[started]
         execution = self._execution
         execution.now_ms = milliseconds(event["eventTimestamp"])
@@ -267,11 +267,10 @@ _TOLD: Final[dict[str, Callable[[Replay, Event], None]]] = {
 
 def failure(error: BaseException) -> dict[str, str]:
     """`reason` and `details` of a failure, as workers and deciders of this SDK write them."""
-    lines = traceback.format_exception(error)
     kind = getattr(error, "type", "") or type(error).__name__
     message = str(getattr(error, "message", "") or error)
     permanent = isinstance(error, PermanentError) or bool(getattr(error, "permanent", False))
-    details = FailureDetails(message[:_TRACE], "".join(lines)[-_TRACE:], permanent)
+    details = FailureDetails(message[:_TRACE], tracebacks.text(error)[-_TRACE:], permanent)
     return {"reason": str(kind)[:_REASON], "details": details.text()}
 
 

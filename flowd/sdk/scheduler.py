@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Generic, TypeVar
 
 from flowd.sdk.errors import CancelledError, ContinueAsNew, Evicted, MisuseError
+from flowd.sdk.tracebacks import is_ours, shown_file
 
 T = TypeVar("T")
 _STEPS_PER_TURN = 100_000
@@ -123,8 +124,8 @@ class Task(Future[T]):
         awaited: Any = self.coroutine
         while awaited is not None:
             frame = getattr(awaited, "cr_frame", None)
-            if frame is not None and not frame.f_globals.get("__name__", "").startswith("flowd.sdk"):
-                found = (frame.f_code.co_filename, frame.f_lineno)
+            if frame is not None and not is_ours(frame):
+                found = (shown_file(frame.f_code.co_filename), frame.f_lineno)
             awaited = getattr(awaited, "cr_await", None)
         return found
 

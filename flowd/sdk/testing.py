@@ -89,8 +89,11 @@ class Handle(Generic[R]):
         if run.status == "OPEN":
             raise SdkError(f"{run.workflow_id} has not ended: use run() or settle()")
         closing = run.closing
-        message = FailureDetails.of(closing.get("details")).message
-        raise WorkflowFailed(run.status, closing.get("reason") or "", message)
+        details = FailureDetails.of(closing.get("details"))
+        failed = WorkflowFailed(run.status, closing.get("reason") or "", details.message)
+        if details.traceback:
+            failed.add_note(details.traceback)
+        raise failed
 
 
 class Simulation:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from flowd.__main__ import main
+from flowd.cli.output import cause_text
 from tests.cli.conftest import FakeDaemon, Flowd, Refusal, nobody_there
 
 MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:order"
@@ -78,6 +80,13 @@ def test_start_and_wait_asks_again_only_after_news_and_prints_the_output(flowd: 
     assert (found.code, found.out) == (0, '{"done": true}\n')
     assert ARN in found.err
     assert [asked["cursor"] for asked in daemon.asked_for("Watch")] == [10, 11]
+
+
+def test_of_a_workflow_file_s_failure_the_traceback_is_shown() -> None:
+    cause = {"message": "no", "traceback": "Traceback (most recent call last):\n  ...\nValueError: no\n"}
+    assert cause_text(json.dumps(cause)) == cause["traceback"].rstrip()
+    for kept in ('{"message": "no", "traceback": ""}', "{no json", "because", '{"errorMessage": "no"}'):
+        assert cause_text(kept) == kept
 
 
 def test_start_and_wait_tells_error_and_cause_of_a_failure(flowd: Flowd, daemon: FakeDaemon) -> None:

@@ -173,6 +173,7 @@ def test_an_event_knows_the_state_of_its_own_line_of_control() -> None:
 def test_of_a_functions_cause_its_message_is_shown() -> None:
     cause = '{"errorMessage": "no carrier takes it", "errorType": "NoCarrier", "stackTrace": ["File x"]}'
     assert message_of(cause) == "no carrier takes it"
+    assert message_of('{"message": "no", "traceback": "Traceback ..."}') == "no"
     assert message_of('{"errorMessage": ""}') == '{"errorMessage": ""}'
     assert message_of("{no json") == "{no json"
     assert (message_of("plain"), message_of(None)) == ("plain", "")

@@ -165,10 +165,10 @@ async def order_twice(amount: int) -> str:
 @pytest.mark.parametrize(
     ("changed", "event", "expected", "got"),
     [
-        (order_waits, 5, "ActivityTaskScheduled charge, activityId 1", "StartTimer, timerId 1"),
-        (order_more, 5, "input 5", "ScheduleActivityTask charge, activityId 1, input 6"),
-        (order_nothing, 5, "ActivityTaskScheduled charge", "nothing"),
-        (order_twice, 9, "no event", "ScheduleActivityTask charge, activityId 2"),
+        (order_waits, 5, "ActivityTaskScheduled: run activity charge (id 1)", "start a timer of 10 s (id 1)"),
+        (order_more, 5, "with input 5", "run activity charge (id 1) with input 6"),
+        (order_nothing, 5, "ActivityTaskScheduled: run activity charge", "nothing, it waits"),
+        (order_twice, 9, "DecisionTaskStarted: nothing more", "run activity charge (id 2)"),
     ],
 )
 def test_the_first_decision_that_differs_is_named_with_its_place(
@@ -180,7 +180,10 @@ def test_the_first_decision_that_differs_is_named_with_its_place(
     assert problem.event_id == event
     assert expected in problem.expected and got in problem.got
     file, _, line = problem.place.rpartition(":")
-    assert file == __file__ and int(line) > order_waits.function.__code__.co_firstlineno
+    assert __file__.endswith(file) and not file.startswith("/")
+    assert int(line) > order_waits.function.__code__.co_firstlineno
+    assert f"event {event} of the history is {problem.expected}\n" in str(problem)
+    assert f"the code now decides at {problem.place}: {problem.got}\n" in str(problem)
 
 
 def test_a_change_behind_patched_lets_old_executions_end_and_new_ones_take_it() -> None:

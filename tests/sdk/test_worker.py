@@ -16,6 +16,7 @@ from flowd.sdk.deciding import Decider
 from flowd.sdk.machines import state_machine_activity
 from flowd.sdk.registration import register
 from flowd.sdk.registry import Registry
+from flowd.sdk.tracebacks import shown_file
 from flowd.sdk.wire import Fault, Unreachable
 from flowd.sdk.working import Activities
 from tests.sdk.histories import History
@@ -150,8 +151,9 @@ def test_what_cannot_be_decided_is_not_answered_but_logged(caplog: pytest.LogCap
     _decider(swf).work(_task(History().began("4"), "unknown"))
     assert swf.asked == []
     differs, unknown = [record.message for record in caplog.records]
-    assert "doubled w (r): not deterministic at event 5: the history has TimerStarted" in differs
-    assert f"at {__file__}:" in differs and "no workflow of that name" in unknown
+    assert differs.startswith("doubled w (r): the workflow's code is not deterministic")
+    assert "event 5 of the history is TimerStarted: start a timer of 5 s (id 1)\n" in differs
+    assert f"at {shown_file(__file__)}:" in differs and "no workflow of that name" in unknown
 
 
 # ---- activities ----------------------------------------------------------------------------------------------------
