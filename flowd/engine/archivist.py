@@ -52,7 +52,7 @@ class Archivist:
         """Pack whatever is closed and still hot; returns how many."""
         packed = 0
         while ids := await self._db.read(partial(history.closed_and_hot, limit=AT_ONCE)):
-            await self._db.write(partial(history.archive, execution_ids=ids))
+            await self._db.submit_rows(partial(history.archive, execution_ids=ids))
             packed += len(ids)
         return packed
 
@@ -68,7 +68,7 @@ class Archivist:
             self._closed.clear()
             try:
                 while ids := await self._db.read(partial(history.closed_and_hot, limit=AT_ONCE)):
-                    await self._db.write(partial(history.archive, execution_ids=ids))
+                    await self._db.submit_rows(partial(history.archive, execution_ids=ids))
                 await self.expire_domains()
             except ServiceUnavailable as error:
                 log.warning("closed executions wait to be packed: %s", error)

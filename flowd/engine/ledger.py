@@ -118,7 +118,8 @@ class Ledger:
         if self._in_flight or not self._forming:
             return
         self._in_flight, self._forming = self._forming[:BATCH], self._forming[BATCH:]
-        done = self._db.submit(partial(steps.apply, batch=[entry.write for entry in self._in_flight]))
+        writes = [entry.write for entry in self._in_flight]
+        done = self._db.submit_rows(partial(steps.apply, batch=writes), partial(steps.apply_each, batch=writes))
         done.add_done_callback(self._done)
 
     def _done(self, future: asyncio.Future[dict[int, Exception]]) -> None:

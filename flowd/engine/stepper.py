@@ -259,7 +259,7 @@ class Stepper:
             live.write = None
             live.committing = True
         self._in_flight = True
-        done = self._db.submit(partial(steps.apply, batch=writes))
+        done = self._db.submit_rows(partial(steps.apply, batch=writes), partial(steps.apply_each, batch=writes))
         done.add_done_callback(lambda future: self._done(batch, writes, effects, future))
 
     def _done(

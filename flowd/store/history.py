@@ -55,7 +55,7 @@ def _chunks(
     session: Session, execution_id: int, after: int, limit: int, reverse: bool
 ) -> tuple[list[tuple[int, int, bytes]], dict[int, str]]:
     """The chunks that hold the page, in order: no more of them, since decoding is what a page costs."""
-    packed = _packed(session, execution_id)
+    packed = _packed(raw(session), execution_id)
     if reverse:
         bound = after or 1 << 62
         where, order = "first < ?", "DESC"
@@ -83,12 +83,11 @@ def unpack(body: bytes) -> Packed:
     return _unpack(zstandard.ZstdDecompressor().decompress(body))
 
 
-def archive(session: Session, execution_ids: list[int]) -> None:
+def archive(connection: sqlite3.Connection, execution_ids: list[int]) -> None:
     """Write: pack closed executions and clear the hot tables. A failed one keeps its frames, so that redrive works.
 
     Few statements for many executions: this runs behind every close.
     """
-    connection = raw(session)
     marks = ",".join("?" * len(execution_ids))
     closed = {
         row[0]: row[1:]
@@ -98,7 +97,7 @@ def archive(session: Session, execution_ids: list[int]) -> None:
             execution_ids,
         )
     }
-    packed = {i: _packed(session, i) if facts[2] else Packed([], {}) for i, facts in closed.items()}
+    packed = {i: _packed(connection, i) if facts[2] else Packed([], {}) for i, facts in closed.items()}
     for execution_id, *chunk in connection.execute(
         "SELECT execution_id, first, last, body FROM history_chunk"
         f" WHERE execution_id IN ({marks}) ORDER BY execution_id, first",
@@ -141,9 +140,9 @@ def _clear(connection: sqlite3.Connection, closed: list[tuple[int]], over: list[
     connection.executemany("UPDATE execution SET archived=1 WHERE id=?", closed)
 
 
-def _packed(session: Session, execution_id: int) -> Packed:
+def _packed(connection: sqlite3.Connection, execution_id: int) -> Packed:
     """What the archive holds of an execution; empty if it holds nothing."""
-    row = raw(session).execute("SELECT body FROM archive WHERE execution_id=?", (execution_id,)).fetchone()
+    row = connection.execute("SELECT body FROM archive WHERE execution_id=?", (execution_id,)).fetchone()
     return unpack(row[0]) if row else Packed([], {})
 
 

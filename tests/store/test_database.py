@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, event
@@ -64,6 +67,54 @@ async def test_a_write_that_raises_is_rolled_back_alone(db: Database) -> None:
     assert isinstance(failed, ValueError)
     found = await db.read(keys)
     assert {"one", "two"} <= found and "bad" not in found
+
+
+def insert(key: str, then: Exception | None = None) -> Callable[[sqlite3.Connection], None]:
+    def write(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO meta (key, value) VALUES (?, 'x')", (key,))
+        if then is not None:
+            raise then
+
+    return write
+
+
+@pytest.mark.parametrize("many", [False, True], ids=["alone in its commit", "with others in one commit"])
+async def test_rows_that_raise_are_rolled_back_and_the_other_way_is_taken(db: Database, many: bool) -> None:
+    waiting: list[asyncio.Future[Any]] = [db.submit_rows(insert("before"))] if many else []
+    failed = db.submit_rows(insert("bad", ValueError("no")), insert("instead"))
+    refused = db.submit_rows(insert("worse", ValueError("no")), insert("worst", ValueError("not either")))
+    await asyncio.gather(*waiting, failed)
+    with pytest.raises(ValueError, match="not either"):
+        await refused
+    found = await db.read(keys)
+    assert "instead" in found and not {"bad", "worse", "worst"} & found
+    assert ("before" in found) is many
+
+
+async def test_statements_below_a_session_that_raise_are_rolled_back_alone(db: Database) -> None:
+    def bad(session: Session) -> None:
+        insert("bad", ValueError("no"))(raw(session))
+
+    good, failed, also_good = await asyncio.gather(
+        db.submit_rows(insert("one")), db.submit(bad), db.write(put("two")), return_exceptions=True
+    )
+    assert (good, also_good) == (None, "x")
+    assert isinstance(failed, ValueError)
+    found = await db.read(keys)
+    assert {"one", "two"} <= found and "bad" not in found
+
+
+async def test_rows_are_on_disk_beside_a_session_that_has_nothing_to_write(db: Database, tmp_path: Path) -> None:
+    def look(session: Session) -> None:
+        session.add_all([])
+        session.begin_nested().rollback()  # SQLAlchemy has a transaction, and no connection in it
+
+    await asyncio.gather(db.submit_rows(insert("one")), db.submit(look))
+    await db.submit_rows(insert("two"))
+    await db.submit(look)
+    await db.submit_rows(insert("three"))
+    with closing(sqlite3.connect(tmp_path / "flowd.db")) as other:
+        assert {"one", "two", "three"} <= {row[0] for row in other.execute("SELECT key FROM meta")}
 
 
 async def test_a_full_disk_refuses_everything_and_heals_by_itself(db: Database) -> None:
