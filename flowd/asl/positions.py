@@ -19,6 +19,9 @@ from flowd.payload import InvalidJson, dumps, loads
 MAX_CHARACTERS: Final = 1_048_576  # AWS's limit of a definition
 #: Room for 60 Parallels in each other; deeper JSON is no definition, and the checks and the interpreter recurse.
 MAX_DEPTH: Final = 256
+#: What Python converts, and so the JSON reader.
+MAX_DIGITS: Final = 4_300
+_LONG: Final = len("1e309")
 BOM: Final = "\ufeff"
 
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -140,7 +143,18 @@ def _open(text: str, offset: int, start: int) -> tuple[Node, int]:
     match = _WORD.match(text, offset)
     if match is None:
         raise Broken(_unexpected(text, offset), offset)
+    if len(match.group()) >= _LONG:
+        _check_number(match.group(), offset)
     return Node(start, offset), match.end()
+
+
+def _check_number(word: str, offset: int) -> None:
+    try:
+        loads(word)
+    except InvalidJson:
+        shown = word if len(word) <= 20 else f"{word[:20]}..."
+        raise Broken(f"The number {shown} is too large: a fraction reaches to 1.8e308, a whole one has at most "
+                     f"{MAX_DIGITS:,} digits", offset) from None  # fmt: skip
 
 
 def _next(text: str, offset: int, stack: list[Node]) -> int:

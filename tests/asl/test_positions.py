@@ -152,6 +152,18 @@ def test_a_large_text_is_read_in_bounded_time() -> None:
     assert time.process_time() - begun < 20
 
 
+@pytest.mark.parametrize("number", ["1e400", "-1e309", "1" * 4_301, "1e999999999"])
+def test_a_number_that_nothing_can_hold_is_told_with_its_place(number: str) -> None:
+    (found,) = validate(f'{{"a": 1,\n  "b": [{number}]}}')
+    assert (found.code, found.line, found.column) == ("INVALID_JSON_DESCRIPTION", 2, 9)
+    assert found.message.startswith(f"The number {number[:20]}")
+
+
+def test_the_longest_numbers_are_read() -> None:
+    text = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": 10**4_299, "End": True}}})
+    assert validate(text) == []
+
+
 @pytest.mark.parametrize(
     ("text", "words", "line"),
     [
