@@ -22,14 +22,14 @@ Compare = Callable[[Any, Any], bool]
 NOT_A_TEST: Final = frozenset({"Variable", "Next", "Assign", "Output", "Comment"})
 
 
-def compile_condition(value: Any) -> Test:
-    """A JSONata rule's Condition. Raises DefinitionError."""
+def compile_condition(value: Any, location: str) -> Test:
+    """A JSONata rule's Condition; `location` is its place in the state. Raises DefinitionError."""
     if isinstance(value, bool):
         return lambda env, data: value
     text = expression_text(value) if isinstance(value, str) else None
     if text is None:
         raise DefinitionError("Condition must be a boolean or a JSONata expression")
-    return _condition(expression(text, "Condition"))
+    return _condition(expression(text, location))
 
 
 def _condition(condition: Expression) -> Test:

@@ -60,7 +60,7 @@ def whole_number(quantity: Quantity, env: Env, value: Any) -> int:
     if isinstance(found, float) and found.is_integer():
         return int(found)
     if isinstance(source, Expression):
-        raise source.unexpected("number", found)
+        raise source.unexpected("integer" if isinstance(found, float) else "number", found)
     shown = found if isinstance(found, str) else dumps(found)
     where = f": {source.text}" if isinstance(source, Selector) else ""
     raise runtime(f'The {quantity.field} field refers to value "{shown}" which is not a valid integer{where}')

@@ -134,8 +134,13 @@ def _flow(source: Json, language: Language, location: str) -> Flow:
         raise DefinitionError(str(error), location) from None
 
 
-def _template(source: Json, field: str, language: Language) -> Template | None:
-    return compile_template(source[field], language, field) if field in source else None
+def _template(source: Json, field: str, language: Language, within: str = "") -> Template | None:
+    """`within` is where `source` stands in its state (`Catch[0]`), for AWS's names of fields in messages."""
+    return compile_template(source[field], language, _place(within, field)) if field in source else None
+
+
+def _place(within: str, field: str) -> str:
+    return f"{within}/{field}" if within else field
 
 
 def _pick(source: Json, field: str) -> Template | None:
@@ -153,10 +158,10 @@ def _placement(source: Json) -> Placement | None:
     return None if text == "$" else Placement(path=compile_reference(text))
 
 
-def quantity(source: Json, field: str, language: Language) -> Quantity | None:
+def quantity(source: Json, field: str, language: Language, within: str = "") -> Quantity | None:
     """`field`, or its twin `fieldPath`."""
     if field in source:
-        return Quantity(field, compile_template(source[field], language, field))
+        return Quantity(field, compile_template(source[field], language, _place(within, field)))
     twin = f"{field}Path"
     return Quantity(twin, selector(source[twin])) if twin in source else None
 
@@ -184,10 +189,10 @@ def _catchers(source: Json, language: Language) -> tuple[Catcher, ...]:
             error_equals=tuple(entry["ErrorEquals"]),
             next=entry["Next"],
             result_path=_placement(entry),
-            output=_template(entry, "Output", JSONATA) if language == JSONATA else None,
-            assign=_template(entry, "Assign", language),
+            output=_template(entry, "Output", JSONATA, f"Catch[{index}]") if language == JSONATA else None,
+            assign=_template(entry, "Assign", language, f"Catch[{index}]"),
         )
-        for entry in source.get("Catch", ())
+        for index, entry in enumerate(source.get("Catch", ()))
     )
 
 
@@ -234,12 +239,17 @@ def _choice(parser: _Parser, source: Json, common: dict[str, Any], path: ScopePa
     language = common["language"]
     rules = []
     for index, entry in enumerate(source["Choices"]):
+        within = f"Choices[{index}]"
         try:
-            test = choice.compile_condition(entry["Condition"]) if language == JSONATA else choice.compile_test(entry)
+            if language == JSONATA:
+                test = choice.compile_condition(entry["Condition"], f"{within}/Condition")
+            else:
+                test = choice.compile_test(entry)
         except DefinitionError as error:
-            raise DefinitionError(error.reason, f"{location}/Choices[{index}]") from None
-        output = _template(entry, "Output", JSONATA) if language == JSONATA else None
-        rules.append(Rule(test=test, next=entry["Next"], assign=_template(entry, "Assign", language), output=output))
+            raise DefinitionError(error.reason, f"{location}/{within}") from None
+        output = _template(entry, "Output", JSONATA, within) if language == JSONATA else None
+        assign = _template(entry, "Assign", language, within)
+        rules.append(Rule(test=test, next=entry["Next"], assign=assign, output=output))
     return Choice(**{**common, "next": source.get("Default")}, rules=tuple(rules))
 
 
@@ -314,22 +324,22 @@ def _reader(source: Json, language: Language) -> ItemReader:
     fixed = {name: value for name, value in config.items() if name not in ("MaxItems", "MaxItemsPath")}
     return ItemReader(
         action=source["Resource"].rpartition(":")[2],
-        arguments=compile_template(source.get(_given(language), {}), language, "ItemReader"),
+        arguments=compile_template(source.get(_given(language), {}), language, f"ItemReader/{_given(language)}"),
         config=compile_template(fixed, language, "ItemReader/ReaderConfig"),
-        max_items=quantity(config, "MaxItems", language),
+        max_items=quantity(config, "MaxItems", language, "ItemReader/ReaderConfig"),
     )
 
 
 def _batcher(source: Json, language: Language) -> ItemBatcher:
     return ItemBatcher(
-        max_items=quantity(source, "MaxItemsPerBatch", language),
-        max_bytes=quantity(source, "MaxInputBytesPerBatch", language),
-        batch_input=_template(source, "BatchInput", language),
+        max_items=quantity(source, "MaxItemsPerBatch", language, "ItemBatcher"),
+        max_bytes=quantity(source, "MaxInputBytesPerBatch", language, "ItemBatcher"),
+        batch_input=_template(source, "BatchInput", language, "ItemBatcher"),
     )
 
 
 def _writer(source: Json, language: Language) -> ResultWriter:
-    arguments = compile_template(source.get(_given(language), {}), language, "ResultWriter")
+    arguments = compile_template(source.get(_given(language), {}), language, f"ResultWriter/{_given(language)}")
     return ResultWriter(
         arguments=arguments if "Resource" in source else None,
         config=compile_template(source.get("WriterConfig", {}), language, "ResultWriter/WriterConfig"),

@@ -115,7 +115,7 @@ def _seconds(source: Template, env: Env, selected: Any) -> int:
     if isinstance(source, Selector):
         raise runtime(f"The SecondsPath parameter cannot be parsed as a long value: {source.text} == {_shown(found)}")
     if isinstance(source, Expression):
-        raise source.unexpected("number", found)
+        raise source.unexpected("integer" if isinstance(found, float) else "number", found)
     raise runtime(f"The Seconds field cannot be parsed as a long value: {_shown(found)}")
 
 

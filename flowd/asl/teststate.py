@@ -261,7 +261,7 @@ class Trial:
         env = draft.env(frame, state)
         limits = []
         for field in ("MaxItemsPerBatch", "MaxInputBytesPerBatch"):
-            most = quantity(batcher, field, state.language)
+            most = quantity(batcher, field, state.language, "ItemBatcher")
             limits.append(0 if most is None else dataflow.whole_number(most, env, selected.value))
         given = None
         if "BatchInput" in batcher:

@@ -201,3 +201,66 @@ def test_all_variables_together_have_ten_mebibytes() -> None:
     story = Story({"StartAt": "v0", "States": {**states, "Z": {"Type": "Succeed"}}}, {}).run()
     assert story.error[0] == "States.DataLimitExceeded"
     assert "The state/task 'v52'" in str(story.error[1])
+
+
+NOTHING = "{% $missing %}"
+BRANCH = {"StartAt": "B", "States": {"B": {"Type": "Fail", "Error": "E"}}}
+CHOICES = [{"Condition": "{% false %}", "Next": "Z"}]
+
+
+@pytest.mark.parametrize(
+    ("state", "location"),
+    [
+        ({"Type": "Choice", "Choices": [*CHOICES, {"Condition": NOTHING, "Next": "Z"}]}, "Choices[1]/Condition"),
+        ({"Type": "Choice", "Choices": [*CHOICES, {"Condition": "{% 1 %}", "Next": "Z"}]}, "Choices[1]/Condition"),
+        (
+            {"Type": "Choice", "Choices": [*CHOICES, {"Condition": True, "Next": "Z", "Output": {"a": [NOTHING]}}]},
+            "Choices[1]/Output/a[0]",
+        ),
+        (
+            {"Type": "Choice", "Choices": [{"Condition": True, "Next": "Z", "Assign": {"v": NOTHING}}]},
+            "Choices[0]/Assign/v",
+        ),
+        ({"Type": "Choice", "Choices": [{"Condition": True, "Next": "Z"}], "Output": NOTHING}, "Output"),
+        (
+            {
+                "Type": "Parallel",
+                "Branches": [BRANCH],
+                "Catch": [
+                    {"ErrorEquals": ["Other"], "Next": "Z"},
+                    {"ErrorEquals": ["States.ALL"], "Next": "Z", "Output": {"a": NOTHING}},
+                ],
+                "Next": "Z",
+            },
+            "Catch[1]/Output/a",
+        ),
+        (
+            {
+                "Type": "Parallel",
+                "Branches": [BRANCH],
+                "Catch": [{"ErrorEquals": ["E"], "Next": "Z", "Assign": {"v": NOTHING}}],
+                "Next": "Z",
+            },
+            "Catch[0]/Assign/v",
+        ),
+        ({"Type": "Wait", "Seconds": NOTHING, "Next": "Z"}, "Seconds"),
+    ],
+)
+def test_a_jsonata_field_of_a_rule_or_catcher_is_named_under_its_index(state: dict[str, Any], location: str) -> None:
+    machine = {"QueryLanguage": "JSONata", "StartAt": "S", "States": {"S": state, "Z": {"Type": "Succeed"}}}
+    story = Story(machine, {}).run()
+    failed = next(event for event in story.history if event.type == "EvaluationFailed")
+    assert failed.details["location"] == location
+    assert f"specified for the field '{location}' returned" in failed.details["cause"]
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({"Type": "Wait", "Seconds": "{% 1.5 %}", "Next": "Z"}, "Expected 'integer', but was 'number' for value: 1.5"),
+        ({"Type": "Wait", "Seconds": "{% 'a' %}", "Next": "Z"}, "Expected 'number', but was 'string' for value: \"a\""),
+    ],
+)
+def test_a_number_that_is_not_whole_is_told_from_what_is_no_number(state: dict[str, Any], said: str) -> None:
+    machine = {"QueryLanguage": "JSONata", "StartAt": "S", "States": {"S": state, "Z": {"Type": "Succeed"}}}
+    assert str(Story(machine, {}).run().error[1]).endswith(said)
