@@ -38,6 +38,7 @@ from flowd.engine.bucketwatch import BucketWatch
 from flowd.engine.carriers import LONGEST_CALL_S, to_functions, to_machines, to_urls
 from flowd.engine.cloud import Cloud
 from flowd.engine.cluster import Cluster
+from flowd.engine.codefiles import DOMAIN as CODE_DOMAIN
 from flowd.engine.codefiles import CodeFiles
 from flowd.engine.codeworkers import CodeWorkers, Site
 from flowd.engine.connections import StoredConnections
@@ -123,6 +124,7 @@ class Daemon:
         self.core.stepping.missing = self.machines.activities.missing
         self.credentials = load_or_create(config.data)
         workers = CodeWorkers(ContainerClient(self.runner), SystemClock(), _code_site(config))
+        workers.lost = partial(self.core.swf_tasks.worker_died, CODE_DOMAIN)
         self.code = CodeFiles(self.core.db, self.clock, self.core.swf, workers, config.data / "code")
         self.sources = Sources(self.core.db, self.core.embedded, self.runner, config.region)
         self.registrar = Registrar(

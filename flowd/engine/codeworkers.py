@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Protocol
 from flowd.clock import Clock
 from flowd.containers import ContainerEnd, ContainerSpec
 
+log = logging.getLogger(__name__)
 REFUSED = 3  # exit status of a worker whose file cannot be loaded (flowd.sdk.worker)
 _PAUSES_S = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)
 _STEADY_MS = 60_000  # a process that lived so long begins with the shortest pause again
@@ -73,6 +75,8 @@ class CodeWorkers:
         self._processes = processes
         self._clock = clock
         self.site = site
+        #: Hears of a process that is dead for sure: its task list, what its polls called themselves, how it ended.
+        self.lost: Callable[[str, str, str], Awaitable[None]] = _nobody_cares
         self._workers: dict[str, Worker] = {}
 
     def get(self, version: str) -> Worker | None:
@@ -108,7 +112,8 @@ class CodeWorkers:
         await self._processes.stop(key)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(20):
-                await self._processes.run(key, self._worker_spec(worker))  # joins it: its end is what is waited for
+                # It joins the run: its end is what is waited for.
+                await self._tell(worker, await self._processes.run(key, self._worker_spec(worker)))
         await self._processes.acknowledge(key)
 
     async def stop(self, and_processes: bool) -> None:
@@ -135,9 +140,9 @@ class CodeWorkers:
             worker.starts += 1
             worker.status, worker.began_ms = "RUNNING", self._clock.now_ms()
             end = await self._processes.run(_key(worker.version), self._worker_spec(worker))
+            await self._tell(worker, end)
             await self._processes.acknowledge(_key(worker.version))
-            said = end.reason or f"the process ended with exit status {end.exit_code}"
-            worker.log = f"{end.log[-_LOG_KEPT:]}{said}\n"
+            worker.log = f"{end.log[-_LOG_KEPT:]}{_said(end)}\n"
             if end.exit_code == REFUSED:
                 worker.status = "REFUSED"
                 return
@@ -147,9 +152,19 @@ class CodeWorkers:
             await self._pause(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)])
             failures += 1
 
+    async def _tell(self, worker: Worker, end: ContainerEnd) -> None:
+        """What it had in hand is in nobody's any more; without an exit status nobody knows, and time-outs tell."""
+        if end.exit_code is None:
+            return
+        try:
+            await self.lost(worker.task_list, _key(worker.version), _said(end))
+        except Exception as error:
+            log.warning("what the worker of %s had in hand is left to its time-outs: %s", worker.version, error)
+
     def _worker_spec(self, worker: Worker) -> ContainerSpec:
-        named = ["--version", worker.version, "--task-list", worker.task_list, *self.site.connection]
-        return self._spec(f"worker-{worker.version}", worker.file, [str(worker.file), *named])
+        named = ["--version", worker.version, "--task-list", worker.task_list, "--identity", _key(worker.version)]
+        arguments = [str(worker.file), *named, *self.site.connection]
+        return self._spec(f"worker-{worker.version}", worker.file, arguments)
 
     def _spec(self, name: str, file: Path, arguments: Sequence[str]) -> ContainerSpec:
         return ContainerSpec(
@@ -164,4 +179,12 @@ class CodeWorkers:
 
 
 def _key(version: str) -> str:
+    """What the runner knows the process by, and the end of what its polls call themselves."""
     return f"code:{version}"
+
+
+def _said(end: ContainerEnd) -> str:
+    return end.reason or f"the process ended with exit status {end.exit_code}"
+
+
+async def _nobody_cares(task_list: str, identity: str, how: str) -> None: ...

@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--domain", default="flowd", help="the SWF domain, registered if need be (default: flowd)")
     parser.add_argument("--version", help="the version of all types (default: the hash of the file and its modules)")
     parser.add_argument("--task-list", help="the task list of deciders and activities (default: NAME-VERSION)")
+    parser.add_argument("--identity", help="what its polls call themselves (default: PID@HOST)")
     parser.add_argument("--deciders", type=int, default=2, help="decision tasks at once (0: none)")
     parser.add_argument("--activities", type=int, default=8, help="activities at once (0: none)")
     parser.add_argument("--grace", type=float, default=10.0, help="on SIGTERM, wait so long for running activities")
@@ -80,7 +81,7 @@ class Worker:
         self._task_list = options.task_list or f"{Path(options.file).stem}-{self._version}"
         self._swf = caller("swf", options.socket, options.endpoint)
         self._stopping = threading.Event()
-        self._identity = f"{os.getpid()}@{socket.gethostname()}"
+        self._identity = options.identity or f"{os.getpid()}@{socket.gethostname()}"
         execute = state_machine_activity(caller("stepfunctions", options.socket, options.endpoint))
         self._registry = loaded.registry
         self._registry.activities[execute.name] = execute

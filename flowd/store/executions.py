@@ -158,6 +158,12 @@ def count_waiting(session: Session, task_list: str) -> int:
     return int(row.fetchone()[0])
 
 
+def in_hand(session: Session, task_list: str) -> list[schema.Task]:
+    """The tasks of a list that workers have."""
+    rows = select(schema.Task).where(schema.Task.activity == task_list, schema.Task.status == "STARTED")
+    return list(session.exec(rows.order_by(col(schema.Task.id))).all())
+
+
 def hand_over(session: Session, task_id: int, before: str, after: str) -> bool:
     """Write: a task changes hands without an event; False if it did not stand at `before`."""
     changed = raw(session).execute("UPDATE task SET status=? WHERE id=? AND status=?", (after, task_id, before))

@@ -222,3 +222,30 @@ async def test_unknown_domains_and_bad_lists_are_refused(shop: Shop) -> None:
     assert (await shop.refused("poll_for_decision_task", domain=DOMAIN, taskList={"name": " l"}))[0] == (
         "ValidationException"
     )
+
+
+# -- workers that are dead ----------------------------------------------------------
+
+
+async def test_what_a_dead_worker_had_in_hand_is_lost_at_once(shop: Shop) -> None:
+    """Its activity fails, since it may be half done; its decision is offered again. Others keep theirs."""
+    run = await shop.start()
+    await shop.decide(call("mine"), call("another's"), call("nobody's"))
+    mine = await shop.work(identity="activities-3 code:v1")
+    others = await shop.work(identity="activities-3 code:v2")
+    await shop.call("signal_workflow_execution", domain=DOMAIN, workflowId="order-1", signalName="s")
+    decided = await shop.poll(identity="decider-0 code:v1")
+    dead = shop.box.world.core.swf_tasks.worker_died
+    await dead(DOMAIN, "orders", "code:v1", "the process ended with exit status 137")
+    again = await shop.poll(identity="decider-1 code:v1")
+    assert (again["taskToken"], again["startedEventId"]) == (decided["taskToken"], decided["startedEventId"])
+    await dead(DOMAIN, "work", "code:v1", "the process ended with exit status 137")
+    await shop.box.world.settle()
+    refused = await shop.refused("respond_activity_task_completed", taskToken=mine["taskToken"])
+    assert refused[0] == "UnknownResourceFault"
+    failed = await shop.last(run, "ActivityTaskFailed")
+    assert failed["reason"] == "WorkerDied"
+    assert failed["details"] == "its worker died while it ran: the process ended with exit status 137"
+    await shop.call("respond_activity_task_completed", taskToken=others["taskToken"])
+    assert (await shop.describe(run))["openCounts"]["openActivityTasks"] == 1
+    assert (await shop.types(run)).count("ActivityTaskFailed") == 1

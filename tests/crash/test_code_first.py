@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,18 @@ desk = Queue("desk", bool)
 @activity(start_to_close=5, retry=Retry(first=0.5))
 def note(where: str, what: str) -> str:
     return book.write(where, what)
+
+@activity(start_to_close=600, retry=Retry(first=1))
+def first_time(where: str) -> str:
+    import os, time
+    if not os.path.exists(where):
+        open(where, "w").write(str(os.getpid()))
+        time.sleep(600)
+    return "at last"
+
+@workflow
+async def dies(where: str) -> str:
+    return await first_time(where)
 
 @workflow
 async def flow(where: str) -> list:
@@ -112,6 +125,19 @@ def test_a_workflow_ends_as_if_nobody_had_been_killed_and_keeps_the_code_it_bega
     later = box.command("start", "flow", "--input", json.dumps(str(notes))).strip()
     box.command("answer", _prompt(box), "--output", "false")
     assert _result(box, later) == ["first", "left", "right", False, 2]
+
+
+def test_the_daemon_knows_at_once_that_its_worker_is_dead_and_the_retry_decides(box: Box) -> None:
+    _ready(box)
+    began = box.home / "began"
+    arn = box.command("start", "dies", "--input", json.dumps(str(began))).strip()
+    pid = box.until("the activity runs", lambda: began.exists() and began.read_text())
+    at = time.monotonic()
+    os.kill(int(str(pid)), signal.SIGKILL)
+    assert _result(box, arn) == "at last"
+    assert time.monotonic() - at < 20  # by a heartbeat it is known after 60 s
+    failed = [e for e in json.loads(box.command("history", arn, "--json")) if e["type"] == "ActivityTaskFailed"]
+    assert [e["activityTaskFailedEventAttributes"]["reason"] for e in failed] == ["WorkerDied"]
 
 
 def test_a_broken_file_is_told_with_its_line_and_the_last_good_version_stays(box: Box) -> None:

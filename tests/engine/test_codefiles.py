@@ -115,7 +115,8 @@ async def test_a_file_is_run_from_a_snapshot_of_its_texts_by_a_worker_of_its_ver
         assert (snapshot / "flow.py").read_text() == "x = 1\n" and (snapshot / "more/part.py").exists()
         (spec,) = it.processes.specs
         assert spec.command == [
-            *("python", str(snapshot / "flow.py"), "--version", "v1", "--task-list", "flow-v1", "--socket", "s")
+            *("python", str(snapshot / "flow.py"), "--version", "v1", "--task-list", "flow-v1"),
+            *("--identity", "code:v1", "--socket", "s"),
         ]
         assert spec.environment["PYTHONHASHSEED"] == "0"
         assert await it.code.workers.log("v1") == "code:v1 says\n"
@@ -190,6 +191,26 @@ async def test_a_worker_that_dies_is_begun_again_after_growing_pauses(tmp_path: 
         assert it.pauses[-1] == 0.5
         worker = it.code.workers.get("v1")
         assert worker is not None and worker.starts == 5 and "exit status 137" in worker.log
+
+
+async def test_of_a_process_that_is_dead_for_sure_its_tasks_are_told_to_be_lost(tmp_path: Path) -> None:
+    async with world(tmp_path) as it:
+        lost: list[tuple[str, str, str]] = []
+
+        async def note(*told: str) -> None:
+            lost.append((told[0], told[1], told[2]))
+            raise OSError("the disk is full")  # is no reason to have no worker
+
+        it.code.workers.lost = note
+        await it.set(flow("v1"))
+        await it.processes.started(1)
+        assert it.processes.specs[0].command[-4:-2] == ["--identity", "code:v1"]
+        it.processes.end("code:v1", ContainerEnd(reason="the runner is gone"))
+        await it.processes.started(2)
+        assert lost == []
+        it.processes.end("code:v1", ContainerEnd(exit_code=137))
+        await it.processes.started(3)
+        assert lost == [("flow-v1", "code:v1", "the process ended with exit status 137")]
 
 
 async def test_the_next_daemon_finds_versions_and_their_processes_again(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from flowd.swf_frames import ActivityFrame, SwfFrame, WorkflowFrame
 
 _TOKEN = re.compile(r"[0-9a-f]{48}-([ad])-(\d{1,9})")
 _KINDS = {"a": "activity", "d": "decision"}
+WORKER_DIED = "WorkerDied"  # reason of an activity whose process is dead
 TOO_MANY = "more than 1000 pollers wait for the task list"
 
 
@@ -106,6 +107,21 @@ class SwfTasks:
         frame = await self._db.read(partial(swf_reads.frame, execution_id=row.execution_id, name=row.frame))
         return isinstance(frame, ActivityFrame) and bool(frame.cancel_requested)
 
+    async def worker_died(self, domain: str, task_list: str, identity: str, how: str) -> None:
+        """A process is dead, and what it had in hand with it. An activity may have been done half: it fails, and its
+        decider says whether it is tried again. A decision has had no effect: it is offered to others.
+
+        `identity`: the last word of what the process called itself when it polled.
+        """
+        decisions, activities = (list_key(kind, domain, task_list) for kind in ("decision", "activity"))
+        for row in await self._db.read(partial(executions.in_hand, task_list=decisions)):
+            if _last_word(row.worker) == identity:
+                await self._waiters.give_back(decisions, row.token or "")
+        for row in await self._db.read(partial(executions.in_hand, task_list=activities)):
+            if _last_word(row.worker) == identity:
+                failed = {"error": WORKER_DIED, "cause": f"its worker died while it ran: {how}"}
+                await self._stepper.post(row.execution_id, Event(News.TASK_FAILED, row.frame, row.attempt, failed))
+
     async def _answer(self, token: str, row: schema.Task, news: News, details: dict[str, Any]) -> None:
         if not await self._stepper.post(row.execution_id, Event(news, row.frame, row.attempt, details)):
             raise _unknown(token)
@@ -125,6 +141,10 @@ def is_open(frame: SwfFrame, attempt: int) -> bool:
     if isinstance(frame, WorkflowFrame):
         return frame.scheduled == attempt and bool(frame.started)
     return isinstance(frame, ActivityFrame) and frame.attempt == attempt and bool(frame.started)
+
+
+def _last_word(worker: str | None) -> str:
+    return (worker or "").rpartition(" ")[2]
 
 
 def _unknown(token: str) -> faults.UnknownResourceFault:
