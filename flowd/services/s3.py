@@ -29,6 +29,10 @@ class NoSuchBucket(FlowdError):
     """The specified bucket does not exist"""
 
 
+class LedOut(NoSuchBucket):
+    """A bucket that is a link out of the folder of buckets: what is outside is nobody's object."""
+
+
 class NoSuchKey(FlowdError):
     """The specified key does not exist."""
 
@@ -110,11 +114,15 @@ class FolderBuckets:
         """All buckets with the time of their making, by name."""
         if not self.folder.is_dir():
             return []
-        found = [path for path in self.folder.iterdir() if _BUCKET.fullmatch(path.name) and path.is_dir()]
+        found = [path for path in self.folder.iterdir() if self.has(path.name)]
         return sorted((path.name, path.stat().st_ctime_ns // 1_000_000) for path in found)
 
     def has(self, bucket: str) -> bool:
-        return _BUCKET.fullmatch(bucket) is not None and (self.folder / bucket).is_dir()
+        return _BUCKET.fullmatch(bucket) is not None and (self.folder / bucket).is_dir() and self._leads(bucket) is None
+
+    def check(self, bucket: str) -> None:
+        """Raises NoSuchBucket, LedOut."""
+        self._bucket(bucket)
 
     def make(self, bucket: str) -> bool:
         """A new bucket; False if it is there. Raises BadKey for a name that no bucket can have."""
@@ -152,11 +160,22 @@ class FolderBuckets:
         return self._bucket(bucket) / f"{_UNFINISHED}{name}"
 
     def _bucket(self, bucket: str) -> Path:
-        """The bucket's real folder; it may be a link that somebody put there."""
+        """The bucket's real folder; a link to another folder below that of the buckets is followed."""
         path = self.folder / bucket
         if not _BUCKET.fullmatch(bucket) or not path.is_dir():
             raise NoSuchBucket
+        outside = self._leads(bucket)
+        if outside is not None:
+            raise LedOut(
+                f"the bucket {bucket} is a link to {outside}, which is outside of the folder of buckets {self.folder}: "
+                "move the folder there, mount it there, or set `buckets` in flowd.toml to a folder that holds both"
+            )
         return path.resolve()
+
+    def _leads(self, bucket: str) -> Path | None:
+        """Where a bucket that is a link out of the folder leads to."""
+        path = (self.folder / bucket).resolve()
+        return None if path.is_relative_to(self.folder.resolve()) else path
 
 
 def _below(base: Path, key: str) -> Path | None:

@@ -15,10 +15,10 @@ from typing import Any, Protocol
 from flowd.api.wire import answers, presigned
 from flowd.api.wire.caller import Caller, refuse_browsers, refuse_foreign_hosts, user_name
 from flowd.api.wire.connection import Connection
-from flowd.api.wire.protocols import hosts
+from flowd.api.wire.protocols import chunked, hosts
 from flowd.api.wire.protocols.front import Front, Target, is_unsigned
 from flowd.api.wire.protocols.models import HttpAnswer, HttpRequest
-from flowd.api.wire.sigv4 import Verifier
+from flowd.api.wire.sigv4 import ChunkSigner, Verifier
 from flowd.api.wire.unbuilt import no_such_operation
 from flowd.clock import Clock
 from flowd.errors import (
@@ -119,7 +119,10 @@ class App:
             self._admit(scope, request.headers)
             body = await _body(request.headers, receive, LARGEST_OBJECT)
             who = "a link of SNS" if is_unsigned(request) else self._identify(scope, request.headers, body)
-            return await front.answer(target, replace(request, body=body), self._caller(scope, who), request_id)
+            request = replace(request, body=body)
+            if chunked.is_chunked(request):
+                request = await asyncio.to_thread(chunked.unwrapped, request, self._signer(scope, request))
+            return await front.answer(target, request, self._caller(scope, who), request_id)
         except ApiError as error:
             return target.error(error, request_id)
         except Exception:
@@ -148,6 +151,11 @@ class App:
             whole = hosts.path_style(_request(scope, headers)).path
             return presigned.check_old(self._verifier, scope["method"], whole, query, headers, self._clock.now_ms())
         return self._verifier.check(scope["method"], path, query, headers, body, self._clock.now_ms())
+
+    def _signer(self, scope: Scope, request: HttpRequest) -> ChunkSigner | None:
+        """Who signs the chunks of this body; nobody, where nobody has to sign."""
+        connection: Connection = scope["flowd.connection"]
+        return None if connection.uid is not None or self._verifier is None else self._verifier.stream(request.headers)
 
     def _find(self, scope: Scope, headers: Mapping[str, str], body: bytes) -> Operation:
         target = headers.get("x-amz-target", "")

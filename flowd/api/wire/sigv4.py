@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import quote, unquote, unquote_plus
@@ -25,6 +26,35 @@ _AUTHORIZATION = re.compile(
 _DATE = re.compile(r"\d{8}T\d{6}Z")
 _BLANKS = re.compile(r" +")
 _KEYS_KEPT = 64
+_CHUNKS = "STREAMING-AWS4-HMAC-SHA256"
+
+
+@dataclass(slots=True)
+class ChunkSigner:
+    """The chain of signatures in a body of chunks: each covers its bytes and the signature before it.
+
+    Source: S3 API reference, "Signature calculations: transferring payload in multiple chunks", and for trailers.
+    """
+
+    key: bytes
+    stamp: str
+    scope: str
+    last: str
+
+    def check(self, data: bytes, signature: str) -> None:
+        """The next chunk. Raises InvalidSignatureException."""
+        self._check("PAYLOAD", f"{hashlib.sha256(b'').hexdigest()}\n{hashlib.sha256(data).hexdigest()}", signature)
+
+    def check_trailer(self, canonical: bytes, signature: str) -> None:
+        """`name:value` and a line end for each."""
+        self._check("TRAILER", hashlib.sha256(canonical).hexdigest(), signature)
+
+    def _check(self, kind: str, hashed: str, signature: str) -> None:
+        text = f"AWS4-HMAC-SHA256-{kind}\n{self.stamp}\n{self.scope}\n{self.last}\n{hashed}"
+        expected = hmac.digest(self.key, text.encode(), "sha256").hex()
+        if not hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace")):
+            raise InvalidSignatureException(f"a chunk of the body does not fit its signature ({kind.lower()})")
+        self.last = expected
 
 
 class Verifier:
@@ -61,6 +91,17 @@ class Verifier:
         if not hmac.compare_digest(expected, signature):
             raise InvalidSignatureException
         return access_key
+
+    def stream(self, headers: Mapping[str, str]) -> ChunkSigner | None:
+        """Who signs the chunks of a body whose head was found right; None if they carry no signatures."""
+        if not headers.get("x-amz-content-sha256", "").startswith(f"{_CHUNKS}-PAYLOAD"):
+            return None
+        found = _AUTHORIZATION.fullmatch(headers.get("authorization", "").strip())
+        if found is None:
+            return None  # a signed URL: its signature covers no body
+        _, day, region, service, _, signature = found.groups()
+        scope = f"{day}/{region}/{service}/aws4_request"
+        return ChunkSigner(self._key(day, region, service), headers.get("x-amz-date", ""), scope, signature)
 
     def knows(self, access_key: str) -> bool:
         return hmac.compare_digest(access_key.encode(), self._credentials.access_key.encode())

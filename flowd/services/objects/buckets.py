@@ -7,7 +7,7 @@ from typing import Any
 
 from flowd.services.objects import errors
 from flowd.services.ports import Call, Members
-from flowd.services.s3 import BadKey, FolderBuckets
+from flowd.services.s3 import BadKey, FolderBuckets, LedOut, NoSuchBucket
 
 
 def create_bucket(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
@@ -16,6 +16,8 @@ def create_bucket(buckets: FolderBuckets, members: Members, call: Call) -> dict[
         made = buckets.make(name)
     except BadKey:
         raise errors.invalid("The specified bucket is not valid.", "InvalidBucketName", BucketName=name) from None
+    if not made:
+        known(buckets, name)  # what stands there may lead elsewhere
     if not made and call.region != "us-east-1":  # there it is answered as the first time
         said = "Your previous request to create the named bucket succeeded and you already own it."
         raise errors.invalid(said, "BucketAlreadyOwnedByYou", 409, BucketName=name)
@@ -55,5 +57,9 @@ def get_bucket_location(buckets: FolderBuckets, members: Members, call: Call) ->
 
 
 def known(buckets: FolderBuckets, name: str) -> None:
-    if not buckets.has(name):
-        raise errors.no_such_bucket(name)
+    try:
+        buckets.check(name)
+    except LedOut as error:
+        raise errors.led_out(error.message) from None
+    except NoSuchBucket:
+        raise errors.no_such_bucket(name) from None

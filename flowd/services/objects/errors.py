@@ -11,6 +11,11 @@ def no_such_bucket(bucket: str) -> ServiceError:
     return ServiceError("NoSuchBucket", "The specified bucket does not exist", status=404, BucketName=bucket)
 
 
+def led_out(message: str) -> ServiceError:
+    """A bucket that is a link to somewhere else."""
+    return ServiceError("AccessDenied", message, status=403)
+
+
 def no_such_key(key: str) -> ServiceError:
     return ServiceError("NoSuchKey", "The specified key does not exist.", status=404, Key=key)
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from flowd.services.objects import buckets as rules
 from flowd.services.objects import checksums, errors, facts, notices, objects
 from flowd.services.ports import Call, Members
@@ -35,8 +37,9 @@ def create_multipart_upload(buckets: FolderBuckets, members: Members, call: Call
     upload = call.new_id()
     folder = buckets.own_folder(bucket, "uploads") / upload
     folder.mkdir(parents=True)
-    (folder / _ABOUT).write_text(json.dumps({"key": key, "shown": objects.told(members)}))
-    return {"Bucket": bucket, "Key": key, "UploadId": upload, **objects.ENCRYPTION}
+    (folder / _ABOUT).write_text(json.dumps({"key": key, "shown": objects.told(members), "sum": _asked(members)}))
+    told = {name: members[name] for name in ("ChecksumAlgorithm", "ChecksumType") if members.get(name)}
+    return {"Bucket": bucket, "Key": key, "UploadId": upload, **objects.ENCRYPTION, **told}
 
 
 def upload_part(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
@@ -44,7 +47,8 @@ def upload_part(buckets: FolderBuckets, members: Members, call: Call) -> dict[st
     body = bytes(members.get("Body") or b"")
     sums = checksums.checked(members, body)
     etag = f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
-    _write_part(folder, int(members["PartNumber"]), [body])
+    path = _write_part(folder, int(members["PartNumber"]), [body])
+    facts.keep(path, msgspec.structs.replace(facts.of(path), checksums=sums))
     return {"ETag": etag, **objects.ENCRYPTION, **sums}
 
 
@@ -75,11 +79,15 @@ def complete_multipart_upload(buckets: FolderBuckets, members: Members, call: Ca
         raise errors.invalid("Your proposed upload is smaller than the minimum allowed size", "EntityTooSmall")
     digests = b"".join(bytes.fromhex(facts.of(path).etag.strip('"')) for path in paths)
     etag = f'"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(paths)}"'
-    kept = objects.write(buckets, bucket, key, _all(paths), etag, tuple(about["shown"]), {})
+    asked, kind = about.get("sum", ("", ""))
+    parts = [facts.of(path).checksums for path in paths]
+    sums = checksums.of_parts(members, asked, kind, parts, lambda: _all(paths))
+    kept = objects.write(buckets, bucket, key, _all(paths), etag, tuple(about["shown"]), sums)
     shutil.rmtree(folder, ignore_errors=True)
     notices.created(call, bucket, key, kept, "CompleteMultipartUpload")
     location = f"{call.endpoint}/{bucket}/{key}"
-    return {"Location": location, "Bucket": bucket, "Key": key, "ETag": etag, **objects.ENCRYPTION}
+    told = {**objects.ENCRYPTION, **sums, **checksums.kind_of(sums)}
+    return {"Location": location, "Bucket": bucket, "Key": key, "ETag": etag, **told}
 
 
 def abort_multipart_upload(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
@@ -127,12 +135,17 @@ def _write_part(folder: Path, number: int, pieces: Any) -> Path:
 
 def _checked_part(folder: Path, part: Members) -> Path:
     path = folder / f"part-{int(part['PartNumber']):05d}"
-    if not path.is_file() or facts.of(path).etag.strip('"') != str(part["ETag"]).strip('"'):
-        raise errors.invalid(
-            _INVALID_PART,
-            "InvalidPart",
-        )
+    known = facts.of(path) if path.is_file() else None
+    if known is None or known.etag.strip('"') != str(part["ETag"]).strip('"'):
+        raise errors.invalid(_INVALID_PART, "InvalidPart")
+    if not checksums.check_part(part, known.checksums):
+        raise errors.invalid(_INVALID_PART, "InvalidPart")
     return path
+
+
+def _asked(members: Members) -> tuple[str, str]:
+    """The checksum that an upload shall have, and of what kind."""
+    return str(members.get("ChecksumAlgorithm") or ""), str(members.get("ChecksumType") or "")
 
 
 def _all(paths: list[Path]) -> Iterator[bytes]:

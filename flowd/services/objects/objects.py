@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from flowd.services.objects import checksums, errors, facts, notices
 from flowd.services.objects.facts import Facts
 from flowd.services.ports import Call, FilePart, Members
-from flowd.services.s3 import BadKey, FolderBuckets, NoSuchBucket
+from flowd.services.s3 import BadKey, FolderBuckets, LedOut, NoSuchBucket
 
 #: What AWS answers since 2023 for every object; nothing is encrypted here (docs/integrations/s3.md).
 ENCRYPTION: Final = {"ServerSideEncryption": "AES256"}
@@ -44,8 +44,7 @@ def put_object(buckets: FolderBuckets, members: Members, call: Call) -> dict[str
     etag = f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
     kept = write(buckets, bucket, key, [body], etag, told(members), sums)
     notices.created(call, bucket, key, kept, "PutObject")
-    kind = {"ChecksumType": "FULL_OBJECT"} if sums else {}
-    return {"ETag": kept.etag, **ENCRYPTION, **sums, **kind}
+    return {"ETag": kept.etag, **ENCRYPTION, **sums, **checksums.kind_of(sums)}
 
 
 def get_object(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
@@ -151,6 +150,8 @@ def _errors(bucket: str) -> Iterator[None]:
     """What a folder refuses, in S3's words."""
     try:
         yield
+    except LedOut as error:
+        raise errors.led_out(error.message) from None
     except NoSuchBucket:
         raise errors.no_such_bucket(bucket) from None
     except BadKey as error:
@@ -214,7 +215,6 @@ def _range(text: str, size: int) -> tuple[int, int] | None:
 
 def _shown(kept: Facts, members: Members) -> dict[str, Any]:
     sums = kept.checksums if members.get("ChecksumMode") == "ENABLED" and not members.get("Range") else {}
-    kind = {"ChecksumType": "COMPOSITE" if "-" in kept.etag else "FULL_OBJECT"} if sums else {}
     return {
         "AcceptRanges": "bytes",
         "ETag": kept.etag,
@@ -223,7 +223,7 @@ def _shown(kept: Facts, members: Members) -> dict[str, Any]:
         **ENCRYPTION,
         **kept.headers,
         **sums,
-        **kind,
+        **checksums.kind_of(sums),
     }
 
 

@@ -11,7 +11,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as Keys
 
 from flowd.api.wire.credentials import Credentials
-from flowd.api.wire.sigv4 import Verifier
+from flowd.api.wire.sigv4 import ChunkSigner, Verifier
 from flowd.errors import (
     ApiError,
     InvalidSignatureException,
@@ -103,3 +103,49 @@ def test_a_request_that_was_changed_after_signing_is_refused(change: Change, err
     change(headers)
     with pytest.raises(error):
         Verifier(OURS).check("POST", "/", "", headers, BODY, now_ms)
+
+
+#: The example of the S3 API reference, "Signature calculations: transferring payload in multiple chunks".
+SEED = "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9"
+CHUNKS = [
+    (b"a" * 65_536, "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648"),
+    (b"a" * 1_024, "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497"),
+    (b"", "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9"),
+]
+
+
+def chunk_signer(kind: str = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD") -> ChunkSigner | None:
+    keys = Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+    scope = "AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request"
+    said = f"AWS4-HMAC-SHA256 Credential={scope},SignedHeaders=host;x-amz-date,Signature={SEED}"
+    headers = {"authorization": said, "x-amz-date": "20130524T000000Z", "x-amz-content-sha256": kind}
+    return Verifier(keys).stream(headers)
+
+
+def test_chunks_are_signed_in_a_chain_as_the_reference_shows() -> None:
+    signer = chunk_signer()
+    assert signer is not None
+    for data, signature in CHUNKS:
+        signer.check(data, signature)
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        [(CHUNKS[0][0][:-1], CHUNKS[0][1])],
+        [(CHUNKS[0][0], "")],
+        [(CHUNKS[0][0], "\xff" * 64)],
+        [CHUNKS[1]],
+        [CHUNKS[0], CHUNKS[2]],
+    ],
+)
+def test_a_chunk_that_was_changed_moved_or_left_out_is_refused(chunks: list[tuple[bytes, str]]) -> None:
+    signer = chunk_signer()
+    assert signer is not None
+    with pytest.raises(InvalidSignatureException, match="a chunk of the body"):
+        for data, signature in chunks:
+            signer.check(data, signature)
+
+
+def test_unsigned_chunks_have_no_signer() -> None:
+    assert chunk_signer("STREAMING-UNSIGNED-PAYLOAD-TRAILER") is None

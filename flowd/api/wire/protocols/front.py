@@ -16,7 +16,7 @@ from botocore.model import ServiceModel
 
 from flowd.api.wire.caller import Caller
 from flowd.api.wire.presigned import is_old
-from flowd.api.wire.protocols import chunked, hosts, json, query, rest, routes
+from flowd.api.wire.protocols import hosts, json, query, rest, routes
 from flowd.api.wire.protocols.models import HttpAnswer, HttpRequest, Members, operation_model, service_model
 from flowd.errors import ApiError, NotYetBuilt
 
@@ -75,8 +75,6 @@ class Front:
 
     async def answer(self, target: Target, request: HttpRequest, caller: Caller, request_id: str) -> HttpAnswer:
         """Read, ask, write. Raises ApiError, which `Target.error` writes."""
-        if chunked.is_chunked(request):
-            request = chunked.unwrapped(request)
         name, members = _read(target, request)
         backend = self._backends[target.service]
         if not backend.offers(target.service, name):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel, Shape
@@ -75,11 +75,20 @@ class ErrorCodes:
     status: int
 
 
+#: What S3 calls what its sender cannot prove (S3 API reference, "Error responses").
+_S3_CODES: Final = {
+    "InvalidSignatureException": "SignatureDoesNotMatch",
+    "MissingAuthenticationTokenException": "AccessDenied",
+    "UnrecognizedClientException": "InvalidAccessKeyId",
+}
+
+
 def error_codes(service: str, error: ApiError) -> ErrorCodes:
     """An error that the model does not have goes by its own code in both."""
     shape = _errors(service).get(error.code)
     if shape is None:
-        return ErrorCodes(error.code, error.code, error.status)
+        code = _S3_CODES.get(error.code, error.code) if service == "s3" else error.code
+        return ErrorCodes(code, code, error.status)
     facts = shape.metadata.get("error", {})
     query = sqs.CODES.get(shape.name) if service == "sqs" else None
     status = error.status if error.status != ApiError.status else int(facts.get("httpStatusCode", error.status))
