@@ -254,7 +254,7 @@ def _test(scanner: Scanner) -> Test:
         return Exists(left)
     operator = _operator(scanner)
     scanner.blanks()
-    return Relation(left, operator, _operand(scanner))
+    return Relation(left, operator, _bare_word(scanner) or _operand(scanner))
 
 
 def _operator(scanner: Scanner) -> str:
@@ -265,6 +265,18 @@ def _operator(scanner: Scanner) -> str:
     if word.lower() not in OPERATORS:
         scanner.fail("expected an operator")
     return word.lower()
+
+
+def _bare_word(scanner: Scanner) -> Operand | None:
+    """A text without quotes on the right side: machines that run on AWS have `[?(@.lang==es)]`."""
+    begin = scanner.position
+    if not scanner.peek().isalpha():
+        return None
+    word = scanner.run(lambda c: c.isalnum() or c in "_-")
+    if word not in ("true", "false", "null"):
+        return Literal(word)
+    scanner.position = begin
+    return None
 
 
 def _operand(scanner: Scanner) -> Operand:

@@ -12,6 +12,7 @@ from flowd.names import split_arn
 
 Family = Literal["lambda", "activity", "task"]
 
+_NOT_CALLED = ("stateMachine", "execution", "express", "mapRun")
 _PATTERNS: dict[str, Pattern] = {"sync": "sync", "sync:2": "sync:2", "waitForTaskToken": "waitForTaskToken"}
 
 
@@ -46,8 +47,10 @@ def split_resource(arn: str) -> Resource | None:
         return None
     if parts.kind == "activity" and parts.rest:
         return Resource(arn, "activity", "activity", "", "")
-    if parts.region or parts.account:
+    if parts.kind in _NOT_CALLED:
         return None
+    # Region and account may be written down (`arn:aws:states:eu-west-1:111122223333:sqs:sendMessage`): machines that
+    # run on AWS have them, and they mean nothing here.
     return _integration(arn, parts.resource)
 
 

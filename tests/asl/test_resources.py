@@ -23,6 +23,7 @@ A = "000000000000"
         ("arn:aws-cn:states:::ecs:runTask.sync", ("task", "ecs", "runTask", "sync")),
         ("arn:aws:states:::aws-sdk:s3:getObject", ("task", "aws-sdk:s3", "getObject", "")),
         ("arn:aws:states:::http:invoke", ("task", "http", "invoke", "")),
+        (f"arn:aws:states:us-east-1:{A}:aws-sdk:s3:getObject", ("task", "aws-sdk:s3", "getObject", "")),
     ],
 )
 def test_a_resource_says_its_events_its_service_and_its_pattern(arn: str, expected: tuple[str, ...]) -> None:
