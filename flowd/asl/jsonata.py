@@ -228,8 +228,9 @@ _LITERALS: Final = re.compile(
     r'"(?:[^"\\]|\\.)*"|' r"'(?:[^'\\]|\\.)*'" r"|`[^`]*`|/\*.*?\*/|(?<=[,(\[~>=])\s*/(?:[^/\\]|\\.)+/", re.DOTALL
 )
 
-# What values are built with: objects, blocks, functions, and steps that make something of every value before them.
-_BUILDS: Final = re.compile(r"[{;|%]|:=|~>|\bfunction\b|λ|\.\s*[(\[]")
+# What can use a value twice in what it makes of it, over and over: variables, functions, transforms, and steps that
+# make something of every value before them. An object or a block alone is no larger than its text and what it reads.
+_BUILDS: Final = re.compile(r":=|~>|\||\bfunction\b|λ|\.\s*[({\[]|[^\s({\[,;:?&=<>!+*/-]\s*\{")
 
 # A function or NaN would leave the engine as nothing or null: they are told apart inside. `$parse` goes through an
 # array because a host function cannot hand in null. NaN is an empty "object" to $type that does not equal itself.
