@@ -102,12 +102,10 @@ def check_path(report: Report, name: str, value: Any, location: str) -> Path | N
     return None
 
 
-def check_single_path(report: Report, name: str, value: Any, location: str, *, context: bool = False) -> None:
-    """A path that names one node; the Context object only where the service takes it (`context`)."""
+def check_single_path(report: Report, name: str, value: Any, location: str) -> None:
+    """A path that names one node, of the state's data, a variable or the Context object."""
     path = check_path(report, name, value, location)
-    if path is None:
-        return
-    if not path.definite or (value.startswith("$$") and not context):
+    if path is not None and not path.definite:
         report.error("Value is not a Reference Path", location)
 
 
@@ -127,7 +125,7 @@ def check_result_path(report: Report, name: str, value: Any, location: str) -> N
 def check_path_or_intrinsic(report: Report, name: str, value: Any, location: str, functions: frozenset[str]) -> None:
     """ErrorPath and CausePath: one node, or a call of a function that returns a string."""
     if not isinstance(value, str) or not is_intrinsic(value):
-        check_single_path(report, name, value, location, context=True)
+        check_single_path(report, name, value, location)
         return
     try:
         compile_intrinsic(value)

@@ -180,12 +180,8 @@ def _result_path(here: Here, name: str, value: Any, location: str) -> None:
 
 
 def single_path(here: Here, name: str, value: Any, location: str) -> None:
-    """A path to one node of the state's data or of a variable."""
+    """A path to one node."""
     check_single_path(here.report, name, value, location)
-
-
-def _items_path(here: Here, name: str, value: Any, location: str) -> None:
-    check_single_path(here.report, name, value, location, context=True)
 
 
 def _error_path(here: Here, name: str, value: Any, location: str) -> None:
@@ -242,7 +238,7 @@ FIELDS: Final[dict[str, Check]] = {
     **dict.fromkeys((*_NUMBERS, "ToleratedFailurePercentage"), number),
     **dict.fromkeys((*(f"{name}Path" for name in _NUMBERS), "ToleratedFailurePercentagePath"), single_path),
     "TimestampPath": single_path,
-    "ItemsPath": _items_path,
+    "ItemsPath": single_path,
     "ErrorPath": _error_path,
     "CausePath": _error_path,
     "InputPath": _path,

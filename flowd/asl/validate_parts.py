@@ -102,7 +102,7 @@ def _check_combination(here: Here, operator: str, rule: dict[str, Any], location
 def _check_operand(here: Here, operator: str, value: Any, location: str) -> None:
     kind = schema.OPERATORS[operator]
     if kind == "path":
-        check_single_path(here.report, operator, value, location, context=True)
+        check_single_path(here.report, operator, value, location)
     elif kind == "Timestamp":
         check_timestamp(here.report, value, location)
     elif expect(here.report, value, {"Numeric": "Number"}.get(kind, kind), location) and kind == "String":

@@ -56,3 +56,14 @@ def test_jsonata_sees_the_same_object() -> None:
     state = {"Type": "Pass", "Output": "{% $states.context.Execution.Name & $states.context.State.Name %}", "End": True}
     story = Story({"StartAt": "S", "QueryLanguage": "JSONata", "States": {"S": state}}).run()
     assert story.output == "runS"
+
+
+def test_a_wait_and_a_time_out_may_come_from_the_context_object() -> None:
+    states = {
+        "W": {"Type": "Wait", "SecondsPath": "$$.Execution.Input.n", "Next": "T"},
+        "T": {"Type": "Wait", "TimestampPath": "$$.Execution.StartTime", "End": True},
+    }
+    story = Story({"StartAt": "W", "States": states}, {"n": 30})
+    began = story.clock.now_ms()
+    assert story.run().output == {"n": 30}
+    assert story.clock.now_ms() == began + 30_000
