@@ -68,6 +68,19 @@ class SqsDeduplication(SQLModel, table=True):
     __table_args__ = (Index("sqs_deduplication_key", "queue_id", "key", unique=True),)
 
 
+class SqsAttempt(SQLModel, table=True):
+    """What a FIFO queue gave to a ReceiveRequestAttemptId. `messages` is JSON: [[row, receive count, visible ms]]."""
+
+    __tablename__ = "sqs_attempt"
+    id: int | None = Field(default=None, primary_key=True)
+    queue_id: int
+    attempt: str
+    messages: str
+    at_ms: int
+
+    __table_args__ = (Index("sqs_attempt_id", "queue_id", "attempt", unique=True),)
+
+
 class SqsMoveTask(SQLModel, table=True):
     """A StartMessageMoveTask, which is over as soon as it is here."""
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
 from sqlmodel import Session, col, delete, func, select
 
-from flowd.services.sqs.tables import Counts, Message, MoveTask, Queue
+from flowd.services.sqs.tables import Counts, Given, Message, MoveTask, Queue
 from flowd.store.database import raw
-from flowd.store.schema_messaging import SqsDeduplication, SqsMessage, SqsMoveTask, SqsQueue
+from flowd.store.schema_messaging import SqsAttempt, SqsDeduplication, SqsMessage, SqsMoveTask, SqsQueue
 
 R = TypeVar("R")
 _COUNTS: Final = (
@@ -53,6 +54,7 @@ class SqsTables:
     def drop_queue(self, queue: Queue) -> None:
         self.purge(queue)
         self._session.execute(delete(SqsDeduplication).where(col(SqsDeduplication.queue_id) == queue.id))
+        self._session.execute(delete(SqsAttempt).where(col(SqsAttempt.queue_id) == queue.id))
         self._session.delete(queue)
         self._session.flush()
 
@@ -86,6 +88,8 @@ class SqsTables:
         if queue.fifo:
             forgotten = (col(SqsDeduplication.queue_id) == queue.id, col(SqsDeduplication.sent_ms) <= forget_ms)
             self._session.execute(delete(SqsDeduplication).where(*forgotten))
+            old_attempts = (col(SqsAttempt.queue_id) == queue.id, col(SqsAttempt.at_ms) <= forget_ms)
+            self._session.execute(delete(SqsAttempt).where(*old_attempts))
 
     def next_visible(self, queue: Queue, now_ms: int) -> int | None:
         query = select(func.min(SqsMessage.visible_ms)).where(
@@ -111,6 +115,21 @@ class SqsTables:
 
     def _known(self, queue: Queue, key: str) -> SqsDeduplication | None:
         query = select(SqsDeduplication).where(SqsDeduplication.queue_id == queue.id, SqsDeduplication.key == key)
+        return self._session.exec(query).first()
+
+    def attempt(self, queue: Queue, attempt: str, since_ms: int) -> Sequence[Given] | None:
+        row = self._attempt(queue, attempt)
+        return None if row is None or row.at_ms <= since_ms else [Given(*each) for each in json.loads(row.messages)]
+
+    def remember_attempt(self, queue: Queue, attempt: str, given: Sequence[Given], at_ms: int | None) -> None:
+        row = self._attempt(queue, attempt) or SqsAttempt(queue_id=queue.id or 0, attempt=attempt, messages="", at_ms=0)
+        row.messages = json.dumps(given)
+        if at_ms is not None:
+            row.at_ms = at_ms
+        self._added(row)
+
+    def _attempt(self, queue: Queue, attempt: str) -> SqsAttempt | None:
+        query = select(SqsAttempt).where(SqsAttempt.queue_id == queue.id, SqsAttempt.attempt == attempt)
         return self._session.exec(query).first()
 
     # -- dead letters --------------------------------------------------------------

@@ -12,9 +12,11 @@ from typing import Any, Final
 from flowd.services.ports import Call, Members, ServiceError
 from flowd.services.sqs import attributes, digests, errors, names
 from flowd.services.sqs.queues import oldest_ms
-from flowd.services.sqs.tables import Message, Queue, Tables
+from flowd.services.sqs.tables import Given, Message, Queue, Tables
 
 MOST_VISIBILITY: Final = 43_200  # seconds
+ATTEMPT_MS: Final = 5 * 60 * 1000  # for how long a ReceiveRequestAttemptId counts
+_ATTEMPT: Final = re.compile(r"[!-~]{1,128}")
 _MOST_MESSAGES: Final = 10
 _MOST_WAIT: Final = 20
 _HANDLE = re.compile(r"(\d+)/(\d+)/(\d+)/([0-9a-f-]{36})")
@@ -38,21 +40,67 @@ def receive_message(tables: Tables, members: Members, call: Call) -> dict[str, A
         members, "VisibilityTimeout", attributes.seconds(queue, "VisibilityTimeout"), 0, MOST_VISIBILITY
     )
     asked = _system_names(members)
-    messages: list[dict[str, Any]] = []
-    while len(messages) < most:
-        found = tables.receivable(queue, call.now_ms, oldest_ms(queue, call), most - len(messages))
+    attempt = _attempt_id(members, queue)
+    shown_names = [str(each) for each in members.get("MessageAttributeNames") or ()]
+    again = _again(tables, queue, attempt, call) if attempt else []
+    if again:
+        for message in again:
+            message.visible_ms = call.now_ms + visibility * 1000
+        tables.remember_attempt(queue, attempt, [_given(message) for message in again], None)
+        call.due_ms.append(call.now_ms + visibility * 1000)
+        return {"Messages": [_shown(message, asked, shown_names) for message in again]}
+    taken: list[Message] = []
+    while len(taken) < most:
+        found = tables.receivable(queue, call.now_ms, oldest_ms(queue, call), most - len(taken))
         kept = [message for message in found if not _give_up(tables, queue, message, call)]
         for message in kept:
             _take(message, visibility, call)
-            messages.append(_shown(message, asked, [str(each) for each in members.get("MessageAttributeNames") or ()]))
+            taken.append(message)
         if len(kept) == len(found) or visibility == 0:
             break
-    if messages:
+    if taken:
         call.due_ms.append(call.now_ms + visibility * 1000)
-        return {"Messages": messages}
+        if attempt:
+            tables.remember_attempt(queue, attempt, [_given(message) for message in taken], call.now_ms)
+        return {"Messages": [_shown(message, asked, shown_names) for message in taken]}
     if wait:
         call.wait = (f"sqs:{queue.name}", wait * 1000)
     return {}
+
+
+def _attempt_id(members: Members, queue: Queue) -> str:
+    """ReceiveRequestAttemptId, which only FIFO queues know; "" = none."""
+    given = members.get("ReceiveRequestAttemptId")
+    if given is None:
+        return ""
+    if not queue.fifo:
+        reason = "The request include parameter that is not valid for this queue type."
+        raise errors.invalid("ReceiveRequestAttemptId", given, reason)
+    if not _ATTEMPT.fullmatch(str(given)):
+        reason = "ReceiveRequestAttemptId can only include alphanumeric and punctuation characters. 1 to 128 in length."
+        raise errors.invalid("ReceiveRequestAttemptId", given, reason)
+    return str(given)
+
+
+def _again(tables: Tables, queue: Queue, attempt: str, call: Call) -> list[Message]:
+    """What this attempt was given before, if all of it is still in its hands and nobody has changed it since.
+
+    Source: API reference, ReceiveMessage: it can be repeated for five minutes, as long as no message was deleted or had
+    its visibility changed; it then returns the same messages and receipt handles and starts their visibility anew.
+    """
+    found: list[Message] = []
+    for given in tables.attempt(queue, attempt, call.now_ms - ATTEMPT_MS) or ():
+        message = tables.message(given.row)
+        if message is None or message.queue_id != queue.id or _given(message) != given:
+            return []
+        if message.visible_ms <= call.now_ms:
+            return []
+        found.append(message)
+    return found
+
+
+def _given(message: Message) -> Given:
+    return Given(message.id or 0, message.receive_count, message.visible_ms)
 
 
 def _number(members: Members, name: str, default: int, least: int, most: int) -> int:

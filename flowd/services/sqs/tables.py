@@ -45,6 +45,14 @@ class Message(Protocol):
     receive_count: int
 
 
+class Given(NamedTuple):
+    """A message as a receiver got it: it was left alone as long as the message still has these values."""
+
+    row: int
+    receive_count: int
+    visible_ms: int
+
+
 class Counts(NamedTuple):
     """How many messages of a queue can be had now, are in somebody's hands, have yet to appear."""
 
@@ -106,8 +114,16 @@ class Tables(Protocol):
 
     def remember(self, queue: Queue, key: str, message_id: str, sequence: str, now_ms: int) -> None: ...
 
+    def attempt(self, queue: Queue, attempt: str, since_ms: int) -> Sequence[Given] | None:
+        """What was given to this ReceiveRequestAttemptId after `since_ms`."""
+        ...
+
+    def remember_attempt(self, queue: Queue, attempt: str, given: Sequence[Given], at_ms: int | None) -> None:
+        """`at_ms` None: the time of the first attempt counts on."""
+        ...
+
     def expire(self, queue: Queue, since_ms: int, forget_ms: int) -> None:
-        """Drop what was sent up to `since_ms`, and deduplication ids from up to `forget_ms`."""
+        """Drop what was sent up to `since_ms`, and deduplication and attempt ids from up to `forget_ms`."""
         ...
 
     def next_visible(self, queue: Queue, now_ms: int) -> int | None:

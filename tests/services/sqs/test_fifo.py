@@ -111,3 +111,48 @@ def test_a_queue_stays_of_its_type(sqs: Box) -> None:
     assert code_of(sqs, "SetQueueAttributes", QueueUrl=url, Attributes={"FifoQueue": "false"}) == (
         "InvalidAttributeValue"
     )
+
+
+def test_an_attempt_is_repeated_with_its_receipts_and_starts_visibility_anew(sqs: Box) -> None:
+    url = fifo(sqs, ContentBasedDeduplication="true")
+    for number in range(3):
+        send(sqs, url, str(number))
+    first = receive(sqs, url, MaxNumberOfMessages=2, ReceiveRequestAttemptId="a")
+    sqs.pass_time(20)
+    again = receive(sqs, url, MaxNumberOfMessages=10, ReceiveRequestAttemptId="a", AttributeNames=["All"])
+    assert [message["ReceiptHandle"] for message in again] == [message["ReceiptHandle"] for message in first]
+    assert [message["Attributes"]["ApproximateReceiveCount"] for message in again] == ["1", "1"]
+    sqs.pass_time(20)
+    assert bodies(sqs, url) == []  # 30 seconds from the second attempt on
+    assert receive(sqs, url, ReceiveRequestAttemptId="b") == []
+    sqs("DeleteMessage", QueueUrl=url, ReceiptHandle=first[0]["ReceiptHandle"])
+    assert receive(sqs, url, ReceiveRequestAttemptId="a") == []
+    sqs.pass_time(30)
+    assert [each["Body"] for each in receive(sqs, url, MaxNumberOfMessages=1, ReceiveRequestAttemptId="a")] == ["1"]
+
+
+@pytest.mark.parametrize("how", ["visibility", "deletion", "five minutes"])
+def test_an_attempt_is_not_repeated_once_something_has_changed(sqs: Box, how: str) -> None:
+    url = fifo(sqs, ContentBasedDeduplication="true", VisibilityTimeout="900")
+    for group in "ab":
+        send(sqs, url, group, group)
+    receipt = receive(sqs, url, ReceiveRequestAttemptId="a")[0]["ReceiptHandle"]
+    if how == "visibility":
+        sqs("ChangeMessageVisibility", QueueUrl=url, ReceiptHandle=receipt, VisibilityTimeout=700)
+    elif how == "deletion":
+        sqs("DeleteMessage", QueueUrl=url, ReceiptHandle=receipt)
+    else:
+        sqs.pass_time(300)
+    assert receive(sqs, url, ReceiveRequestAttemptId="a") == []
+    sqs.pass_time(300)
+    sqs.tick()
+    rows = sqs.session.connection().exec_driver_sql("SELECT count(*) FROM sqs_attempt").scalar()
+    assert rows == 0
+
+
+@pytest.mark.parametrize("attempt", ["", "x" * 129, "a b", "\u00e9"])
+def test_an_attempts_id_has_1_to_128_characters_of_ascii(sqs: Box, attempt: str) -> None:
+    url = fifo(sqs)
+    assert code_of(sqs, "ReceiveMessage", QueueUrl=url, ReceiveRequestAttemptId=attempt) == "InvalidParameterValue"
+    plain = sqs("CreateQueue", QueueName="plain")["QueueUrl"]
+    assert code_of(sqs, "ReceiveMessage", QueueUrl=plain, ReceiveRequestAttemptId="a") == "InvalidParameterValue"
