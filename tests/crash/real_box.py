@@ -70,6 +70,7 @@ class Box:
         self._sockets = Path(tempfile.mkdtemp(prefix="fd-"))  # AF_UNIX paths hold 107 bytes
         self._port = _free_port()
         self._sdk: Any = None
+        self._settings: dict[str, str] = {}
         self.environ = {
             **os.environ,
             "FLOWD_WORKFLOWS": str(self.workflows),
@@ -177,7 +178,9 @@ class Box:
 
     def client(self, service: str = "stepfunctions", **config: Any) -> Any:
         """A boto3 client of its own; all services of the daemon have one address."""
-        settings = json.loads(self.command("env", "--json"))
+        if not self._settings:
+            self._settings = json.loads(self.command("env", "--json"))
+        settings = self._settings
         return boto3.client(
             service,
             endpoint_url=settings["AWS_ENDPOINT_URL_SFN"],
