@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import Final
 
 from flowd import __version__
-from flowd.errors import FlowdError
+from flowd.errors import FlowdError, reason
 
 # Command -> module of flowd.cli, in the order in which the help shows them.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -74,6 +74,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read us has enough (`flowd ls | head`); the interpreter must not complain about it at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        # What no command has put in words: a file, most likely, that it could not use.
+        place = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"flowd: {place}{reason(error)}; `flowd doctor` looks at everything flowd needs\n")
+        return 1
 
 
 def _main(arguments: list[str]) -> int:

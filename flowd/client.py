@@ -7,12 +7,14 @@ an `Unreachable`, whose text says what to do.
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from flowd.errors import FlowdError
+from flowd.errors import FlowdError, reason
 
 JSON_1_0 = "application/x-amz-json-1.0"
 STATES = "AWSStepFunctions"
@@ -47,7 +49,11 @@ def _answer(response: httpx.Response) -> dict[str, Any]:
 
 
 def _unreachable(socket: Path, error: Exception) -> Unreachable:
-    return Unreachable(f"no daemon answers on {socket} ({error}); start one with `flowd serve` or set FLOWD_SOCKET")
+    said = reason(error)
+    if said == os.strerror(errno.EACCES):
+        hint = "you need its owner's or its group's rights: `usermod -aG flowd YOU`, then log in again"
+        return Unreachable(f"you may not open {socket} ({said}); {hint}")
+    return Unreachable(f"no daemon answers on {socket} ({said}); start one with `flowd serve` or set FLOWD_SOCKET")
 
 
 class Client:

@@ -17,7 +17,7 @@ from flowd.cloudsettings import CloudSettings
 from flowd.cloudsettings import read as read_cloud
 from flowd.connectionsettings import ConnectionSettings
 from flowd.connectionsettings import read as read_connections
-from flowd.errors import ConfigError
+from flowd.errors import ConfigError, reason
 from flowd.httpsettings import KEYS as HTTP_KEYS
 from flowd.httpsettings import HttpSettings
 from flowd.httpsettings import read as read_http
@@ -193,7 +193,7 @@ class _Settings:
             if required:
                 raise ConfigError(f"{self.file}: there is no such file (FLOWD_CONFIG)") from None
         except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigError(f"{self.file}: {error}") from None
+            raise ConfigError(f"{self.file}: {reason(error)}") from None
         self._check()
 
     def _check(self) -> None:
@@ -306,7 +306,9 @@ def _is_loopback(host: str) -> bool:
 
 def _checked_socket(path: Path) -> Path:
     if len(str(path).encode()) > _SOCKET_PATH_BYTES:
-        raise ConfigError(f"socket: {path} is longer than {_SOCKET_PATH_BYTES} bytes, which a unix socket cannot be")
+        hint = "choose a shorter one with --socket (FLOWD_SOCKET)"
+        said = f"socket: {path} is longer than {_SOCKET_PATH_BYTES} bytes, which a unix socket cannot be"
+        raise ConfigError(f"{said}; {hint}")
     return path
 
 

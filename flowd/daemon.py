@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from functools import partial
+from pathlib import Path
 
 import uvloop
 
@@ -26,6 +27,7 @@ from flowd.api.operations import Services, operations
 from flowd.api.server import Addresses, Server
 from flowd.api.wire import descriptors
 from flowd.api.wire.credentials import Credentials, load_or_create
+from flowd.api.wire.listeners import SOCKET_PATH_BYTES
 from flowd.api.wire.protocols.front import Backend, Front
 from flowd.asl import jsonata
 from flowd.asl.validate_resources import is_known_call
@@ -55,7 +57,7 @@ from flowd.engine.passthrough import PassThrough
 from flowd.engine.projects import Projects
 from flowd.engine.registrar import Registrar
 from flowd.engine.sources import Sources
-from flowd.errors import ConfigError, FlowdError
+from flowd.errors import ConfigError, FlowdError, reason
 from flowd.integrations.mocks import MockedRegistry, Mocks
 from flowd.integrations.models import names_of_services, service_of
 from flowd.integrations.registry import Ports, Registry
@@ -77,8 +79,7 @@ class Daemon:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.clock = _clock(config)
-        socket = config.runner_socket or config.socket.with_name("runner.sock")
-        self.runner = RunnerClient(socket, packages=config.data / "packages")
+        self.runner = RunnerClient(_runner_socket(config), packages=config.data / "packages")
         self.local = LocalOperations()
         self.registry = Registry.of(Ports(clock=self.clock, functions=self.runner, operations=self.local))
         self.mocks = _mocks(config)
@@ -201,7 +202,7 @@ class Daemon:
         return self.registry.refuse(service, action, pattern)
 
     async def start(self) -> None:
-        self.config.workflows.mkdir(parents=True, exist_ok=True)
+        _make_drop_folder(self.config.workflows)
         await self.core.open()
         await self.connections.start(self.clock.now_ms())
         await self.machines.activities.load()
@@ -255,6 +256,25 @@ def _mocks(config: Config) -> Mocks | None:
         said = f'{", ".join(sorted(mocked))} cannot be "mock" without a file of answers'
         raise ConfigError(f'{config.file}: [services] {said}: write file = "MockConfigFile.json" into [mocks]')
     return None if file is None else Mocks.load(file, mocked)
+
+
+def _make_drop_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        said = f"the workflows folder {folder} is not there and cannot be made: {reason(error)}"
+        raise ConfigError(f"{said}; make it, or choose another with --workflows (FLOWD_WORKFLOWS)") from None
+
+
+def _runner_socket(config: Config) -> Path:
+    """Ours stands beside the daemon's own socket."""
+    if config.runner_socket is not None:
+        return config.runner_socket
+    path = config.socket.with_name("runner.sock")
+    if len(os.fsencode(path)) > SOCKET_PATH_BYTES:
+        said = f"the runner's socket stands beside the daemon's, and {path} has more than {SOCKET_PATH_BYTES} bytes"
+        raise ConfigError(f"{said}; choose a shorter path with --socket (FLOWD_SOCKET)")
+    return path
 
 
 def _clock(config: Config) -> Clock:
@@ -343,10 +363,9 @@ def serve(config: Config) -> int:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     descriptors.raise_limit()
     try:
-        config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         with backup.hold(config.data):
             uvloop.run(partial(_run, config, Notifier.from_environment())())
-    except (FlowdError, OSError) as error:
+    except FlowdError as error:
         sys.stderr.write(f"flowd: {error}\n")
         return 1
     return 0

@@ -18,7 +18,16 @@ appear here.
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
+
+_ERRNO = re.compile(r"^\[Errno -?\d+\] ")
+
+
+def reason(error: BaseException) -> str:
+    """What the system says, without the number and the path: whoever reports it names the place and the way out."""
+    words = error.strerror if isinstance(error, OSError) else None
+    return words or _ERRNO.sub("", str(error)) or type(error).__name__
 
 
 class FlowdError(Exception):

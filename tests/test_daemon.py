@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from flowd.cloudsettings import CloudSettings
 from flowd.config import Config
-from flowd.daemon import Daemon
+from flowd.daemon import Daemon, serve
 from flowd.errors import ConfigError
 from flowd.integrations.mocks import MockedRegistry
 
@@ -53,3 +54,29 @@ def test_a_mock_without_a_file_or_of_a_service_that_nobody_knows_is_refused(
     file.write_text(json.dumps({"StateMachines": {}}))
     with pytest.raises(ConfigError, match=words):
         Daemon(settings(tmp_path, {service: "mock"}, file if named else None))
+
+
+@pytest.mark.parametrize("made", ["file", "below"])
+def test_a_data_folder_that_cannot_be_used_is_named_with_the_way_out(
+    tmp_path: Path, made: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    data = tmp_path / "file" if made == "file" else tmp_path / "file" / "data"
+    config = replace(settings(tmp_path, {}, None), data=data)
+    assert serve(config) == 1
+    said = capsys.readouterr().err
+    assert f"the data folder {data} cannot be used" in said and "--data" in said and "Errno" not in said
+
+
+async def test_a_workflows_folder_that_cannot_be_made_is_named_with_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "w").touch()
+    with pytest.raises(ConfigError, match=r"the workflows folder .*/w is not there.*--workflows"):
+        await Daemon(settings(tmp_path, {}, None)).start()
+
+
+def test_a_runner_s_socket_that_would_be_too_long_is_refused_before_anything_is_started(tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * (105 - len(str(tmp_path)) - 1))
+    config = replace(settings(tmp_path, {}, None), socket=folder / "s")
+    with pytest.raises(ConfigError, match=r"runner\.sock has more than 107 bytes; .*--socket"):
+        Daemon(config)
+    Daemon(replace(config, runner_socket=tmp_path / "r"))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from flowd.client import Client
 from flowd.config import Config, client_socket
-from flowd.errors import FlowdError
+from flowd.errors import FlowdError, reason
 
 OK = 0
 FAILED = 1
@@ -74,4 +74,4 @@ def _read(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeError) as error:
-        raise CommandError(f"cannot read {path}: {error}") from None
+        raise CommandError(f"cannot read {path}: {reason(error)}") from None

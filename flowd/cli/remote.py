@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flowd.cli.command import CommandError
+from flowd.errors import reason
 
 REMOTE = "/run/flowd/flowd.sock"
 LONGEST_S = 30.0
@@ -27,7 +28,7 @@ def tunnel(host: str, socket: str) -> Iterator[Path]:
         try:
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         except OSError as error:
-            raise CommandError(f"ssh cannot be started: {error}") from None
+            raise CommandError(f"ssh cannot be started: {reason(error)}") from None
         try:
             _wait(process, local, host, socket)
             yield local

@@ -32,7 +32,7 @@ from flowd.clock import SystemClock
 from flowd.config import Config
 from flowd.decisions import CloseExecution, ScheduleTask
 from flowd.engine.dropfolder.scan import Scanner
-from flowd.errors import FlowdError
+from flowd.errors import FlowdError, reason
 from flowd.functions import FunctionSpec
 from flowd.history import Event, News
 from flowd.integrations.ports import Failed, Integration, Outcome, Succeeded, TaskCall
@@ -63,7 +63,7 @@ def _run(args: argparse.Namespace) -> int:
     try:
         text = args.file.read_text("utf-8")
     except (OSError, UnicodeError) as error:
-        raise CommandError(f"cannot read {args.file}: {error}") from None
+        raise CommandError(f"cannot read {args.file}: {reason(error)}") from None
     text, _ = substitute(text, dict(config.substitutions))
     yaml = args.file.name.endswith(YAML)
     functions = _functions(args.file, config)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
 from flowd.decisions import Pattern
-from flowd.errors import ConfigError
+from flowd.errors import ConfigError, reason
 from flowd.integrations import models
 from flowd.integrations.ports import Failed, Integration, Outcome, Succeeded, TaskCall
 from flowd.names import Arn, split_arn
@@ -71,7 +71,7 @@ class Mocks:
         except json.JSONDecodeError as error:
             raise ConfigError(f"{file}:{error.lineno}:{error.colno}: {error.msg}") from None
         except (OSError, ValueError, RecursionError) as error:
-            raise ConfigError(f"{file}: {error}") from None
+            raise ConfigError(f"{file}: {reason(error)}") from None
         return cls(file, _Reader(file).cases(content), services)
 
     def cases(self, machine: str) -> list[str]:

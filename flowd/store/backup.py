@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from flowd.errors import FlowdError
+from flowd.errors import FlowdError, reason
 
 LOCK = "flowd.lock"
 _ALL_PAGES = -1  # in one step: a copy in several would begin anew with every commit of the daemon, perhaps for ever
@@ -23,15 +23,30 @@ class BackupError(FlowdError):
     """The copy could not be made or put back."""
 
 
+class DataFolderUnusable(FlowdError):
+    """The data folder cannot be used."""
+
+    def __init__(self, folder: Path, error: OSError) -> None:
+        super().__init__(
+            f"the data folder {folder} cannot be used: {reason(error)}; make it a folder in which the user that runs "
+            "flowd may write, or choose another with --data (FLOWD_DATA)"
+        )
+
+
 class InUse(FlowdError):
     """A daemon works on this data folder: stop it first."""
 
 
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Claim a data folder for this process; raises InUse if another process has it."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Claim a data folder for this process, and make it if need be.
+
+    Raises InUse if another process has it, DataFolderUnusable if it cannot be written."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise DataFolderUnusable(folder, error) from None
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -70,7 +85,7 @@ def backup(source: Path, target: Path) -> int:
     except FileExistsError:
         raise BackupError(f"{target} exists already: name a new file") from None
     except (sqlite3.Error, OSError) as error:
-        raise BackupError(f"the copy to {target} failed: {error}") from None
+        raise BackupError(f"the copy to {target} failed: {reason(error)}") from None
     finally:
         part.unlink(missing_ok=True)
 
@@ -94,7 +109,7 @@ def restore(source: Path, target: Path) -> Path | None:
             _sync(target.parent)
             return kept
         except (sqlite3.Error, OSError) as error:
-            raise BackupError(f"{source} could not be put back: {error}") from None
+            raise BackupError(f"{source} could not be put back as {target}: {reason(error)}") from None
         finally:
             part.unlink(missing_ok=True)
 

@@ -26,7 +26,7 @@ from sqlmodel import Session
 
 from flowd.errors import FlowdError, ServiceUnavailable
 from flowd.store.changes import ChangeLog
-from flowd.store.migrations import migrate
+from flowd.store.migrations import DatabaseForeign, DatabaseTooNew, migrate
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -196,6 +196,9 @@ class Database:
         except (sqlite3.Error, DBAPIError) as error:
             self._write_engine.dispose()
             raise DatabaseUnusable(_way_out(self.path, error)) from None
+        except (DatabaseTooNew, DatabaseForeign) as error:
+            self._write_engine.dispose()
+            raise DatabaseUnusable(f"the database {self.path} cannot be used: {error}") from None
 
     async def stop(self) -> None:
         """Finish what was handed over, then close."""

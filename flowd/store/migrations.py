@@ -5,6 +5,7 @@ A new database is made from the schema and starts at the latest number. A step i
 
 from __future__ import annotations
 
+from sqlalchemy import inspect
 from sqlmodel import Session, SQLModel, text
 
 from flowd.errors import FlowdError
@@ -63,9 +64,20 @@ PARTIAL_INDEXES = (
 class DatabaseTooNew(FlowdError):
     """The database was written by a later release of flowd; install that release, or restore a backup."""
 
+    def __init__(self, found: int) -> None:
+        super().__init__(f"it was written by a later release of flowd (schema {found}, this one knows {LATEST}); "
+                         "install that release, or put an older copy back with `flowd restore FILE`")  # fmt: skip
+
+
+class DatabaseForeign(FlowdError):
+    """It is a database of another program; choose another data folder with --data (FLOWD_DATA)."""
+
 
 def migrate(session: Session, new_id: str) -> str:
     """Bring the database up to date; returns its id, which is `new_id` if it is new."""
+    tables = set(inspect(session.connection()).get_table_names())
+    if tables and "meta" not in tables:
+        raise DatabaseForeign
     SQLModel.metadata.create_all(session.connection())
     version = session.get(schema.Meta, "schema")
     if version is None:
@@ -74,7 +86,7 @@ def migrate(session: Session, new_id: str) -> str:
         session.add(schema.Meta(key="database_id", value=new_id))
         return new_id
     if int(version.value) > LATEST:
-        raise DatabaseTooNew
+        raise DatabaseTooNew(int(version.value))
     for number in range(int(version.value) + 1, LATEST + 1):
         for statement in STEPS.get(number, []):
             session.execute(text(statement))

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
 
+import httpx
 import pytest
 
 from flowd.__main__ import COMMANDS, main
+from flowd.client import _unreachable
 from tests.cli.conftest import FakeDaemon, Flowd
 
 # DESIGN.md fixes these names: scripts rely on them.
@@ -62,3 +65,26 @@ def test_a_bad_setting_is_one_line(flowd: Flowd, monkeypatch: pytest.MonkeyPatch
     found = flowd("ls")
     assert found.code == 1
     assert found.err == "flowd: listen: 'nonsense' is not HOST:PORT (as 127.0.0.1:8083) or off\n"
+
+
+def test_a_file_that_no_command_has_thought_of_is_one_line_with_its_name(
+    flowd: Flowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/data/x")
+
+    monkeypatch.setattr("flowd.cli.upkeep.backup", full)
+    found = flowd("backup", "copy.db")
+    assert found.code == 1
+    assert found.err == "flowd: /data/x: No space left on device; `flowd doctor` looks at everything flowd needs\n"
+
+
+def test_a_socket_that_one_may_not_open_is_told_from_a_daemon_that_is_not_there() -> None:
+    denied = _unreachable(Path("/run/s"), httpx.ConnectError("[Errno 13] Permission denied"))
+    assert str(denied).startswith("you may not open /run/s (Permission denied); ") and "usermod" in str(denied)
+    absent = _unreachable(Path("/run/s"), httpx.ConnectError("[Errno 2] No such file or directory"))
+    assert str(absent).startswith("no daemon answers on /run/s (No such file or directory); start one")
+
+
+def test_a_file_that_cannot_be_read_is_named_without_error_numbers(flowd: Flowd) -> None:
+    assert flowd("start", "m", "--input", "@no.json").err == "flowd: cannot read no.json: No such file or directory\n"

@@ -14,7 +14,6 @@ from sqlmodel import Session, select
 from flowd.errors import ServiceUnavailable
 from flowd.store import schema
 from flowd.store.database import Database, DatabaseUnusable, raw
-from flowd.store.migrations import DatabaseTooNew
 
 
 @pytest.fixture
@@ -170,8 +169,17 @@ async def test_a_database_of_a_later_release_is_refused(tmp_path: Path) -> None:
 
     await database.write(later)
     await database.stop()
-    with pytest.raises(DatabaseTooNew):
+    with pytest.raises(DatabaseUnusable, match=r"f\.db cannot be used: .*later release.*schema 99.*flowd restore"):
         await Database(tmp_path / "f.db").start()
+
+
+async def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "f.db")) as other:
+        other.execute("CREATE TABLE person (name TEXT)")
+    with pytest.raises(DatabaseUnusable, match=r"f\.db cannot be used: .*another program.*--data"):
+        await Database(tmp_path / "f.db").start()
+    with closing(sqlite3.connect(tmp_path / "f.db")) as other:
+        assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("person",)]
 
 
 @pytest.mark.parametrize("rest", [b"not a database at all" * 500, bytes(8192), b"half"], ids=["text", "zeros", "half"])

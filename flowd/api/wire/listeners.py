@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import stat
@@ -13,6 +14,10 @@ from flowd.errors import ConfigError
 
 BACKLOG = 1024
 SOCKET_PATH_BYTES = 107  # sockaddr_un
+_WAYS_OUT = {
+    errno.EADDRINUSE: "another program has this port (`ss -ltnp` says which): stop it, or choose another port",
+    errno.EACCES: "ports below 1024 are root's: choose a higher one",
+}
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,9 @@ class Listener:
 def unix(path: Path, mode: int = 0o660) -> Listener:
     """Listen on a socket file. One that a dead daemon left is replaced; one that answers is an error."""
     if len(os.fsencode(path)) > SOCKET_PATH_BYTES:
-        raise ConfigError(f"the socket path {path} has more than {SOCKET_PATH_BYTES} bytes; choose a shorter one")
+        raise ConfigError(
+            f"the socket path {path} has more than {SOCKET_PATH_BYTES} bytes; choose a shorter one with --socket"
+        )
     _clear(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o777 & ~mode)
@@ -43,7 +50,8 @@ def unix(path: Path, mode: int = 0o660) -> Listener:
         sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
-        raise ConfigError(f"cannot listen on {path}: {error.strerror}") from None
+        hint = "choose another place with --socket (FLOWD_SOCKET)"
+        raise ConfigError(f"cannot listen on {path}: {error.strerror}; {hint}") from None
     finally:
         os.umask(before)
     return Listener(sock, str(path), path)
@@ -74,7 +82,7 @@ def tcp(host: str, port: int) -> Listener:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except OSError as error:
-        raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+        raise _not_listening(host, port, error) from None
     sock = socket.socket(family, kind, proto)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -82,8 +90,13 @@ def tcp(host: str, port: int) -> Listener:
         sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
-        raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+        raise _not_listening(host, port, error) from None
     return adopted(sock)
+
+
+def _not_listening(host: str, port: int, error: OSError) -> ConfigError:
+    hint = _WAYS_OUT.get(error.errno or 0, "give an address of this machine")
+    return ConfigError(f"cannot listen on {host}:{port}: {error.strerror}; {hint}")
 
 
 def adopted(sock: socket.socket) -> Listener:
