@@ -7,6 +7,7 @@ filter  = test { "&&" test | "||" test }        (&& binds closer)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
@@ -311,6 +312,10 @@ def _pattern(scanner: Scanner) -> Pattern:
     return Pattern(matches)
 
 
+#: What BigDecimal reads and JSON does not have: `.85`, `1.`
+_JAVA_NUMBER: Final = re.compile(r"-?(?:\d+\.|\.\d+)(?:[eE][+-]?\d+)?")
+
+
 def _literal(scanner: Scanner) -> Any:
     char = scanner.peek()
     if char in ("'", '"'):
@@ -320,6 +325,8 @@ def _literal(scanner: Scanner) -> Any:
     if char == "{":
         return _object(scanner)
     word = scanner.run(lambda c: c.isalnum() or c in "+-.")
+    if _JAVA_NUMBER.fullmatch(word):
+        return float(word)
     try:
         return loads(word)
     except InvalidJson:
