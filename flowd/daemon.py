@@ -21,6 +21,7 @@ from flowd.api.ecs_api import EcsBackend
 from flowd.api.front.server import HttpFront
 from flowd.api.functions import Functions
 from flowd.api.lambda_api import LambdaBackend
+from flowd.api.lambda_invoke_configs import InvokeConfigOperations
 from flowd.api.local import LocalOperations
 from flowd.api.machines import go_on_deleting
 from flowd.api.operations import Services, operations
@@ -37,7 +38,7 @@ from flowd.core import Core
 from flowd.decisions import Pattern
 from flowd.engine.alarms import ApschedulerAlarms
 from flowd.engine.bucketwatch import BucketWatch
-from flowd.engine.carriers import LONGEST_CALL_S, to_functions, to_machines, to_urls
+from flowd.engine.carriers import to_machines, to_urls
 from flowd.engine.cloud import Cloud
 from flowd.engine.cluster import Cluster
 from flowd.engine.codefiles import DOMAIN as CODE_DOMAIN
@@ -49,6 +50,8 @@ from flowd.engine.dropfolder.taskdefinitions import site_of
 from flowd.engine.dropfolder.watch import DropFolder
 from flowd.engine.executions import Limits
 from flowd.engine.expressions import Expressions
+from flowd.engine.invocations import Invocations, deliver_to_functions
+from flowd.engine.invokesettings import InvokeConfigs
 from flowd.engine.machines import Machines
 from flowd.engine.messengers import to_people
 from flowd.engine.notify import Notifier
@@ -81,7 +84,9 @@ class Daemon:
         self.clock = _clock(config)
         self.runner = RunnerClient(_runner_socket(config), packages=config.data / "packages")
         self.local = LocalOperations()
-        self.registry = Registry.of(Ports(clock=self.clock, functions=self.runner, operations=self.local))
+        self.invocations = Invocations(self.runner, self.clock)
+        ports = Ports(clock=self.clock, functions=self.runner, later=self.invocations.delivery, operations=self.local)
+        self.registry = Registry.of(ports)
         self.mocks = _mocks(config)
         self.buckets = FolderBuckets(config.buckets or config.data / "s3")
         self.core = Core(
@@ -111,14 +116,9 @@ class Daemon:
         self.connections = StoredConnections(self.core.db, config.connections, os.environ)
         ports = Ports(clock=self.clock, containers=self.cluster, cloud=self.cloud, connections=self.connections)
         self.registry.connect(ports)
-        self.core.deliveries.patience_s["lambda"] = LONGEST_CALL_S
+        deliver_to_functions(self.core.deliveries, self.invocations)
         self.core.deliveries.carriers.update(
-            {
-                "apprise": to_people(config.mail),
-                "http": to_urls(),
-                "lambda": to_functions(self.runner, self.core.embedded.post),
-                "states": to_machines(self.local),
-            }
+            {"apprise": to_people(config.mail), "http": to_urls(), "states": to_machines(self.local)}
         )
         self.machines = Machines(self.core.db, self.clock, self._refuse, region=config.region, account=config.account)
         self.expressions = Expressions()
@@ -139,6 +139,8 @@ class Daemon:
             Projects(self.core.db, self.core.embedded, self.clock, self.cloud.local),
             self.sources,
         )
+        self.invoke_configs = InvokeConfigs(self.core.db, lambda: self.registrar.functions)
+        self.invocations.settings = self.invoke_configs.find
         scanner = Scanner(
             str(config.workflows),
             region=config.region,
@@ -185,7 +187,12 @@ class Daemon:
         backends: dict[str, Backend] = dict.fromkeys(self.core.embedded.services, embedded)
         backends["s3"] = ObjectsBackend(self.objects)
         backends["lambda"] = LambdaBackend(
-            self.functions, self.registrar, self.core.embedded.post, self.services.package_states
+            self.functions,
+            self.registrar,
+            self.core.embedded.post,
+            self.services.package_states,
+            self.invocations.delivery,
+            InvokeConfigOperations(self.functions, self.invoke_configs, self.clock),
         )
         backends["ecs"] = EcsBackend(self.cluster)
         return {name: backend for name, backend in backends.items() if self.cloud.serves(name)}
@@ -205,6 +212,7 @@ class Daemon:
         _make_drop_folder(self.config.workflows)
         await self.core.open()
         await self.connections.start(self.clock.now_ms())
+        await self.invoke_configs.load()
         await self.machines.activities.load()
         jsonata.evaluate_apart(self.expressions)
         try:

@@ -9,6 +9,16 @@ import msgspec
 Kind = Literal["python", "node", "executable", "bootstrap"]
 
 
+class AsyncSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How an asynchronous invocation is tried, and who is told of its end: ARNs, "" for nobody."""
+
+    retries: int = 2
+    age_s: int = 21_600
+    on_success: str = ""
+    on_failure: str = ""
+    dead_letter: str = ""
+
+
 class FunctionSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One Lambda function of this box (a plain executable counts as one)."""
 
@@ -22,6 +32,7 @@ class FunctionSpec(msgspec.Struct, frozen=True, kw_only=True):
     reserved: int | None = (
         None  # ReservedConcurrentExecutions: at most so many runs at once; None = as many as there is room for
     )
+    asynchronous: AsyncSettings = AsyncSettings()
     source: str = ""  # the file or template it was read from, for people
 
 

@@ -15,10 +15,11 @@ from typing import Any, Final, Protocol
 
 from flowd import names
 from flowd.api.functions import Functions
+from flowd.api.lambda_invoke_configs import InvokeConfigOperations
 from flowd.api.wire.caller import Caller
 from flowd.clock import iso8601
-from flowd.engine.carriers import asynchronous
 from flowd.functions import FunctionResult, FunctionSpec
+from flowd.integrations.lambda_ import Later
 from flowd.payload import InvalidJson, dumps, loads
 from flowd.services.ports import Delivery, ServiceError
 
@@ -51,18 +52,29 @@ class LambdaBackend:
     """Answers for Lambda."""
 
     def __init__(
-        self, functions: Functions, specs: Specs, post: Post, states: Callable[[], Awaitable[Mapping[str, str]]]
+        self,
+        functions: Functions,
+        specs: Specs,
+        post: Post,
+        states: Callable[[], Awaitable[Mapping[str, str]]],
+        later: Later,
+        configs: InvokeConfigOperations,
     ) -> None:
-        """`post` makes an invocation durable; `states` tells of functions whose packages are not there."""
+        """`later` makes the delivery of an asynchronous invocation, `post` makes it durable; `states` tells of
+        functions whose packages are not there."""
         self._functions = functions
         self._specs = specs
         self._post = post
         self._states = states
+        self._later = later
+        self._configs = configs.operations
 
     def offers(self, service: str, operation: str) -> bool:
-        return operation in _OPERATIONS
+        return operation in _OPERATIONS or operation in self._configs
 
     async def invoke(self, service: str, operation: str, members: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        if operation in self._configs:
+            return await self._configs[operation](members)
         return await _OPERATIONS[operation](self, members)
 
     # -- calls -------------------------------------------------------------------
@@ -83,7 +95,7 @@ class LambdaBackend:
                 raise ServiceError(
                     "RequestTooLargeException", f"{said} (limit {_LARGEST_EVENT} bytes)", status=413, Type="User"
                 )
-            await self._post(asynchronous(arn, text))
+            await self._post(self._later(arn, text))
             return {"StatusCode": 202}
         context = _client_context(members.get("ClientContext"))
         result = await self._functions.call(name, text, qualifier=qualifier, client_context=context)
@@ -122,6 +134,11 @@ class LambdaBackend:
             "CodeSha256": digest,
             "Version": LATEST,
             "Environment": {"Variables": dict(spec.environment)},
+            **(
+                {"DeadLetterConfig": {"TargetArn": dead_letter}}
+                if (dead_letter := spec.asynchronous.dead_letter)
+                else {}
+            ),
             "TracingConfig": {"Mode": "PassThrough"},
             "RevisionId": digest[:36],
             "State": state,

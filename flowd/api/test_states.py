@@ -206,6 +206,8 @@ async def _call(do: Services, trial: Trial, task: ScheduleTask, look: _Look) -> 
         raise
     if look.wanted and isinstance(integration, Inspected):
         look.exchanged = integration.inspect(call, reveal=look.reveal)
+    if isinstance(outcome, Succeeded) and outcome.sends:
+        await do.core.embedded.post(*outcome.sends)
     await integration.acknowledge(call)
     return _event(task, outcome)
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 from flowd.engine.deciders import Interpreted
 from flowd.engine.live import Live
 from flowd.payload import Payload
+from flowd.services.ports import Delivery
 from flowd.store.steps import ExecutionWrite
 
 SOURCE: Final = "aws.states"
@@ -82,7 +83,7 @@ class Announcer:
             "detail": _detail(live, output),
         }
         body = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
-        write.deliveries.append((str(number), self._bus, body, execution.arn, now_ms, now_ms))
+        write.send(Delivery(self._bus, body, source=execution.arn, name=str(number)), now_ms)
         return True
 
 

@@ -210,8 +210,11 @@ class Recorder:
         if task.prompt is not None:
             effects.changes.append(("prompt", task.short or "", live.execution.arn, "CLOSED", task.call.state))
 
-    def keep_output(self, live: Live, event: Event, now_ms: int) -> None:
-        """What user code printed in this attempt."""
+    def keep_output(self, live: Live, event: Event, now_ms: int, effects: Effects) -> None:
+        """What user code printed in this attempt, and what its outcome sends."""
+        for delivery in event.details.get("sends", ()):
+            self.open(live).send(delivery, now_ms)
+            effects.hooks = True
         task = live.tasks.get((event.frame, event.attempt))
         if task is not None and event.details.get("log"):
             row = (live.id, event.frame, event.attempt, task.call.state, event.details["log"])

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import random
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
 from flowd.clock import Clock
 from flowd.engine.alarms import Alarms
 from flowd.engine.embedded import Embedded
-from flowd.errors import ApiError, FlowdError, ServiceUnavailable
+from flowd.engine.outcomes import Attempt, Carrier, LastWill, NotNow, Refused
+from flowd.errors import ApiError, ServiceUnavailable
 from flowd.services.ports import Call, Delivery
 from flowd.store import embedded as rows
 from flowd.store.database import Database
@@ -29,16 +31,7 @@ IN_HAND = 32  # deliveries to the outside that are under way at the same time
 TIMEOUT_S = 60.0
 FIRST_MS, LONGEST_MS = 1_000, 600_000
 AGAIN_MS = 1_000
-#: Brings one delivery to a target outside of the database; the second argument names the delivery for ever.
-Carrier = Callable[[Delivery, str], Awaitable[None]]
-
-
-class Refused(FlowdError):
-    """The target will never take it: there is no such thing, or it refuses what it was sent."""
-
-    def __init__(self, message: str, code: str = "SDK_CLIENT_ERROR") -> None:
-        super().__init__(message)
-        self.code = code
+LONGEST_NOT_NOW_MS = 300_000
 
 
 class Deliveries:
@@ -50,6 +43,10 @@ class Deliveries:
         self._alarms = alarms
         self._embedded = embedded
         self.carriers: dict[str, Carrier] = {}
+        self.last_wills: dict[str, LastWill] = {}
+        self.settle: dict[str, Callable[[Attempt], Awaitable[None]]] = {}  # told once the end of a try is on disk
+        self.first_ms: dict[str, int] = {}  # the first pause of what this source sends, where it is not FIRST_MS
+        self.jitter: Callable[[], float] = random.random  # from 0 to 1: how much of a pause's second half is waited
         self.patience_s: dict[str, float] = {}  # how long a carrier may take, where it is not TIMEOUT_S
         self._due = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
@@ -129,10 +126,10 @@ class Deliveries:
         except ServiceUnavailable:
             raise
         except ApiError as error:
-            await self._failed(row, delivery, error.code, error.message, for_good=error.status < 500)
+            await self._failed(row, delivery, error, error.code, for_good=error.status < 500)
         except Exception as error:
             log.exception("%s could not take a delivery", row.target)
-            await self._failed(row, delivery, "INTERNAL_ERROR", str(error), for_good=False)
+            await self._failed(row, delivery, error, "INTERNAL_ERROR")
         else:
             if call is not None:
                 self._embedded.follow(_kind(row.target), call)
@@ -157,19 +154,29 @@ class Deliveries:
             self._due.set()
 
     async def _carry(self, row: DeliveryRow) -> None:
-        delivery = rows.delivery(row)
-        carrier = self.carriers.get(_kind(row.target))
+        delivery, kind = rows.delivery(row), _kind(row.target)
+        carrier, attempt = self.carriers.get(kind), Attempt(row.uuid, row.attempts)
         try:
             if carrier is None:
                 raise Refused(f"nothing in flowd takes what is sent to {row.target}", "NO_RESOURCE")
-            async with asyncio.timeout(self.patience_s.get(_kind(row.target), TIMEOUT_S)):
-                await carrier(delivery, row.uuid)
+            async with asyncio.timeout(self.patience_s.get(kind, TIMEOUT_S)):
+                follows = await carrier(delivery, attempt)
         except Refused as error:
-            await self._failed(row, delivery, error.code, error.message, for_good=True)
+            await self._failed(row, delivery, error, error.code, for_good=True)
+        except NotNow as error:
+            await self._not_now(row, delivery, error)
         except Exception as error:
-            await self._failed(row, delivery, type(error).__name__, str(error), for_good=False)
+            await self._failed(row, delivery, error, type(error).__name__)
         else:
-            await self._keep_trying(partial(rows.end, delivery_id=row.id or 0))
+            await self._keep_trying(partial(self._taken, row_id=row.id or 0, follows=follows or ()))
+            if follows:
+                self.look()
+        if kind in self.settle:
+            await self.settle[kind](attempt)
+
+    def _taken(self, session: Any, row_id: int, follows: Sequence[Delivery]) -> None:
+        if rows.end(session, row_id):
+            self._embedded.send(session, follows)
 
     async def _keep_trying(self, write: Callable[[Any], Any]) -> None:
         """It was taken, and must not be sent again because the disk is full just now."""
@@ -182,18 +189,29 @@ class Deliveries:
 
     # -- failures ------------------------------------------------------------------
 
-    async def _failed(self, row: DeliveryRow, delivery: Delivery, code: str, said: str, *, for_good: bool) -> None:
+    async def _not_now(self, row: DeliveryRow, delivery: Delivery, error: NotNow) -> None:
+        """It waits as long again as it has waited, up to five minutes, if the target did not say how long."""
         now_ms = self._clock.now_ms()
+        waited_ms = now_ms - row.created_ms
+        if waited_ms >= delivery.age_s * 1000:
+            await self._failed(row, delivery, error, error.code, for_good=True)
+            return
+        pause_ms = min(max(waited_ms, FIRST_MS), LONGEST_NOT_NOW_MS) if error.after_ms is None else error.after_ms
+        await self._postpone(row, now_ms + pause_ms, error.code, error.message, counts=False)
+
+    async def _failed(
+        self, row: DeliveryRow, delivery: Delivery, error: Exception, code: str, *, for_good: bool = False
+    ) -> None:
+        now_ms, said = self._clock.now_ms(), str(error)
         over = row.attempts + 1 >= delivery.tries or now_ms - row.created_ms >= delivery.age_s * 1000
         if not (for_good or over):
-            due_ms = now_ms + min(FIRST_MS * 2**row.attempts, LONGEST_MS)
-            log.info("%s did not take a delivery, will be tried again: %s: %s", row.target, code, said)
-            await self._db.write(partial(rows.postpone, delivery_id=row.id or 0, due_ms=due_ms))
-            self._alarms.arm(due_ms)
+            await self._postpone(row, now_ms + self._pause_ms(row), code, said)
             return
         log.error("a delivery to %s is given up after %d tries: %s: %s", row.target, row.attempts + 1, code, said)
         try:
-            call = await self._db.write(partial(self._give_up, row=row, delivery=delivery, code=code, said=said))
+            call = await self._db.write(
+                partial(self._give_up, row=row, delivery=delivery, error=error, code=code, said=said)
+            )
         except ApiError as error:
             log.error("nor does its dead-letter queue %s take it: %s", delivery.dead_letter, error.message)
             await self._db.write(partial(rows.end, delivery_id=row.id or 0))
@@ -201,8 +219,30 @@ class Deliveries:
             if call is not None:
                 self._embedded.follow("sqs", call)
 
-    def _give_up(self, session: Any, row: DeliveryRow, delivery: Delivery, code: str, said: str) -> Call | None:
+    def _pause_ms(self, row: DeliveryRow) -> int:
+        """Twice as long each time; of EventBridge and SNS with jitter, so that those who failed together do not come
+        together (user guide, "How EventBridge retries delivering events")."""
+        first_ms = self.first_ms.get(row.source)
+        if first_ms is not None:
+            return int(first_ms * 2**row.attempts)
+        longest: int = min(FIRST_MS * 2 ** min(row.attempts, 30), LONGEST_MS)
+        return round(longest * (1 + self.jitter()) / 2)
+
+    async def _postpone(self, row: DeliveryRow, due_ms: int, code: str, said: str, *, counts: bool = True) -> None:
+        log.info("%s did not take a delivery, will be tried again: %s: %s", row.target, code, said)
+        await self._db.write(partial(rows.postpone, delivery_id=row.id or 0, due_ms=due_ms, counts=counts))
+        self._alarms.arm(due_ms)
+
+    def _give_up(
+        self, session: Any, row: DeliveryRow, delivery: Delivery, error: Exception, code: str, said: str
+    ) -> Call | None:
         rows.end(session, row.id or 0)
+        will = self.last_wills.get(_kind(row.target))
+        left = None if will is None else will(delivery, Attempt(row.uuid, row.attempts), error)
+        if left is not None:
+            self._embedded.send(session, left)
+            self.look()
+            return None
         if not delivery.dead_letter or "sqs" not in self._embedded.services:
             return None
         facts = {

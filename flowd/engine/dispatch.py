@@ -115,7 +115,7 @@ class Dispatch:
                 await self._finish(integration, task, outcome)
                 return
             submitted = outcome.output
-            news = _event(task, News.TASK_SUBMITTED, output=submitted, **_log(outcome))
+            news = _event(task, News.TASK_SUBMITTED, output=submitted, **_beside(outcome))
             somebody_answers = task.call.pattern == "waitForTaskToken" and not task.mocked
             if not await self._bring(task, news) or somebody_answers:
                 await integration.acknowledge(task.call)
@@ -154,12 +154,14 @@ def _event(task: OpenTask, news: News, **details: Any) -> Event:
     return Event(news, task.frame, task.attempt, details)
 
 
-def _log(outcome: Outcome) -> dict[str, Any]:
-    return {"log": outcome.log, "log_truncated": outcome.log_truncated} if outcome.log else {}
+def _beside(outcome: Outcome) -> dict[str, Any]:
+    """What is kept or sent with an outcome, and is no part of the history."""
+    found = {"log": outcome.log, "log_truncated": outcome.log_truncated} if outcome.log else {}
+    return {**found, "sends": outcome.sends} if isinstance(outcome, Succeeded) and outcome.sends else found
 
 
 def _news(task: OpenTask, outcome: Outcome) -> Event:
     if isinstance(outcome, Succeeded):
-        return _event(task, News.TASK_SUCCEEDED, output=outcome.output, **_log(outcome))
+        return _event(task, News.TASK_SUCCEEDED, output=outcome.output, **_beside(outcome))
     details = {key: value for key, value in (("error", outcome.error), ("cause", outcome.cause)) if value is not None}
-    return _event(task, _FAILURES[outcome.stage], **details, **_log(outcome))
+    return _event(task, _FAILURES[outcome.stage], **details, **_beside(outcome))

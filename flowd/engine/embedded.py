@@ -10,7 +10,7 @@ import asyncio
 import logging
 import uuid
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -167,12 +167,16 @@ class Embedded:
         rows.send(session, call)
         return call
 
-    async def post(self, delivery: Delivery) -> None:
-        """Have something brought to a target; it is on disk when this returns."""
-        call = self._call(delivery.source)
-        call.deliveries.append(delivery)
-        await self._db.write(partial(rows.send, call=call))
+    async def post(self, *deliveries: Delivery) -> None:
+        """Have these brought to their targets; they are on disk when this returns."""
+        await self._db.write(partial(self.send, deliveries=deliveries))
         self.sent()
+
+    def send(self, session: Session, deliveries: Iterable[Delivery]) -> None:
+        """In a transaction: have these brought to their targets; whoever commits says `sent` afterwards."""
+        call = self._call("")
+        call.deliveries.extend(deliveries)
+        rows.send(session, call)
 
     async def forget(self, task_key: str) -> None:
         """The Task's outcome is on disk: the answer is not asked for again."""

@@ -226,6 +226,8 @@ class Express:
 
     def _carry_out(self, live: Live, effects: Effects) -> None:
         """Effects follow at once: nothing is waited for on the way."""
+        if live.write is not None and live.write.deliveries:
+            self.ledger.send(live)
         for task in effects.cancel:
             self.dispatch.cancel(task)
         for task in effects.begin.values() if not self._stopping else ():

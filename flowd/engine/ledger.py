@@ -34,7 +34,7 @@ RETRY_S = 1.0
 @dataclass(frozen=True, slots=True)
 class _Entry:
     write: ExecutionWrite
-    change: tuple[str, str, str, str, str]
+    change: tuple[str, str, str, str, str] | None  # None: nothing that others see
     started: Reply | None = None  # of a start: its caller waits, and learns of a failure
     hooks: bool = False
 
@@ -70,6 +70,12 @@ class Ledger:
         reply: Reply = asyncio.get_running_loop().create_future()
         self._put(_Entry(write, shown(live), started=reply))
         return reply
+
+    def send(self, live: Live) -> None:
+        """Write what an execution wants to have delivered; it does not wait for its end."""
+        write, run = ExecutionWrite(live.id), self._recorder.open(live)
+        write.deliveries, run.deliveries = run.deliveries, []
+        self._put(_Entry(write, None, hooks=True))
 
     def end(self, live: Live, hooks: bool) -> None:
         """Write what a closed execution leaves: status, input, output, history, what its functions printed."""
@@ -153,11 +159,12 @@ class Ledger:
             self._flushed.set()
 
     def _tell(self, kept: list[_Entry]) -> None:
-        ended = [entry.write.execution_id for entry in kept if entry.started is None]
-        if self.after is not None and ended:
-            self.after.committed(Effects(closed=ended, hooks=any(entry.hooks for entry in kept)))
+        ended = [entry.write.execution_id for entry in kept if entry.started is None and entry.change is not None]
+        hooks = any(entry.hooks for entry in kept)
+        if self.after is not None and (ended or hooks):
+            self.after.committed(Effects(closed=ended, hooks=hooks))
         cursor = self._db.changes.next_cursor()
-        self._db.changes.append([change(cursor, entry.change) for entry in kept])
+        self._db.changes.append([change(cursor, entry.change) for entry in kept if entry.change is not None])
 
 
 def _packed(run: ExecutionWrite, recorder: Recorder, named: set[int]) -> Packed:

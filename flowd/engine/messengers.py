@@ -11,7 +11,7 @@ import importlib
 from typing import Any
 from urllib.parse import quote
 
-from flowd.engine.deliveries import Carrier, Refused
+from flowd.engine.outcomes import Attempt, Carrier, Refused
 from flowd.errors import FlowdError
 from flowd.services.ports import Delivery
 
@@ -26,7 +26,7 @@ class NotTaken(FlowdError):
 def to_people(mail: str | None) -> Carrier:
     """`mail`: the apprise URL of the server that sends to plain addresses."""
 
-    async def carry(delivery: Delivery, key: str) -> None:
+    async def carry(delivery: Delivery, attempt: Attempt) -> None:
         url = url_of(delivery.target.split(":", 5)[5], mail)
         told = await asyncio.to_thread(_tell, url, str(delivery.options.get("subject", "")), delivery.body)
         if not told:

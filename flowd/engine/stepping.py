@@ -99,7 +99,7 @@ def _task_started(recorder: Recorder, live: Live, event: Event, now_ms: int, eff
 
 def _task_submitted(recorder: Recorder, live: Live, event: Event, now_ms: int, effects: Effects) -> None:
     recorder.task_submitted(live, event, now_ms)
-    recorder.keep_output(live, event, now_ms)
+    recorder.keep_output(live, event, now_ms, effects)
 
 
 def _task_alive(recorder: Recorder, live: Live, event: Event, now_ms: int, effects: Effects) -> None:
@@ -107,7 +107,7 @@ def _task_alive(recorder: Recorder, live: Live, event: Event, now_ms: int, effec
 
 
 def _task_answered(recorder: Recorder, live: Live, event: Event, now_ms: int, effects: Effects) -> None:
-    recorder.keep_output(live, event, now_ms)
+    recorder.keep_output(live, event, now_ms, effects)
 
 
 def _timer_fired(recorder: Recorder, live: Live, event: Event, now_ms: int, effects: Effects) -> None:

@@ -22,6 +22,7 @@ from flowd.decisions import Pattern
 from flowd.functions import FunctionResult, Unknown
 from flowd.integrations.ports import Failed, Outcome, Succeeded, TaskCall
 from flowd.payload import InvalidJson, Payload, dumps
+from flowd.services.ports import Delivery
 
 LATEST: Final = "$LATEST"
 _STATUS: Final = {"RequestResponse": 200, "Event": 202, "DryRun": 204}
@@ -88,6 +89,10 @@ class FunctionHost(Protocol):
         ...
 
 
+#: The delivery of an asynchronous invocation, of an ARN and a JSON text.
+Later = Callable[[str, str], Delivery]
+
+
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be invoked. `arn` is complete, `qualifier` may be empty."""
 
@@ -109,9 +114,11 @@ class Lambda:
 
     on_restart: Literal["reattach", "fail", "again"] = "reattach"
 
-    def __init__(self, host: FunctionHost, clock: Clock) -> None:
+    def __init__(self, host: FunctionHost, clock: Clock, later: Later | None = None) -> None:
+        """`later` makes the delivery of an asynchronous invocation; without it the host is told directly."""
         self._host = host
         self._clock = clock
+        self._later = later
 
     def refuse(self, service: str, action: str, pattern: Pattern) -> str | None:
         if action != "invoke":
@@ -128,12 +135,12 @@ class Lambda:
         except Refusal as refusal:
             said = f"The Parameters '{task.parameters.text}' could not be used to start the Task: [{refusal}]"
             return Failed("States.Runtime", said)
+        if call.invocation == "Event" and self._later is not None:
+            return await self._sent(call, self._later)
         result = await self._reattached(task)
         if result is None:
-            if not direct and (problem := _unreadable(call)):
+            if problem := await self._problem(call, direct):
                 return problem
-            if not await self._host.knows(call.function):
-                return _not_found(call)
             if call.invocation == "DryRun":
                 result = FunctionResult(request_id=str(uuid.uuid4()))
             else:
@@ -154,6 +161,20 @@ class Lambda:
         if len(result.output_text or "") < _BIG:
             return await _succeeded(self._answer(call, result), result)
         return await _succeeded(await asyncio.to_thread(self._answer, call, result), result)
+
+    async def _problem(self, call: Call, direct: bool) -> Failed | None:
+        """Why Lambda would not take this call."""
+        if not direct and (problem := _unreadable(call)):
+            return problem
+        return None if await self._host.knows(call.function) else _not_found(call)
+
+    async def _sent(self, call: Call, later: Later) -> Outcome:
+        """Nobody waits for it: it is delivered once the Task's own success is on disk, and tried as Lambda does."""
+        if problem := await self._problem(call, direct=False):
+            return problem
+        delivery = later(f"{call.arn}:{call.qualifier}" if call.qualifier else call.arn, call.payload_text)
+        answer = self._answer(call, FunctionResult(request_id=delivery.name))
+        return Succeeded(Payload.parse(answer), sends=(delivery,))
 
     async def _reattached(self, task: TaskCall) -> FunctionResult | None:
         """The result of a call that an earlier daemon made; None if it is to be made now."""

@@ -13,6 +13,7 @@ import msgspec
 
 from flowd.decisions import Pattern, ScheduleTask
 from flowd.payload import Payload
+from flowd.services.ports import Delivery
 
 STATES = "AWSStepFunctions"  # what targets on the wire begin with
 
@@ -69,12 +70,14 @@ class TaskCall(msgspec.Struct, frozen=True, kw_only=True):
 class Succeeded(msgspec.Struct, frozen=True):
     """The task's result (request-response, `.sync`), or the answer to the submit call of a callback.
 
-    `log` is what user code printed in this attempt; it is kept beside the history and shown to people.
+    `log` is what user code printed in this attempt; it is kept beside the history and shown to people. `sends` is
+    brought to its targets once this outcome is on disk, and only then: it is written in the same commit.
     """
 
     output: Payload
     log: str = ""
     log_truncated: bool = False
+    sends: tuple[Delivery, ...] = ()
 
 
 class Failed(msgspec.Struct, frozen=True):

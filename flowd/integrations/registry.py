@@ -17,7 +17,7 @@ from flowd.integrations.connections import Connections
 from flowd.integrations.dynamodb import Dynamodb
 from flowd.integrations.ecs import Ecs, TaskHost
 from flowd.integrations.http import Http
-from flowd.integrations.lambda_ import FunctionHost, Lambda
+from flowd.integrations.lambda_ import FunctionHost, Lambda, Later
 from flowd.integrations.noop import Noop
 from flowd.integrations.optimised import Optimised
 from flowd.integrations.ports import Cloud, Integration, Operations
@@ -34,6 +34,7 @@ class Ports:
 
     clock: Clock
     functions: FunctionHost | None = None
+    later: Later | None = None  # None: asynchronous invocations are the function host's
     operations: Operations | None = None
     containers: TaskHost | None = None
     cloud: Cloud | None = None
@@ -51,7 +52,7 @@ ROWS: Final[dict[str, Callable[[Ports], Integration | None]]] = {
     "events": lambda ports: Optimised(events.PROFILE, ports.cloud, ports.clock) if ports.cloud else None,
     "flowd": lambda ports: Noop(),
     "http": lambda ports: Http(ports.connections, ports.clock) if ports.connections else None,
-    "lambda": lambda ports: Lambda(ports.functions, ports.clock) if ports.functions else None,
+    "lambda": lambda ports: Lambda(ports.functions, ports.clock, ports.later) if ports.functions else None,
     "sns": lambda ports: Sns(ports.cloud, ports.clock) if ports.cloud else None,
     "sqs": lambda ports: Sqs(ports.cloud, ports.clock) if ports.cloud else None,
     "states": lambda ports: States(ports.operations, ports.clock) if ports.operations else None,

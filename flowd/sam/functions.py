@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from flowd.functions import FunctionSpec, Kind
+from flowd.functions import AsyncSettings, FunctionSpec, Kind
+from flowd.sam import asynchronous
 from flowd.sam.intrinsics import Unresolvable
 from flowd.sam.project import UNSUPPORTED
 from flowd.sam.resources import FUNCTION, Template
@@ -27,6 +28,7 @@ _DEFAULT_SECONDS, _DEFAULT_MB, _LEAST_MB, _MOST_MB = 3, 128, 128, 10_240
 _READ = {
     *("CodeUri", "Environment", "FunctionName", "Handler", "MemorySize", "ReservedConcurrentExecutions", "Runtime"),
     "Timeout",
+    *asynchronous.PROPERTIES,
 }
 #: Properties without meaning on one box.
 _IGNORED = {
@@ -93,6 +95,7 @@ def _read(
         memory_mb=_whole(template, properties, "MemorySize", _DEFAULT_MB, _LEAST_MB, _MOST_MB),
         environment=_environment(template, properties),
         reserved=_reserved(template, properties),
+        asynchronous=_asynchronous(template, properties),
         source=source,
     )
 
@@ -124,6 +127,13 @@ def _reserved(template: Template, properties: dict[str, Any]) -> int | None:
     """0 is allowed: such a function is switched off."""
     name = "ReservedConcurrentExecutions"
     return _whole(template, properties, name, 0, 0, _MOST_CONCURRENT) if name in properties else None
+
+
+def _asynchronous(template: Template, properties: dict[str, Any]) -> AsyncSettings:
+    try:
+        return asynchronous.settings_of(template, properties)
+    except asynchronous.Wrong as wrong:
+        raise _Refused(wrong.property, str(wrong)) from None
 
 
 def _environment(template: Template, properties: dict[str, Any]) -> dict[str, str]:

@@ -105,6 +105,7 @@ _KINDS: dict[str, Kind] = {
     "AWS::Events::EventBus": Kind("Name", _name, {"Arn": _arn("events", "event-bus/"), "Name": _name}, own_name=False),
     "AWS::Events::Rule": Kind("Name", _name, {"Arn": _arn("events", "rule/")}, own_name=False),
     "AWS::Lambda::Alias": Kind("FunctionName", _function, {"AliasArn": _function}),
+    "AWS::Lambda::EventInvokeConfig": Kind("", _name, {}, own_name=False),
     "AWS::Lambda::Version": Kind("FunctionName", _function, {"FunctionArn": _function, "Version": lambda n, p: "1"}),
     "AWS::S3::Bucket": Kind(
         "BucketName",
@@ -149,7 +150,6 @@ IGNORED = frozenset(
         "AWS::KMS::Alias",
         "AWS::KMS::Key",
         "AWS::Lambda::Alias",
-        "AWS::Lambda::EventInvokeConfig",
         "AWS::Lambda::Permission",
         "AWS::Lambda::Version",
         "AWS::Logs::LogGroup",

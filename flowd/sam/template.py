@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from flowd import names
 from flowd.functions import Kind
 from flowd.routes import Action, Route
+from flowd.sam.asynchronous import EVENT_INVOKE_CONFIG, with_configs
 from flowd.sam.cloud import ORDER, read_resource
 from flowd.sam.document import TemplateError, read_document
 from flowd.sam.events import read_schedules
@@ -48,7 +49,7 @@ _MACHINES = (SERVERLESS_MACHINE, PLAIN_MACHINE)
 MAPPING, RULE = "AWS::Lambda::EventSourceMapping", "AWS::Events::Rule"
 _LOADED = (
     *(*_MACHINES, FUNCTION, PLAIN_FUNCTION, ACTIVITY, MAPPING, "AWS::Scheduler::Schedule"),
-    *(TASK_DEFINITION, CLUSTER, *APIS),
+    *(TASK_DEFINITION, CLUSTER, *APIS, EVENT_INVOKE_CONFIG),
 )
 
 
@@ -126,7 +127,8 @@ def _project(template: Template, find_code: FindCode, source: str) -> Project:
     resources = _resources(template, by_type, source)
     function_ids = [each for name in (FUNCTION, PLAIN_FUNCTION) for each in by_type.pop(name, [])]
     found = [read_function(template, each, find_code, source) for each in _open(template, function_ids)]
-    functions = [function for function in found if function is not None]
+    configs = _open(template, by_type.pop(EVENT_INVOKE_CONFIG, []))
+    functions = with_configs(template, configs, [function for function in found if function is not None])
     activities = [_name(template, each) for each in _open(template, by_type.pop(ACTIVITY, []))]
     machine_ids = [each for name in _MACHINES for each in by_type.pop(name, [])]
     mappings = [read_mapping(template, each, source) for each in by_type.pop(MAPPING, [])]

@@ -63,6 +63,7 @@ class Delivery:
     due_ms: int = 0  # 0 = at once
     tries: int = 185  # how often it may fail before it is given up, and
     age_s: int = 86_400  # how long it may take (both are EventBridge's own)
+    name: str = ""  # names it for ever; "" = a fresh name
 
 
 @dataclass(slots=True)

@@ -39,7 +39,7 @@ def forget_orphans(session: Session) -> None:
 def send(session: Session, call: Call) -> None:
     """Write: what a call wants to have brought to targets."""
     for delivery in call.deliveries:
-        session.add(_row(delivery, call.new_id(), call.now_ms))
+        session.add(_row(delivery, delivery.name or call.new_id(), call.now_ms))
 
 
 def put(session: Session, delivery: Delivery, name: str, now_ms: int) -> None:
@@ -88,11 +88,11 @@ def end(session: Session, delivery_id: int) -> bool:
     return True
 
 
-def postpone(session: Session, delivery_id: int, due_ms: int) -> None:
-    """Write: it failed and is tried again later."""
+def postpone(session: Session, delivery_id: int, due_ms: int, *, counts: bool = True) -> None:
+    """Write: it failed and is tried again later; `counts`: this was one of its tries."""
     row = session.get(DeliveryRow, delivery_id)
     if row is not None:
-        row.attempts += 1
+        row.attempts += counts
         row.due_ms = due_ms
         session.add(row)
 

@@ -6,6 +6,7 @@ earlier ones put there. `apply` writes a whole batch with one statement per kind
 
 from __future__ import annotations
 
+import json
 import logging
 import sqlite3
 from collections import Counter
@@ -16,6 +17,7 @@ from flowd.decisions import Purpose
 from flowd.frames import prefix_range
 from flowd.history import HistoryEvent
 from flowd.payload import Payload
+from flowd.services.ports import Delivery
 from flowd.store import swf
 from flowd.store.history import Packed, archive_rows
 
@@ -52,7 +54,7 @@ _INSERT_MAP_RUN = (
 )
 _INSERT_DELIVERY = (
     "INSERT INTO delivery (uuid, target, body, source, options, dead_letter, tries, age_s, attempts,"
-    " created_ms, due_ms) VALUES (?,?,?,?,'{}','',185,86400,0,?,?)"
+    " created_ms, due_ms) VALUES (?,?,?,?,?,?,?,?,0,?,?)"
 )
 _COUNT = (
     "INSERT INTO counter (machine_id, status, count) VALUES (?,?,?)"
@@ -84,13 +86,22 @@ class ExecutionWrite:
         self.closed = False
         self.outputs: list[Row] = []
         self.hooks: list[Row] = []
-        self.deliveries: list[Row] = []  # (uuid, target, body, source, created_ms, due_ms)
+        self.deliveries: list[Row] = []
         self.client_tokens: list[Row] = []
         self.map_runs: list[Row] = []
         self.map_run_ends: list[Row] = []  # (status, stopped_ms, id)
         self.beside: tuple[str, Row] | None = None  # of an SWF execution: a key of swf.STATEMENTS, and its values
         self.archive: Packed | None = None  # the whole history of an EXPRESS execution, written at once
         self.counts: dict[tuple[int, str], int] = {}
+
+    def send(self, delivery: Delivery, now_ms: int) -> None:
+        """Have something brought to a target; its name is the sender's business."""
+        self.deliveries.append(
+            (
+                *(delivery.name, delivery.target, delivery.body, delivery.source, json.dumps(dict(delivery.options))),
+                *(delivery.dead_letter, delivery.tries, delivery.age_s, now_ms, delivery.due_ms or now_ms),
+            )
+        )
 
     def count(self, machine_id: int, status: str, by: int) -> None:
         """Executions of a machine in a status: so many more. Children of a Map Run have no machine and count there."""

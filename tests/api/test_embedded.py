@@ -13,6 +13,7 @@ from flowd.api.local import LocalOperations
 from flowd.api.operations import operations
 from flowd.engine.carriers import to_machines
 from flowd.engine.cloud import Cloud
+from flowd.engine.outcomes import Attempt
 from flowd.integrations.events import PROFILE
 from flowd.integrations.optimised import Optimised
 from tests.api.box import PASS, Box
@@ -67,9 +68,9 @@ async def test_an_event_starts_a_machine_once_though_it_is_told_twice(box: Box) 
     machine = await box.machine(PASS)
     told: list[str] = []
 
-    async def twice(delivery: Any, key: str) -> None:
-        told.append(key)
-        await carry(delivery, key)
+    async def twice(delivery: Any, attempt: Attempt) -> None:
+        told.append(attempt.key)
+        await carry(delivery, attempt)
         if len(told) == 1:
             raise ConnectionError("the answer was lost")
 

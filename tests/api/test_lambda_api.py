@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from flowd.api.functions import Functions
 from flowd.api.lambda_api import LambdaBackend
-from flowd.functions import FunctionResult, FunctionSpec
+from flowd.api.lambda_invoke_configs import InvokeConfigOperations
+from flowd.clock import ManualClock
+from flowd.engine.invocations import Invocations
+from flowd.engine.invokesettings import InvokeConfigs
+from flowd.functions import AsyncSettings, FunctionResult, FunctionSpec
 from flowd.payload import loads
 from flowd.services.ports import Delivery
+from flowd.store.database import Database
 from tests.api.front.stage import Host
 from tests.api.wired import Wired
 
@@ -32,7 +39,13 @@ class Stage:
         self.posted: list[Delivery] = []
         self.packages: dict[str, str] = {}
         calls = Functions(self.host, "us-east-1", "000000000000")
-        self.wired = Wired("lambda", LambdaBackend(calls, self, self._post, self._states))
+        self.db = Database(folder / "flowd.db", "id")
+        self.invocations = Invocations(self.host, ManualClock())
+        self.configs = InvokeConfigs(self.db, lambda: self.functions)
+        self.invocations.settings = self.configs.find
+        operations = InvokeConfigOperations(calls, self.configs, ManualClock())
+        backend = LambdaBackend(calls, self, self._post, self._states, self.invocations.delivery, operations)
+        self.wired = Wired("lambda", backend)
 
     async def _post(self, delivery: Delivery) -> None:
         self.posted.append(delivery)
@@ -44,9 +57,11 @@ class Stage:
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     made = Stage(tmp_path)
+    await made.db.start()
     await made.wired.start()
     yield made
     await made.wired.stop()
+    await made.db.stop()
 
 
 @pytest.mark.parametrize("name", ["hello", ARN, f"{ARN}:live", "000000000000:function:hello", "hello:7"])
@@ -82,7 +97,53 @@ async def test_an_event_is_kept_for_later_and_tried_three_times(stage: Stage) ->
     answer = await stage.wired.call("invoke", FunctionName="hello", InvocationType="Event", Payload=b"[1]")
     assert answer["StatusCode"] == 202
     assert stage.host.events == []
-    assert stage.posted == [Delivery(ARN, "[1]", source="lambda", tries=3, age_s=21_600)]
+    [posted] = stage.posted
+    assert replace(posted, name="") == Delivery(ARN, "[1]", source="lambda", tries=3, age_s=21_600)
+
+
+async def test_how_an_event_is_tried_and_who_hears_of_it_is_set_changed_and_deleted(stage: Stage) -> None:
+    call, queue = stage.wired.call, "arn:aws:sqs:us-east-1:000000000000:q"
+    told = {"OnFailure": {"Destination": queue}}
+    made = await call(
+        "put_function_event_invoke_config", FunctionName="hello", MaximumRetryAttempts=0, DestinationConfig=told
+    )
+    assert made["FunctionArn"] == f"{ARN}:$LATEST"
+    await call("update_function_event_invoke_config", FunctionName="hello", MaximumEventAgeInSeconds=60)
+    found = await call("get_function_event_invoke_config", FunctionName=ARN)
+    assert (found["MaximumRetryAttempts"], found["MaximumEventAgeInSeconds"]) == (0, 60)
+    assert found["DestinationConfig"]["OnFailure"] == {"Destination": queue}
+    await call("invoke", FunctionName="hello", Qualifier="live", InvocationType="Event")
+    posted = stage.posted[-1]
+    assert (posted.tries, posted.age_s, posted.options) == (1, 60, {"OnFailure": queue})
+    again = InvokeConfigs(stage.db, lambda: ())
+    await again.load()  # the next daemon
+    assert again.find("hello", "").on_failure == queue
+    listed = await call("list_function_event_invoke_configs", FunctionName="hello")
+    assert [each["FunctionArn"] for each in listed["FunctionEventInvokeConfigs"]] == [f"{ARN}:$LATEST"]
+    await call("delete_function_event_invoke_config", FunctionName="hello")
+    for operation in ("get", "delete", "update"):
+        code, said = await stage.wired.refused(f"{operation}_function_event_invoke_config", FunctionName="hello")
+        assert (code, "doesn't have an EventInvokeConfig" in said) == ("ResourceNotFoundException", True)
+
+
+async def test_destinations_that_nobody_can_tell_and_settings_of_a_template_are_refused(stage: Stage) -> None:
+    for arn in ("arn:aws:s3:::bucket", "arn:aws:sqs:us-east-1:000000000000:q.fifo"):
+        told = {"OnSuccess": {"Destination": arn}}
+        code, said = await stage.wired.refused(
+            "put_function_event_invoke_config", FunctionName="hello", DestinationConfig=told
+        )
+        assert (code, f"The destination ARN {arn} of OnSuccess is invalid" in said) == (
+            "InvalidParameterValueException",
+            True,
+        )
+    [hello, *others] = stage.functions
+    letters = "arn:aws:sqs:us-east-1:000000000000:dead"
+    stage.functions = (msgspec.structs.replace(hello, asynchronous=AsyncSettings(dead_letter=letters)), *others)
+    for operation in ("put", "delete"):
+        code, said = await stage.wired.refused(f"{operation}_function_event_invoke_config", FunctionName="hello")
+        assert (code, "change it there" in said) == ("ResourceConflictException", True)
+    found = await stage.wired.call("get_function_configuration", FunctionName="hello")
+    assert found["DeadLetterConfig"] == {"TargetArn": letters}
 
 
 async def test_a_dry_run_runs_nothing(stage: Stage) -> None:

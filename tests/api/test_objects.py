@@ -309,7 +309,7 @@ async def test_what_folders_cannot_do_is_refused(shop: Shop) -> None:
 async def test_rules_hear_of_objects_that_were_made_and_deleted(shop: Shop) -> None:
     told: list[dict[str, Any]] = []
 
-    async def tell(delivery: Delivery, key: str) -> None:
+    async def tell(delivery: Delivery, attempt: Any) -> None:
         told.append(json.loads(delivery.body))
 
     await shop.put("before")
@@ -333,7 +333,7 @@ async def test_rules_hear_of_objects_that_were_made_and_deleted(shop: Shop) -> N
 async def watched(shop: Shop, told: list[str]) -> BucketWatch:
     """A watch of the shop's buckets, and a rule that tells of every new object."""
 
-    async def tell(delivery: Delivery, key: str) -> None:
+    async def tell(delivery: Delivery, attempt: Any) -> None:
         told.append(json.loads(delivery.body)["detail"]["object"]["key"])
 
     shop.world.core.deliveries.carriers["lambda"] = tell

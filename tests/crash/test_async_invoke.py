@@ -34,6 +34,7 @@ def handler(event, context):
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     box = Box(tmp_path_factory.mktemp("async"))
     (box.functions / "later.py").write_text(SOURCE)
+    (box.home / "flowd.toml").write_text("[testing]\ntime_factor = 60\n")  # Lambda waits a minute, then two
     box.start()
     yield box
     box.close()

@@ -7,15 +7,16 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from flowd.engine.carriers import to_functions, to_machines
+from flowd.engine.carriers import to_machines
 from flowd.engine.cloud import Cloud
 from flowd.engine.dropfolder.apply import Applier
 from flowd.engine.dropfolder.scan import Scanner
+from flowd.engine.invocations import Invocations, deliver_to_functions
 from flowd.engine.machines import Machines
 from flowd.engine.projects import Projects
 from flowd.engine.registrar import Registrar
 from flowd.engine.sources import Sources
-from flowd.functions import FunctionResult, FunctionSpec
+from flowd.functions import AsyncSettings, FunctionResult, FunctionSpec
 from flowd.integrations.registry import ROWS, Ports
 from flowd.payload import Payload
 from flowd.store import machines
@@ -97,9 +98,9 @@ class Box(World):
         ports = Ports(clock=self.clock, cloud=cloud)
         rows = {name: ROWS[name](ports) for name in ("dynamodb", "events", "sns", "sqs")}
         self.core.registry.rows.update(rows)  # type: ignore[attr-defined]
-        self.core.deliveries.carriers.update(
-            {"lambda": to_functions(self.host, self.core.embedded.post), "states": to_machines(Operations(self))}
-        )
+        self.invocations = Invocations(self.host, self.clock, self.settings_of)
+        deliver_to_functions(self.core.deliveries, self.invocations)
+        self.core.deliveries.carriers["states"] = to_machines(Operations(self))
         self.folder = self.path.parent / "workflows"
         self.folder.mkdir(exist_ok=True)
         self.sources = Sources(self.core.db, self.core.embedded, self.host, pause_s=0.001)
@@ -109,6 +110,9 @@ class Box(World):
             self.core.db, made, self.core.schedules, self.host, {}, None, None, self.projects, self.sources
         )
         self.scanner, self.applier = Scanner(str(self.folder)), Applier(registrar, self.clock)
+
+    def settings_of(self, name: str, qualifier: str) -> AsyncSettings:
+        return self.host.specs[name].asynchronous
 
     async def drop(self, text: str, *functions: str, project: str = "shop") -> dict[str, str]:
         """What the resources of all templates are by now: logical id -> status, and the note behind it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from flowd.engine.outcomes import Attempt
 from flowd.services.ports import Delivery
 from tests.engine.world import World, function
 
@@ -22,7 +23,7 @@ class Watch:
         self.listen()
 
     def listen(self) -> None:
-        async def told(delivery: Delivery, key: str) -> None:
+        async def told(delivery: Delivery, attempt: Attempt) -> None:
             self.events.append(json.loads(delivery.body))
 
         self.world.core.deliveries.carriers["lambda"] = told

@@ -7,8 +7,8 @@ from types import ModuleType
 
 import pytest
 
-from flowd.engine.deliveries import Refused
 from flowd.engine.messengers import NotTaken, to_people, url_of
+from flowd.engine.outcomes import Attempt, Refused
 from flowd.services.ports import Delivery
 
 
@@ -38,17 +38,17 @@ def to(endpoint: str) -> Delivery:
 
 
 async def test_an_address_is_told_through_the_mail_server(told: list[tuple[str, str, str]]) -> None:
-    await to_people("mailtos://u:p@host")(to("ann@example.org"), "k")
+    await to_people("mailtos://u:p@host")(to("ann@example.org"), Attempt("k"))
     assert told == [("mailtos://u:p@host?to=ann%40example.org", "title", "text")]
 
 
 async def test_a_messenger_is_told_by_its_own_url(told: list[tuple[str, str, str]]) -> None:
-    await to_people(None)(to("slack://a/b/c:d"), "k")
+    await to_people(None)(to("slack://a/b/c:d"), Attempt("k"))
     assert told[0][0] == "slack://a/b/c:d"
     with pytest.raises(NotTaken):
-        await to_people(None)(to("slack://broken"), "k")
+        await to_people(None)(to("slack://broken"), Attempt("k"))
     with pytest.raises(Refused, match="no messenger"):
-        await to_people(None)(to("pigeon://x"), "k")
+        await to_people(None)(to("pigeon://x"), Attempt("k"))
 
 
 def test_an_address_without_a_mail_server_is_refused_with_the_way_out() -> None:
@@ -59,4 +59,4 @@ def test_an_address_without_a_mail_server_is_refused_with_the_way_out() -> None:
 async def test_without_the_library_the_way_to_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "apprise", None)
     with pytest.raises(Refused, match="pip install"):
-        await to_people(None)(to("slack://x"), "k")
+        await to_people(None)(to("slack://x"), Attempt("k"))
