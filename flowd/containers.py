@@ -16,6 +16,7 @@ class ContainerSpec(msgspec.Struct, frozen=True, kw_only=True):
     entry_point: list[str] = []
     environment: dict[str, str] = {}
     folder: str = "/"  # the working directory; "" = the image's
+    files: dict[str, str] = {}  # of a local command: texts in a folder made for this run, which it works in
     memory_mb: int = 512
     cpu_units: int = 0  # 1,024 = one processor; 0 = no limit
     stop_timeout_s: float = 30.0  # between SIGTERM and SIGKILL

@@ -85,7 +85,7 @@ class CodeWorkers:
     async def check(self, version: str, file: Path) -> ContainerEnd:
         """Import a file in a process that ends at once: exit status 0, or REFUSED with its reasons as log."""
         key = f"code-check:{version}:{self._clock.now_ms()}"
-        spec = self._spec(f"check-{version}", file, [str(file), "--check"])
+        spec = await self._spec(f"check-{version}", file, ["--check"])
         try:
             async with asyncio.timeout(_CHECK_S):
                 end = await self._processes.run(key, spec)
@@ -113,7 +113,7 @@ class CodeWorkers:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(20):
                 # It joins the run: its end is what is waited for.
-                await self._tell(worker, await self._processes.run(key, self._worker_spec(worker)))
+                await self._tell(worker, await self._processes.run(key, await self._worker_spec(worker)))
         await self._processes.acknowledge(key)
 
     async def stop(self, and_processes: bool) -> None:
@@ -139,7 +139,7 @@ class CodeWorkers:
         while True:
             worker.starts += 1
             worker.status, worker.began_ms = "RUNNING", self._clock.now_ms()
-            end = await self._processes.run(_key(worker.version), self._worker_spec(worker))
+            end = await self._processes.run(_key(worker.version), await self._worker_spec(worker))
             await self._tell(worker, end)
             await self._processes.acknowledge(_key(worker.version))
             worker.log = f"{end.log[-_LOG_KEPT:]}{_said(end)}\n"
@@ -161,21 +161,26 @@ class CodeWorkers:
         except Exception as error:
             log.warning("what the worker of %s had in hand is left to its time-outs: %s", worker.version, error)
 
-    def _worker_spec(self, worker: Worker) -> ContainerSpec:
+    async def _worker_spec(self, worker: Worker) -> ContainerSpec:
         named = ["--version", worker.version, "--task-list", worker.task_list, "--identity", _key(worker.version)]
-        arguments = [str(worker.file), *named, *self.site.connection]
-        return self._spec(f"worker-{worker.version}", worker.file, arguments)
+        return await self._spec(f"worker-{worker.version}", worker.file, [*named, *self.site.connection])
 
-    def _spec(self, name: str, file: Path, arguments: Sequence[str]) -> ContainerSpec:
+    async def _spec(self, name: str, file: Path, arguments: Sequence[str]) -> ContainerSpec:
+        """The texts go with it: the daemon's own folders may be closed to the runner."""
         return ContainerSpec(
             name=name,
-            command=[*self.site.command, *arguments],
+            command=[*self.site.command, file.name, *arguments],
             # The order of sets is the same in all workers, as long as nobody relies on more than that.
             environment={"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", **self.site.environment},
-            folder=str(file.parent),
+            files=await asyncio.to_thread(_texts, file.parent),
             memory_mb=_MEMORY_MB,
             stop_timeout_s=15.0,
         )
+
+
+def _texts(folder: Path) -> dict[str, str]:
+    """A snapshot: its files by their names in it."""
+    return {str(file.relative_to(folder)): file.read_text("utf-8") for file in folder.rglob("*.py")}
 
 
 def _key(version: str) -> str:

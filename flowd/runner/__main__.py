@@ -20,7 +20,7 @@ from flowd.clock import SystemClock
 from flowd.errors import ConfigError
 from flowd.runner.attempts import Ledger
 from flowd.runner.cgroups import open_delegated
-from flowd.runner.containers import Containers, mark_of, sweep
+from flowd.runner.containers import Containers, Folders, mark_of, sweep
 from flowd.runner.descendants import become_reaper
 from flowd.runner.leftovers import Leftovers
 from flowd.runner.packages import Packages
@@ -131,11 +131,13 @@ async def _serve(options: argparse.Namespace, listener: socket.socket) -> None:
     hosting = Hosting(leftovers, open_delegated(), clock)
     log.info("memory limits by %s", "cgroup" if hosting.cgroups else "rlimit")
     limits = Limits(options.per_function, options.total, options.idle_seconds)
-    pool = Pool(hosting, limits, Packages(options.packages or _packages(options.socket), hosting))
+    pool = Pool(hosting, limits, Packages(options.packages or _state(options.socket, "packages"), hosting))
     mark = mark_of(options.socket)
     await asyncio.to_thread(sweep, mark)
-    containers = Containers(hosting, mark)
-    server = Server(pool, Ledger(), clock.now_ms(), options.orphan_seconds if options.detach else 0.0, containers)
+    folders = Folders(_state(options.socket, "folders"))
+    await asyncio.to_thread(folders.sweep)
+    containers = Containers(hosting, folders, mark)
+    server = Server(pool, containers, Ledger(), clock.now_ms(), options.orphan_seconds if options.detach else 0.0)
     listening = await loop.create_unix_server(server.connect, sock=listener)
     _on_signals(loop, server, options.stop_seconds)
     reaping = loop.create_task(_reap(hosting))
@@ -157,9 +159,10 @@ async def _reap(hosting: Hosting) -> None:
         hosting.orphans.reap()
 
 
-def _packages(socket_path: Path) -> Path:
+def _state(socket_path: Path, what: str) -> Path:
+    """A folder of the runner's own."""
     state = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
-    return Path(state, "packages") if state else socket_path.with_name(socket_path.name + ".packages")
+    return Path(state, what) if state else socket_path.with_name(f"{socket_path.name}.{what}")
 
 
 def _on_signals(loop: asyncio.AbstractEventLoop, server: Server, stop_s: float) -> None:

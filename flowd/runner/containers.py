@@ -12,8 +12,10 @@ import logging
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable
-from pathlib import Path
+import tempfile
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
@@ -35,6 +37,29 @@ _ENGINES = ("podman", "docker")
 _encode = msgspec.json.Encoder().encode
 
 
+class Folders:
+    """Folders made for one run each, of texts that the daemon sends: its own folders may be closed to a runner."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+
+    def sweep(self) -> None:
+        """Nobody is left of an earlier runner that could need one."""
+        shutil.rmtree(self._place, ignore_errors=True)
+
+    def make(self, files: Mapping[str, str]) -> Path:
+        """A new folder with these files. Raises OSError, and ValueError for a name that leads out of it."""
+        self._place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(dir=self._place))
+        for name, text in files.items():
+            path = PurePosixPath(name)
+            if path.is_absolute() or ".." in path.parts:
+                raise ValueError(f"{name} is no file below the container's folder")
+            (made / path).parent.mkdir(parents=True, exist_ok=True)
+            (made / path).write_text(text, "utf-8")
+        return made
+
+
 class Running:
     """One container that runs."""
 
@@ -44,14 +69,16 @@ class Running:
         self.process = process
         self.started_ms = started_ms
         self.killer: asyncio.TimerHandle | None = None
+        self.folder: Path | None = None  # made for it, and gone with it
 
 
 class Containers:
     """All containers of a runner."""
 
-    def __init__(self, hosting: Hosting, mark: str = "") -> None:
+    def __init__(self, hosting: Hosting, folders: Folders, mark: str = "") -> None:
         """`mark` tells the images' containers of this runner from those of others."""
         self._hosting = hosting
+        self._folders = folders
         self._mark = mark
         self._running: dict[str, Running] = {}
         self._starting: set[str] = set()
@@ -96,8 +123,11 @@ class Containers:
         process = Process(self._hosting, attempt.log.add, lambda code: self._ended(attempt.key, code))
         began_ms = self._hosting.clock.now_ms()
         # Before it starts: a process may end before `start` returns.
-        self._running[attempt.key] = Running(attempt, spec, process, began_ms)
+        running = self._running[attempt.key] = Running(attempt, spec, process, began_ms)
         try:
+            if spec.files:
+                running.folder = await asyncio.to_thread(self._folders.make, spec.files)
+                spec = running.spec = msgspec.structs.replace(spec, folder=str(running.folder), files={})
             started = command(spec, self._mark)
             if started.why_not:
                 raise OSError(started.why_not)
@@ -114,7 +144,10 @@ class Containers:
     def _forget(self, key: str) -> Running | None:
         self._starting.discard(key)
         self._unwanted.discard(key)
-        return self._running.pop(key, None)
+        running = self._running.pop(key, None)
+        if running is not None and running.folder is not None:
+            asyncio.get_running_loop().run_in_executor(None, partial(shutil.rmtree, running.folder, True))
+        return running
 
     def _ended(self, key: str, code: int) -> None:
         running = self._forget(key)

@@ -52,13 +52,13 @@ class Server:
     """What daemons can ask of a runner. `idle` is set once a wished-for end has come."""
 
     def __init__(
-        self, pool: Pool, ledger: Ledger, started_ms: int, orphan_s: float = 0.0, containers: Containers | None = None
+        self, pool: Pool, containers: Containers, ledger: Ledger, started_ms: int, orphan_s: float = 0.0
     ) -> None:
         """`orphan_s`: without a connection and with nothing held for so long, `idle` is set too; 0 = never."""
         self.idle = asyncio.Event()
         self._pool = pool
         self._ledger = ledger
-        self._containers = containers or Containers(pool.hosting)
+        self._containers = containers
         self._started_ms = started_ms
         self._ending = False  # wished for by a daemon, until one comes back
         self._stopping = False  # by a signal, for good

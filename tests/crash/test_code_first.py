@@ -79,7 +79,7 @@ def _ready(box: Box) -> dict[str, Any]:
 
 
 def _worker(box: Box, version: str) -> int:
-    """The process of a version: its command line names its snapshot."""
+    """The process of a version: its command line names it."""
 
     def look() -> int | None:
         for folder in Path("/proc").glob("[0-9]*"):
@@ -87,7 +87,7 @@ def _worker(box: Box, version: str) -> int:
                 line = (folder / "cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if str(box.data / "code" / version / "flow.py").encode() in line and b"--version" in line:
+            if f"code:{version}".encode() in line and str(box.environ["FLOWD_SOCKET"]).encode() in line:
                 return int(folder.name)
         return None
 

@@ -115,9 +115,10 @@ async def test_a_file_is_run_from_a_snapshot_of_its_texts_by_a_worker_of_its_ver
         assert (snapshot / "flow.py").read_text() == "x = 1\n" and (snapshot / "more/part.py").exists()
         (spec,) = it.processes.specs
         assert spec.command == [
-            *("python", str(snapshot / "flow.py"), "--version", "v1", "--task-list", "flow-v1"),
+            *("python", "flow.py", "--version", "v1", "--task-list", "flow-v1"),
             *("--identity", "code:v1", "--socket", "s"),
         ]
+        assert spec.files == {"flow.py": "x = 1\n", "more/part.py": ""}
         assert spec.environment["PYTHONHASHSEED"] == "0"
         assert await it.code.workers.log("v1") == "code:v1 says\n"
 

@@ -17,7 +17,7 @@ from flowd.functions import Unknown
 from flowd.runner.attempts import Attempt
 from flowd.runner.client import RunnerClient
 from flowd.runner.container_client import ContainerClient
-from flowd.runner.containers import Containers, command
+from flowd.runner.containers import Containers, Folders, command
 from flowd.runner.leftovers import Leftovers
 from flowd.runner.process import Hosting
 from tests.runner.harness import DEADLINE_S, RunnerProcess, alive, until
@@ -45,6 +45,22 @@ async def test_a_command_runs_with_its_environment_in_its_folder(containers: Con
     end = await ran(containers, shell('echo "$A $(pwd)"; echo oops >&2', tmp_path, environment={"A": "a b"}))
     assert (end.exit_code, end.reason, end.log) == (0, "", f"a b {tmp_path}\noops\n")
     assert 0 < end.started_ms <= end.ended_ms
+
+
+async def test_texts_are_laid_into_a_folder_of_the_run_s_own_which_goes_with_it(containers: ContainerClient) -> None:
+    files = {"a.txt": "grüß dich\n", "deep/b.txt": "b\n"}
+    end = await ran(containers, shell("pwd; cat a.txt deep/b.txt", files=files))
+    place, *rest = end.log.splitlines()
+    assert rest == ["grüß dich", "b"]
+    await until(lambda: not Path(place).exists())
+    assert Path(place).parent.exists()
+
+
+@pytest.mark.parametrize("name", ["../up.txt", "/etc/planted", "a/../../up.txt"])
+async def test_a_text_that_leads_out_of_its_folder_is_refused(containers: ContainerClient, name: str) -> None:
+    end = await ran(containers, shell("true", files={name: "x"}))
+    assert end.exit_code is None
+    assert end.reason == f"CannotStartContainerError: {name} is no file below the container's folder"
 
 
 async def test_the_exit_code_is_told(containers: ContainerClient) -> None:
@@ -83,7 +99,7 @@ async def test_stopping_asks_first(containers: ContainerClient, tmp_path: Path) 
 async def test_a_stop_while_the_process_is_being_started_reaches_it(tmp_path: Path) -> None:
     hosting, go = Hosting(Leftovers(tmp_path / "notes"), spawner=ThreadPoolExecutor(1)), threading.Event()
     hosting.spawner.submit(go.wait)
-    containers, attempt = Containers(hosting), Attempt("k", "", b"")
+    containers, attempt = Containers(hosting, Folders(tmp_path / "f")), Attempt("k", "", b"")
     containers.run(attempt, shell("exec sleep 600", stop_timeout_s=600))
     await asyncio.sleep(0)
     containers.stop("k")

@@ -8,6 +8,7 @@ from pathlib import Path
 from flowd.functions import FunctionSpec
 from flowd.runner.attempts import Attempt, Ledger
 from flowd.runner.client import RunnerClient
+from flowd.runner.containers import Containers, Folders
 from flowd.runner.leftovers import Leftovers
 from flowd.runner.outcomes import Outcome
 from flowd.runner.pool import Pool
@@ -20,7 +21,8 @@ ORPHAN_S = 0.02
 
 def orphan(ledger: Ledger) -> Server:
     """A server that ends when nobody has needed it for a moment."""
-    return Server(Pool(Hosting(Leftovers(Path("/nowhere")))), ledger, 1, ORPHAN_S)
+    hosting = Hosting(Leftovers(Path("/nowhere")))
+    return Server(Pool(hosting), Containers(hosting, Folders(Path("/nowhere"))), ledger, 1, ORPHAN_S)
 
 
 async def becomes_idle(server: Server) -> bool:

@@ -57,6 +57,26 @@ def handler(event, context):
     }
 """
 
+WORKFLOW = """
+import os
+from flowd.sdk import Retry, activity, sleep, workflow
+import beside
+
+@activity(start_to_close=60, retry=Retry(first=1))
+def note(seconds: float) -> str:
+    import time
+    with open("/var/lib/flowd-runner/notes", "a") as notes:
+        notes.write(f"{os.getpid()}\\n")
+    time.sleep(seconds)
+    return beside.WORD
+
+@workflow
+async def noted(seconds: float) -> str:
+    word = await note(seconds)
+    await sleep(1)
+    return word
+"""
+
 
 def _machine(function: str) -> str:
     resource = f"arn:aws:lambda:us-east-1:000000000000:function:{function}"
@@ -187,6 +207,24 @@ def _executions(lab: Lab, machine: str) -> list[Any]:
     found = lab.json("flowd ls --json")
     rows = found["executions"] if isinstance(found, dict) else found
     return [row for row in rows if row["stateMachineName"] == machine]
+
+
+def test_a_workflow_file_is_run_by_the_separate_runner_through_restarts_and_kills(lab: Lab) -> None:
+    lab.drop("beside.py", "WORD = 'done'")
+    lab.drop("noted.py", WORKFLOW)
+    lab.until("its worker runs", lambda: "RUNNING" in lab.sh("flowd workflows"))
+    lab.sh("flowd start noted --input 6")
+    lab.until("the activity runs", lambda: lab.sh("cat /var/lib/flowd-runner/notes"))
+    lab.sh("systemctl restart flowd")
+    ended = lab.until("it ended", lambda: [e for e in _executions(lab, "noted") if e["status"] != "RUNNING"])
+    assert ended[0]["status"] == "SUCCEEDED"
+    (pid,) = lab.sh("cat /var/lib/flowd-runner/notes").split()
+    assert lab.sh(f"stat -c %U /proc/{pid}") == "flowd-runner"
+    lab.sh("flowd start noted --input 1 --name killed")
+    lab.until("the next activity runs", lambda: len(lab.sh("cat /var/lib/flowd-runner/notes").split()) == 2)
+    lab.sh(f"kill -9 {pid}")
+    lab.until("that ended too", lambda: all(e["status"] == "SUCCEEDED" for e in _executions(lab, "noted")))
+    assert len(lab.sh("cat /var/lib/flowd-runner/notes").split()) == 3
 
 
 def test_user_code_reaches_neither_state_nor_socket_nor_drop_folder(lab: Lab) -> None:
