@@ -6,6 +6,7 @@ the history is the interpreter's business.
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from flowd.engine.express import Ended, Express
 from flowd.engine.live import Live
 from flowd.engine.stepper import Stepper
 from flowd.engine.turns import Turns
+from flowd.entropy import Entropy
 from flowd.errors import (
     ExecutionAlreadyExists,
     ExecutionDoesNotExist,
@@ -95,6 +97,7 @@ class Executions:
         self._definitions = definitions
         self._limits = limits or Limits()
         self._naming = Turns()
+        self._names = Entropy(os.urandom(32))  # the system's generator costs more than the rest of a name
 
     async def start(
         self,
@@ -113,11 +116,11 @@ class Executions:
         _refuse_gone(machine)
         origin = Origin(trigger, version, alias, trace_header, fork)
         if machine.type == "EXPRESS":
-            live = await self._new(machine, name or str(uuid.uuid4()), input, origin)
+            live = await self._new(machine, name or self._names.uuid4(), input, origin)
             await self._express.start(live)
             return Started(live.execution.arn, live.execution.started_ms)
         if name is None:
-            return await self._begin(machine, str(uuid.uuid4()), input, origin)
+            return await self._begin(machine, self._names.uuid4(), input, origin)
         arn = _execution_arn(machine, name)
         async with self._naming.alone(arn):
             known = await self._db.read(partial(executions.by_arn, arn=arn))
@@ -149,7 +152,7 @@ class Executions:
         """Run an execution of an EXPRESS machine, at most once, and wait for its end."""
         _refuse_gone(machine)
         origin = Origin(trigger, version, alias, trace_header)
-        return await self._express.run(await self._new(machine, name or str(uuid.uuid4()), input, origin))
+        return await self._express.run(await self._new(machine, name or self._names.uuid4(), input, origin))
 
     async def _begin(self, machine: schema.StateMachine, name: str, input: Payload, origin: Origin) -> Started:
         live = await self._new(machine, name, input, origin)

@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import uvloop
 
 from flowd.clock import SystemClock
-from flowd.daemon import SWITCH_INTERVAL_S
+from flowd.daemon import tune
 from flowd.functions import FunctionSpec
 from flowd.integrations.lambda_ import Lambda
 from flowd.payload import Payload
@@ -209,7 +209,7 @@ ROWS: dict[str, tuple[str, Callable[[World], Awaitable[float]], str]] = {
 
 
 def main() -> None:
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    tune()
     if sys.argv[1:2] == ["--park"]:
         uvloop.run(park(Path(sys.argv[2]), 100_000))
     chosen = sys.argv[1:] or [*ROWS, "parked"]
