@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import tzinfo
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -22,31 +23,24 @@ from textual.css.query import NoMatches
 from textual.filter import LineFilter
 from textual.screen import Screen
 
-from console import actions, faults, preferences, terminal, themes
-from console import fields as form_fields
+from console import actions, faults, places, preferences, terminal, themes
 from console.client import Daemon, Item, RemoteError, SocketDaemon, Unreachable
 from console.drafts import unpacked
+from console.fields import Path as FieldPath
 from console.link import SETTLE_S, Link
 from console.looks import Span
 from console.messages import News
 from console.plainglyphs import PlainGlyphs
 from console.rows import Now
-from console.screens.answer import AnswerScreen
-from console.screens.batches import BatchesScreen
 from console.screens.dialogs import CommandLine
-from console.screens.diff import DiffScreen
-from console.screens.execution import ExecutionScreen
 from console.screens.executions import ExecutionsScreen
-from console.screens.health import HealthScreen
-from console.screens.help import HelpScreen
-from console.screens.inbox import InboxScreen
-from console.screens.machines import MachinesScreen
-from console.screens.overviews import AuditScreen, DeadScreen, DeploysScreen, LogScreen, QueuesScreen
-from console.screens.schedules import SchedulesScreen
 from console.screens.shell import Shell
+from console.stylesheet import SteadyStylesheet
 from console.text import clean
 from console.typeahead import Taken, TypeAhead
 from console.whereabouts import Presence, Trail
+
+PREPARE_S = 1.0  # by then the first screen is there
 
 
 class Opening(NamedTuple):
@@ -66,17 +60,7 @@ class FlowdApp(App[int]):
     TITLE = "flowd"
     CSS_PATH = Path(__file__).with_name("flowd.tcss")
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
-        "executions": ExecutionsScreen,
-        "inbox": InboxScreen,
-        "machines": MachinesScreen,
-        "schedules": SchedulesScreen,
-        "batches": BatchesScreen,
-        "dead": DeadScreen,
-        "deploys": DeploysScreen,
-        "queues": QueuesScreen,
-        "audit": AuditScreen,
-        "log": LogScreen,
-        "health": HealthScreen,
+        name: partial(places.mode, name) for name in places.MODES
     }
     DEFAULT_MODE = "executions"
     ENABLE_COMMAND_PALETTE = True
@@ -100,7 +84,7 @@ class FlowdApp(App[int]):
         self._wall, self._zone = now, zone
         self.state_dir = state_dir or faults.state_dir()
         self.link = Link(daemon, now, self._on_link, self._on_news, settle)
-        self.drafts: dict[str, dict[form_fields.Path, Any]] = {}
+        self.drafts: dict[str, dict[FieldPath, Any]] = {}
         self.prompts: list[Item] = []
         self.presence = Presence(daemon)
         self.trail = Trail(self.DEFAULT_MODE)
@@ -118,6 +102,7 @@ class FlowdApp(App[int]):
             self.register_theme(known)
         wanted = theme or preferences.chosen_theme(self.state_dir)
         self.theme = wanted if wanted in self.available_themes else themes.DEFAULT
+        self.stylesheet = SteadyStylesheet(self.get_css_variables())
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return themes.DARK if self.current_theme.dark else themes.LIGHT
@@ -132,6 +117,7 @@ class FlowdApp(App[int]):
             asyncio.create_task(self._listen(), name="link"),
             asyncio.create_task(self._take_keys(), name="keys"),
         ]
+        self.set_timer(PREPARE_S, self._prepare)
         self.set_interval(1.0, self._tick)
         self.theme_changed_signal.subscribe(self, lambda theme: preferences.keep_theme(self.state_dir, theme.name))
         terminal.guard(self)
@@ -140,7 +126,10 @@ class FlowdApp(App[int]):
             self.notify(told, severity="warning", markup=False, timeout=10)
         if self.opening is not None:
             name = self.opening.arn.rpartition(":")[2]
-            self.push_screen(ExecutionScreen(self.opening.arn, clean(name), self.opening.view, self.opening.state))
+            self.push_screen(places.execution(self.opening.arn, clean(name), self.opening.view, self.opening.state))
+
+    def _prepare(self) -> None:
+        self.run_worker(asyncio.to_thread(places.prepare), group="prepare", exit_on_error=False)
 
     def take_keys(self, path: Path) -> None:
         """The user's own keys; what is wrong with them is told once the console is there."""
@@ -294,7 +283,7 @@ class FlowdApp(App[int]):
         elif name == "help":
             shell = self._shell()
             if shell is not None:
-                self.push_screen(HelpScreen(shell.NAME, shell.situation(), self.size.width))
+                self.push_screen(places.help_on(shell, self.size.width))
         elif name in self.MODES:
             self._move(name)
 
@@ -306,11 +295,11 @@ class FlowdApp(App[int]):
 
     def show_execution(self, arn: str, name: str, state: str = "") -> None:
         """Open one execution on top of what is shown, at one of its states if that is named."""
-        self.push_screen(ExecutionScreen(arn, clean(name), state=state))
+        self.push_screen(places.execution(arn, clean(name), state=state))
 
     def show_difference(self, left: str, right: str) -> None:
         """Compare two executions."""
-        self.push_screen(DiffScreen(left, right))
+        self.push_screen(places.difference(left, right))
 
     def show_prompt(self, prompt: Item) -> None:
         """Open the form of one prompt, with what this user has typed into it before, here or elsewhere."""
@@ -325,7 +314,7 @@ class FlowdApp(App[int]):
                 draft = None
             if draft:
                 self.drafts[key] = unpacked(draft["body"])
-        self.push_screen(AnswerScreen(prompt))
+        self.push_screen(places.prompt(prompt))
 
     async def _to_mode(self, name: str) -> None:
         try:

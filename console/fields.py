@@ -1,7 +1,7 @@
-"""From a JSON Schema to the fields of a form, from what was typed back to an answer, and what is wrong with it. Pure.
+"""From a JSON Schema to the fields of a form, and from what was typed back to an answer. Pure.
 
-The daemon checks every answer again and has the last word; the check here only saves a round trip and puts the error at
-its field. What has no field of its own (maps, tuples, unions) is edited as JSON text.
+What has no field of its own (maps, tuples, unions) is edited as JSON text. Whether an answer fits its schema is told by
+`console.complaints`, which needs a library that nothing else of the console does.
 """
 
 from __future__ import annotations
@@ -10,9 +10,6 @@ import json
 import re
 from dataclasses import dataclass
 from typing import Any
-
-from jsonschema import Draft202012Validator, FormatChecker
-from jsonschema.exceptions import SchemaError, ValidationError
 
 from console.jsonlines import explain
 from console.text import clean
@@ -187,33 +184,6 @@ def _set(answer: dict[str, Any], path: Path, value: Any) -> None:
     for part in path[:-1]:
         answer = answer.setdefault(part, {})
     answer[path[-1]] = value
-
-
-def check(schema: Any, fields: list[Field], raws: dict[Path, Any]) -> tuple[Any, dict[Path, str]]:
-    """The answer and every complaint about it, each at the path of a field where there is one."""
-    answer, wrong = collect(fields, raws)
-    if schema is None:
-        return answer, wrong
-    try:
-        found = sorted(
-            Draft202012Validator(schema, format_checker=FormatChecker()).iter_errors(answer),
-            key=lambda error: [str(part) for part in error.absolute_path],
-        )
-    except (SchemaError, RecursionError, TypeError, re.error, AttributeError):
-        return answer, wrong  # a schema we cannot work with: the daemon decides
-    known = [field.path for field in fields]
-    for error in found:
-        for path, message in _complaints(error):
-            wrong.setdefault(nearest(path, known), message)
-    return answer, wrong
-
-
-def _complaints(error: ValidationError) -> list[tuple[Path, str]]:
-    path = tuple(str(part) for part in error.absolute_path)
-    if error.validator == "required" and isinstance(error.instance, dict):
-        names = error.validator_value if isinstance(error.validator_value, list) else []
-        return [((*path, name), "required") for name in names if name not in error.instance]
-    return [(path, clean(error.message, 200))]
 
 
 def nearest(path: Path, known: list[Path]) -> Path:

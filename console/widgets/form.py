@@ -16,6 +16,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Select, Static, TextArea
 
 from console import fields as f
+from console.complaints import check
 from console.fields import MISSING, Field, Path
 from console.messages import Edited
 from console.widgets.options import Options, label_of
@@ -117,7 +118,7 @@ class SchemaForm(VerticalScroll, can_focus=False):
 
     def check(self) -> tuple[Any, dict[Path, str]]:
         """The answer and the complaints; the complaints are shown, and the first field that has one gets the focus."""
-        answer, wrong = f.check(self.schema, self.fields, self.raws())
+        answer, wrong = check(self.schema, self.fields, self.raws())
         self.complain(wrong)
         return answer, wrong
 

@@ -1,32 +1,61 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from console.client import RemoteError, SocketDaemon, Unreachable
 from console.link import Link, Patience, backoff
 from tests.console.fake import FakeDaemon
 
-
-def daemon_that(answer: Any) -> SocketDaemon:
-    daemon = SocketDaemon(Path("/nowhere/flowd.sock"))
-    daemon._client._http = httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://flowd")
-    return daemon
+Answer = Callable[[str, Any], tuple[int, bytes]]
+Box = Callable[[Answer], Awaitable[SocketDaemon]]
 
 
-async def test_the_calls_are_those_of_the_api_and_leave_out_what_is_not_given() -> None:
+@pytest.fixture
+async def daemon_that(tmp_path: Path) -> AsyncIterator[Box]:
+    """`await daemon_that(answer)`: the client of a socket on which `answer` says what is replied to target and body."""
+    servers: list[asyncio.Server] = []
+    daemons: list[SocketDaemon] = []
+
+    async def make(answer: Answer) -> SocketDaemon:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+                while True:
+                    head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+                    headers = dict(line.split(": ", 1) for line in head[1:] if line)
+                    body = json.loads(await reader.readexactly(int(headers["Content-Length"])))
+                    status, content = answer(headers["X-Amz-Target"], body)
+                    writer.write(b"HTTP/1.1 %d .\r\nContent-Length: %d\r\n\r\n%b" % (status, len(content), content))
+            writer.close()
+            await writer.wait_closed()
+
+        socket = tmp_path / f"{len(servers)}.sock"
+        servers.append(await asyncio.start_unix_server(serve, socket))
+        daemons.append(SocketDaemon(socket))
+        return daemons[-1]
+
+    yield make
+    for daemon in daemons:
+        await daemon.close()
+    for server in servers:
+        server.close()
+        await server.wait_closed()
+
+
+async def test_the_calls_are_those_of_the_api_and_leave_out_what_is_not_given(daemon_that: Box) -> None:
     seen: list[tuple[str, Any]] = []
 
-    def answer(request: httpx.Request) -> httpx.Response:
-        seen.append((request.headers["X-Amz-Target"], json.loads(request.content)))
-        return httpx.Response(200, json={})
+    def answer(target: str, body: Any) -> tuple[int, bytes]:
+        seen.append((target, body))
+        return 200, b"{}"
 
-    daemon = daemon_that(answer)
+    daemon = await daemon_that(answer)
     await daemon.executions("", None, 50)
     await daemon.executions("status:failed", 7, 50)
     await daemon.watch(None)
@@ -35,7 +64,6 @@ async def test_the_calls_are_those_of_the_api_and_leave_out_what_is_not_given() 
     await daemon.start("arn", "{}", "")
     await daemon.schedule("Pause", "nightly")
     await daemon.start_again("arn", "{}")
-    await daemon.close()
     assert seen == [
         ("Flowd.ListExecutions", {"limit": 50}),
         ("Flowd.ListExecutions", {"filter": "status:failed", "before": 7, "limit": 50}),
@@ -48,21 +76,19 @@ async def test_the_calls_are_those_of_the_api_and_leave_out_what_is_not_given() 
     ]
 
 
-async def test_a_refusal_carries_the_whole_answer() -> None:
+async def test_a_refusal_carries_the_whole_answer(daemon_that: Box) -> None:
     body = {"__type": "flowd#ValidationException", "message": "no", "errors": [{"path": "$.a", "message": "bad"}]}
-    daemon = daemon_that(lambda request: httpx.Response(400, json=body))
+    daemon = await daemon_that(lambda target, asked: (400, json.dumps(body).encode()))
     with pytest.raises(RemoteError) as caught:
         await daemon.answer("1", "{}", "")
     assert caught.value.code == "ValidationException" and caught.value.members["errors"] == body["errors"]
-    await daemon.close()
 
 
 @pytest.mark.parametrize("content", [b"<html>", b"[1]"])
-async def test_an_answer_that_is_no_object_counts_as_no_daemon(content: bytes) -> None:
-    daemon = daemon_that(lambda request: httpx.Response(200, content=content))
+async def test_an_answer_that_is_no_object_counts_as_no_daemon(daemon_that: Box, content: bytes) -> None:
+    daemon = await daemon_that(lambda target, asked: (200, content))
     with pytest.raises(Unreachable):
         await daemon.health()
-    await daemon.close()
 
 
 async def test_no_socket_is_unreachable(tmp_path: Path) -> None:

@@ -79,31 +79,6 @@ def test_what_cannot_be_read_is_told(kind: str, raw: str, told: str) -> None:
         fields.read(Field(("x",), kind, "x"), raw)
 
 
-def test_complaints_stand_at_their_fields() -> None:
-    found = fields.fields_of(REFUND)
-    raws = {("amount",): "900", ("retries",): "x", ("approver", "email"): ""}
-    answer, wrong = fields.check(REFUND, found, raws)
-    assert answer == {"amount": 900, "approver": {}}
-    assert wrong == {
-        ("amount",): "900 is greater than the maximum of 500",
-        ("retries",): "a whole number is needed",
-        ("decision",): "required",
-        ("approver", "email"): "required",
-    }
-
-
-def test_a_complaint_about_no_field_belongs_to_the_whole_form() -> None:
-    schema = {"type": "object", "properties": {"a": {"type": "string"}}, "minProperties": 1}
-    _, wrong = fields.check(schema, fields.fields_of(schema), {})
-    assert list(wrong) == [()]
-
-
-def test_a_schema_nobody_can_check_is_left_to_the_daemon() -> None:
-    schema = {"type": "object", "properties": {"a": {"type": "string", "pattern": "("}}}
-    answer, wrong = fields.check(schema, fields.fields_of(schema), {("a",): "x"})
-    assert (answer, wrong) == ({"a": "x"}, {})
-
-
 @pytest.mark.parametrize("text", ["$.a.b", "/a/b", "a.b", "a[b]", "$['a']['b']"])
 def test_the_daemons_paths_are_understood(text: str) -> None:
     assert fields.path_of(text) == ("a", "b")

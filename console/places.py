@@ -1,0 +1,76 @@
+"""Where one can go: every screen by name, its module imported when it is first visited.
+
+The first paint waits for the imports of what it shows and for no others. A moment later `prepare` imports the rest, in
+a thread, so that nobody waits for them on the first visit either.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, Final
+
+from textual.screen import Screen
+
+from console.client import Item
+from console.screens.shell import Shell
+
+#: Module and class of each screen that `:` leads to.
+MODES: Final = {
+    "executions": ("executions", "ExecutionsScreen"),
+    "inbox": ("inbox", "InboxScreen"),
+    "machines": ("machines", "MachinesScreen"),
+    "schedules": ("schedules", "SchedulesScreen"),
+    "batches": ("batches", "BatchesScreen"),
+    "dead": ("overviews", "DeadScreen"),
+    "deploys": ("overviews", "DeploysScreen"),
+    "queues": ("overviews", "QueuesScreen"),
+    "audit": ("overviews", "AuditScreen"),
+    "log": ("overviews", "LogScreen"),
+    "health": ("health", "HealthScreen"),
+}
+_OTHERS: Final = ("execution", "answer", "help", "diff")
+
+
+def mode(name: str) -> Shell:
+    """A new screen of one of the modes."""
+    module, screen = MODES[name]
+    found: Shell = getattr(_module(module), screen)()
+    return found
+
+
+def execution(arn: str, name: str, view: str = "outline", state: str = "") -> Shell:
+    """One execution, in one of its views, at one of its states."""
+    from console.screens.execution import ExecutionScreen
+
+    return ExecutionScreen(arn, name, view, state)
+
+
+def difference(left: str, right: str) -> Shell:
+    """Two executions side by side, by their ARNs."""
+    from console.screens.diff import DiffScreen
+
+    return DiffScreen(left, right)
+
+
+def prompt(asked: Item) -> Shell:
+    """The form of a prompt."""
+    from console.screens.answer import AnswerScreen
+
+    return AnswerScreen(asked)
+
+
+def help_on(screen: Shell, width: int) -> Screen[None]:
+    """What can be done on a screen, for a terminal of this width."""
+    from console.screens.help import HelpScreen
+
+    return HelpScreen(screen.NAME, screen.situation(), width)
+
+
+def prepare() -> None:
+    """Import every screen that is not imported yet."""
+    for module in (*(module for module, _ in MODES.values()), *_OTHERS):
+        _module(module)
+
+
+def _module(name: str) -> Any:
+    return import_module(f"console.screens.{name}")
