@@ -23,13 +23,9 @@ from flowd.sdk.loading import Loaded, NotLoadable, load_file
 from flowd.sdk.testing import Asked, Handle, Simulation, WorkflowFailed
 
 
-def find(client: Client, name: str) -> bool:
-    """True if `name` is a workflow and no machine: a machine of the same name, or a version of it, goes first."""
-    machine = name.partition(":")[0]
-    if any(each["name"] == machine for each in client.flowd("ListMachines")["machines"]):
-        return False
-    workflows = client.flowd("ListWorkflows")["workflows"]
-    return any(each["current"] and name in each["names"] for each in workflows)
+def current(client: Client) -> list[str]:
+    """The workflows that can be started."""
+    return [name for each in client.flowd("ListWorkflows")["workflows"] if each["current"] for name in each["names"]]
 
 
 def start(client: Client, name: str, given: str, workflow_id: str | None) -> dict[str, Any]:

@@ -35,12 +35,7 @@ def _start_arguments(parser: argparse.ArgumentParser) -> None:
 def _start(args: argparse.Namespace) -> int:
     given = document(args.input)
     client = connect(args)
-    workflow = code.find(client, args.machine)
-    if workflow:
-        started = code.start(client, args.machine, given, args.name)
-    else:
-        members = {"stateMachineArn": machine_arn(client, args.machine), "input": given}
-        started = client.states("StartExecution", **members, **({"name": args.name} if args.name else {}))
+    started = _start_what_has_the_name(client, args, given)
     arn = started["executionArn"]
     if not args.wait:
         print_json(started) if args.json else print(arn)
@@ -52,6 +47,17 @@ def _start(args: argparse.Namespace) -> int:
         complain(f"no longer waiting; the execution goes on: flowd show {arn}")
         return INTERRUPTED
     return report_end(execution, args.json)
+
+
+def _start_what_has_the_name(client: Client, args: argparse.Namespace, given: str) -> dict[str, Any]:
+    """A machine, or a version of it, goes before a workflow of the same name."""
+    machines = {each["name"] for each in client.flowd("ListMachines")["machines"]}
+    is_machine = args.machine.partition(":")[0] in machines
+    workflows = [] if is_machine else code.current(client)
+    if args.machine in workflows:
+        return code.start(client, args.machine, given, args.name)
+    members = {"stateMachineArn": machine_arn(client, args.machine, workflows), "input": given}
+    return client.states("StartExecution", **members, **({"name": args.name} if args.name else {}))
 
 
 def wait_for_end(client: Client, arn: str) -> dict[str, Any]:

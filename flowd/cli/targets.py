@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flowd.cli.command import CommandError
@@ -11,8 +12,11 @@ from flowd.names import split_arn
 _SHOWN = 5
 
 
-def machine_arn(client: Client, text: str) -> str:
-    """The ARN of a machine given by ARN or name; `NAME:7` and `NAME:ALIAS` name a version or an alias."""
+def machine_arn(client: Client, text: str, workflows: Sequence[str] | None = None) -> str:
+    """The ARN of a machine given by ARN or name; `NAME:7` and `NAME:ALIAS` name a version or an alias.
+
+    `workflows`: what else could have been meant, for who starts something.
+    """
     if split_arn(text) is not None:
         return text
     name, colon, qualifier = text.partition(":")
@@ -20,10 +24,12 @@ def machine_arn(client: Client, text: str) -> str:
     for machine in machines:
         if machine["name"] == name:
             return f"{machine['stateMachineArn']}{colon}{qualifier}"
-    known = sorted(machine["name"] for machine in machines)
+    known = sorted({*(machine["name"] for machine in machines), *(workflows or ())})
     near = [other for other in known if name.lower() in other.lower()] or known
     hint = f"; there are {', '.join(near[:_SHOWN])}" + (" ..." if len(near) > _SHOWN else "") if near else ""
-    raise CommandError(f"there is no machine '{name}'{hint}")
+    if workflows is None:
+        raise CommandError(f"there is no machine '{name}'{hint}")
+    raise CommandError(f"there is no machine or workflow '{name}'{hint}. A file dropped just now takes a moment")
 
 
 def execution_arn(client: Client, text: str) -> str:

@@ -46,10 +46,11 @@ def test_start_of_a_version_keeps_its_number(flowd: Flowd, daemon: FakeDaemon) -
 
 
 def test_start_of_an_unknown_machine_names_those_there_are(flowd: Flowd, daemon: FakeDaemon) -> None:
-    daemon.answers = {"ListMachines": MACHINES, "ListWorkflows": {"workflows": []}}
+    workflows = [{"current": True, "names": ["saga"]}, {"current": False, "names": ["old"]}]
+    daemon.answers = {"ListMachines": MACHINES, "ListWorkflows": {"workflows": workflows}}
     found = flowd("start", "ordr")
     assert found.code == 1
-    assert "there is no machine 'ordr'; there are order, video" in found.err
+    assert "there is no machine or workflow 'ordr'; there are order, saga, video. A file dropped just now" in found.err
 
 
 def test_start_reads_the_input_from_a_file(flowd: Flowd, daemon: FakeDaemon, tmp_path: Any) -> None:
