@@ -85,6 +85,9 @@ class TimeInHand:
         if run_ms is not None and (found is None or run_ms < found.due_ms):
             name = await self._core.db.read(partial(upcoming.schedule, due_ms=run_ms))
             found = Upcoming(run_ms, "schedule", name)
+        beside = await self._core.db.read(partial(upcoming.of_services, now_ms=self.clock.now_ms()))
+        if beside is not None and (found is None or beside.due_ms < found.due_ms):
+            found = beside
         express = self._core.express.next_deadline()
         if express is not None and (found is None or express[0] < found.due_ms):
             due_ms, purpose, live = express

@@ -8,11 +8,11 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from flowd.sam.expressions import ExpressionError, Service, parse_expression
 from flowd.sam.intrinsics import Unresolvable
 from flowd.sam.project import UNSUPPORTED
 from flowd.sam.resources import Template
 from flowd.sam.schedules import MISSED, OVERLAP, Missed, Overlap, SamSchedule, State
+from flowd.services.scheduler.expressions import ExpressionError, Service, parse_expression
 
 _NAME = re.compile(r"[0-9A-Za-z_.-]{1,64}")  # API references of both services
 _SERVICES: dict[str, Service] = {"Schedule": "rule", "ScheduleV2": "scheduler"}

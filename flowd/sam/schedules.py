@@ -14,7 +14,7 @@ import msgspec
 
 from flowd.clock import iso8601
 from flowd.names import ACCOUNT, REGION
-from flowd.sam.expressions import Expression, Service, parse_expression
+from flowd.services.scheduler.expressions import Expression, Service, parse_expression
 
 Missed = Literal["skip", "last", "all"]
 Overlap = Literal["allow", "skip", "queue"]

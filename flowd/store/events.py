@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from sqlmodel import Session, col, delete, select
+from sqlmodel import Session, col, delete, func, select
 
 from flowd.services.events.tables import Bus, Resource, Rule, Target
 from flowd.store.schema_events import EventBus, EventResource, EventRule, EventTarget
@@ -41,8 +41,16 @@ class EventsTables:
         return self._session.exec(query.order_by(EventRule.name).limit(limit)).all()
 
     def enabled_rules(self, bus: str) -> Sequence[Rule]:
-        query = select(EventRule).where(EventRule.bus == bus, col(EventRule.enabled).is_(True))
-        return self._session.exec(query.order_by(EventRule.name)).all()
+        wanted = (EventRule.bus == bus, col(EventRule.enabled).is_(True), EventRule.pattern != "")
+        return self._session.exec(select(EventRule).where(*wanted).order_by(EventRule.name)).all()
+
+    def due_rules(self, now_ms: int) -> Sequence[Rule]:
+        query = select(EventRule).where(col(EventRule.due_ms) <= now_ms)
+        return self._session.exec(query.order_by(col(EventRule.due_ms))).all()
+
+    def next_rule_ms(self) -> int | None:
+        self._session.flush()
+        return self._session.exec(select(func.min(EventRule.due_ms))).one()
 
     def rules_to(self, bus: str, target: str) -> Sequence[Rule]:
         ids = select(EventTarget.rule_id).where(EventTarget.arn == target)

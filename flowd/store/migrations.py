@@ -33,6 +33,11 @@ STEPS: dict[int, list[str]] = {
         "ALTER TABLE task ADD COLUMN priority INTEGER NOT NULL DEFAULT 0",
         "DROP INDEX IF EXISTS task_activity",
     ],
+    4: [
+        "ALTER TABLE event_rule ADD COLUMN schedule VARCHAR NOT NULL DEFAULT ''",
+        "ALTER TABLE event_rule ADD COLUMN due_ms INTEGER",
+        "CREATE INDEX ix_event_rule_due_ms ON event_rule (due_ms)",
+    ],
 }
 #: Tables of services: to import their modules is to have them made.
 FAMILIES = (

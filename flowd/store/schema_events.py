@@ -22,7 +22,9 @@ class EventRule(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     bus: str
     name: str
-    pattern: str
+    pattern: str = ""
+    schedule: str = ""
+    due_ms: int | None = Field(default=None, index=True)  # when its schedule comes next
     enabled: bool = True
     description: str = ""
     role: str = ""

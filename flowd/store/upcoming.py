@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from sqlmodel import Session, col, select
 
 from flowd.store import schema
+from flowd.store.schema_embedded import DeliveryRow
+from flowd.store.schema_events import EventRule
 
 
 @dataclass(frozen=True)
 class Upcoming:
-    """A point in time at which the daemon must act. `purpose`: wait, retry, timeout, heartbeat, execution, schedule.
+    """A point in time at which the daemon must act. `purpose`: wait, retry, timeout, heartbeat, execution, schedule,
+    delivery.
 
-    `name` is that of the execution or schedule; `arn` and `state` are empty for a schedule.
+    `name` is that of the execution, schedule or target; `arn` and `state` are those of an execution, or empty.
     """
 
     due_ms: int
@@ -33,6 +36,15 @@ def deadline(session: Session) -> Upcoming | None:
     if owner is None:
         return Upcoming(row.due_ms, row.purpose, f"execution {row.execution_id}")
     return Upcoming(row.due_ms, row.purpose, owner.name, owner.arn, owner.state)
+
+
+def of_services(session: Session, now_ms: int) -> Upcoming | None:
+    """What comes next of rules with a schedule and of deliveries that are tried again."""
+    rule = select(EventRule).where(col(EventRule.due_ms).is_not(None)).order_by(col(EventRule.due_ms)).limit(1)
+    late = select(DeliveryRow).where(DeliveryRow.due_ms > now_ms).order_by(col(DeliveryRow.due_ms)).limit(1)
+    found = [Upcoming(row.due_ms or 0, "schedule", f"rule {row.name}") for row in session.exec(rule)]
+    found += [Upcoming(row.due_ms, "delivery", row.target) for row in session.exec(late)]
+    return min(found, key=lambda each: each.due_ms, default=None)
 
 
 def waits_for_a_worker(session: Session, lists: Sequence[str]) -> bool:

@@ -14,6 +14,7 @@ from sqlmodel import Session, select
 from flowd.errors import ServiceUnavailable
 from flowd.store import schema
 from flowd.store.database import Database, DatabaseUnusable, raw
+from flowd.store.events import EventsTables
 
 
 @pytest.fixture
@@ -158,6 +159,31 @@ async def test_the_database_keeps_its_id(tmp_path: Path) -> None:
         await database.start()
         assert database.database_id == "first"
         await database.stop()
+
+
+async def test_a_database_of_before_scheduled_rules_keeps_its_rules(tmp_path: Path) -> None:
+    database = Database(tmp_path / "f.db")
+    await database.start()
+
+    def earlier(session: Session) -> None:
+        for statement in (
+            "INSERT INTO event_rule (bus, name, pattern, schedule, enabled, description, role, owner, tags)"
+            " VALUES ('default', 'r', '{}', '', 1, '', '', 'api', '{}')",
+            "DROP INDEX ix_event_rule_due_ms",
+            "ALTER TABLE event_rule DROP COLUMN due_ms",
+            "ALTER TABLE event_rule DROP COLUMN schedule",
+            "UPDATE meta SET value='3' WHERE key='schema'",
+        ):
+            raw(session).execute(statement)
+
+    await database.write(earlier)
+    await database.stop()
+    later = Database(tmp_path / "f.db")
+    await later.start()
+    found = await later.read(lambda session: EventsTables(session).rule("default", "r"))
+    assert found is not None
+    assert (found.pattern, found.schedule, found.due_ms) == ("{}", "", None)
+    await later.stop()
 
 
 async def test_a_database_of_a_later_release_is_refused(tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
-"""Amazon EventBridge: buses, rules with the whole grammar of patterns, targets. Rules only; `store` keeps the rows."""
+"""Amazon EventBridge: buses, rules with the whole grammar of patterns or a schedule, targets. Pure.
+
+`store` keeps the rows.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-from flowd.services.events import buses, connections, events, rules, tagging, targets
+from flowd.services.events import buses, connections, events, rules, scheduled, tagging, targets
 from flowd.services.events.tables import Tables
 from flowd.services.ports import Service
 
@@ -45,5 +48,6 @@ SERVICE: Final[Service[Tables]] = Service(
             *("ListTagsForResource", "ListTargetsByRule", "TestEventPattern"),
         }
     ),
+    tick=scheduled.tick,
     accept=events.accept,
 )

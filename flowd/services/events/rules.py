@@ -1,11 +1,11 @@
-"""Rules: a pattern on a bus, switched on or off."""
+"""Rules: a pattern on a bus, a schedule, or both; switched on or off."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from flowd.services.events import names, own, patterns
+from flowd.services.events import names, own, patterns, scheduled
 from flowd.services.events.tables import Rule, Tables
 from flowd.services.ports import Call, Members
 
@@ -17,15 +17,16 @@ def put_rule(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
     names.need(members, "Name")
     names.check_rule_name(members["Name"])
     bus = names.known_bus(tables, members.get("EventBusName"))
-    if members.get("ScheduleExpression"):
-        raise names.invalid(
-            "ScheduleExpression is not built in flowd's EventBridge: give the state machine a Schedule in its template"
-        )
-    if not members.get("EventPattern"):
+    pattern, schedule = members.get("EventPattern") or "", members.get("ScheduleExpression") or ""
+    if not (pattern or schedule):
         raise names.invalid("Parameter(s) EventPattern or ScheduleExpression must be specified.")
-    patterns.compiled(members["EventPattern"])
+    if pattern:
+        patterns.compiled(pattern)
+    if schedule:
+        scheduled.check(schedule, bus)
     facts = {
-        "pattern": members["EventPattern"],
+        "pattern": pattern,
+        "schedule": schedule,
         "enabled": members.get("State", _ON) != _OFF,
         "description": members.get("Description") or "",
         "role": members.get("RoleArn") or "",
@@ -38,6 +39,7 @@ def put_rule(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
         _refuse_owned(rule, "change")
         for name, value in facts.items():
             setattr(rule, name, value)
+    scheduled.arm(rule, call)
     call.wake.append(own.RULES_CHANGED)
     return {"RuleArn": names.rule_arn(call, rule)}
 
@@ -61,15 +63,18 @@ def describe_rule(tables: Tables, members: Members, call: Call) -> dict[str, Any
 
 
 def enable_rule(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
-    names.need(members, "Name")
-    names.known_rule(tables, members).enabled = True
-    call.wake.append(own.RULES_CHANGED)
-    return {}
+    return _switch(tables, members, call, on=True)
 
 
 def disable_rule(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
+    return _switch(tables, members, call, on=False)
+
+
+def _switch(tables: Tables, members: Members, call: Call, *, on: bool) -> dict[str, Any]:
     names.need(members, "Name")
-    names.known_rule(tables, members).enabled = False
+    rule = names.known_rule(tables, members)
+    rule.enabled = on
+    scheduled.arm(rule, call)
     call.wake.append(own.RULES_CHANGED)
     return {}
 
@@ -91,7 +96,8 @@ def _shown(call: Call, rule: Rule) -> dict[str, Any]:
     found = {
         "Name": rule.name,
         "Arn": names.rule_arn(call, rule),
-        "EventPattern": rule.pattern,
+        "EventPattern": rule.pattern or None,
+        "ScheduleExpression": rule.schedule or None,
         "State": _ON if rule.enabled else _OFF,
         "Description": rule.description or None,
         "RoleArn": rule.role or None,

@@ -17,12 +17,14 @@ class Bus(Protocol):
 
 
 class Rule(Protocol):
-    """A rule of a bus. `pattern` is JSON text."""
+    """A rule of a bus. `pattern` is JSON text or "", `schedule` an expression or "", `due_ms` when it fires next."""
 
     id: int | None
     bus: str
     name: str
     pattern: str
+    schedule: str
+    due_ms: int | None
     enabled: bool
     description: str
     role: str
@@ -65,7 +67,17 @@ class Tables(Protocol):
         """By name."""
         ...
 
-    def enabled_rules(self, bus: str) -> Sequence[Rule]: ...
+    def enabled_rules(self, bus: str) -> Sequence[Rule]:
+        """Those that have a pattern."""
+        ...
+
+    def due_rules(self, now_ms: int) -> Sequence[Rule]:
+        """Rules whose schedule has come."""
+        ...
+
+    def next_rule_ms(self) -> int | None:
+        """When the next rule's schedule comes."""
+        ...
 
     def rules_to(self, bus: str, target: str) -> Sequence[Rule]:
         """The rules that have a target of this ARN."""

@@ -243,7 +243,8 @@ def test_buses_are_made_described_and_deleted(box: Box) -> None:
     [
         ({}, "EventPattern or ScheduleExpression must be specified"),
         ({"EventPattern": "{}"}, "Empty objects are not allowed"),
-        ({"ScheduleExpression": "rate(1 day)"}, "give the state machine a Schedule in its template"),
+        ({"ScheduleExpression": "rate(1 days)"}, "EventBridge rules want `1 day` and `2 days`"),
+        ({"ScheduleExpression": "at(2030-01-01T00:00:00)"}, "allowed: cron(...) or rate(...)"),
         ({"EventPattern": PATTERN, "EventBusName": "nowhere"}, "Event bus nowhere does not exist."),
         ({"EventPattern": PATTERN, "Name": "a b"}, "Value 'a b' at 'name' failed to satisfy constraint"),
     ],

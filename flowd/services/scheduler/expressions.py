@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
 
-from flowd.sam.cron import LAST_YEAR, ExpressionError, cron_trigger
+from flowd.services.scheduler.cron import LAST_YEAR, ExpressionError, cron_trigger
 
 __all__ = ["At", "Cron", "Expression", "ExpressionError", "Rate", "Service", "parse_expression"]
 

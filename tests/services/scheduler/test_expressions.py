@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowd.sam.expressions import ExpressionError, Service, parse_expression
+from flowd.services.scheduler.expressions import ExpressionError, Service, parse_expression
 
 
 def ms(text: str, zone: str = "UTC") -> int:

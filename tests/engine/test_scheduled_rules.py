@@ -1,0 +1,30 @@
+"""Scheduled rules on a whole engine: the alarm clock rings for them, also after a night without a daemon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.engine.projectbox import Box
+
+QUEUE = "arn:aws:sqs:us-east-1:000000000000:jobs"
+
+
+async def received(box: Box, url: str) -> int:
+    found = (await box.ask("sqs", "ReceiveMessage", QueueUrl=url, MaxNumberOfMessages=10)).get("Messages", [])
+    for message in found:
+        await box.ask("sqs", "DeleteMessage", QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return len(found)
+
+
+async def test_a_rule_rings_by_itself_and_once_for_a_night_without_a_daemon(tmp_path: Path) -> None:
+    async with Box(tmp_path) as box:
+        url = (await box.ask("sqs", "CreateQueue", QueueName="jobs"))["QueueUrl"]
+        await box.ask("events", "PutRule", Name="r", ScheduleExpression="rate(5 minutes)")
+        await box.ask("events", "PutTargets", Rule="r", Targets=[{"Id": "1", "Arn": QUEUE}])
+        assert await received(box, url) == 0
+        await box.pass_time(300)
+        assert await received(box, url) == 1
+        await box.core.stop()
+        box.clock.set(box.clock.now_ms() + 8 * 3_600_000)
+        await box.boot()
+        assert await received(box, url) == 1
