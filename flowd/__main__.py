@@ -42,7 +42,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "machines": ("lists", "list state machines, and what is wrong in the workflows folder"),
     "workflows": ("code", "list code-first workflows and their workers"),
     "schedules": ("lists", "list schedules; pause, resume or run one"),
-    "queues": ("lists", "list activities with their tasks and workers"),
+    "queues": ("lists", "list activities and SWF task lists with their tasks and workers"),
     "projects": ("projects", "list what templates made, and what not and why"),
     "deploys": ("overview", "published versions, and how two of them differ"),
     "dead": ("overview", "what failed, by machine, state and error"),

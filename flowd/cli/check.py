@@ -64,7 +64,8 @@ def check_definition(text: str, yaml: bool, type: str = "STANDARD") -> list[Diag
     found = validate(loaded, type=type, resources=refused)
     if not errors(found):
         found += _compiled(loaded) + advise(loaded)
-    return [placed(_hinted(each, text, unknown), *positions.locate(text, each.location, yaml)) for each in found]
+    places = positions.locator(text, yaml)
+    return [placed(_hinted(each, text, unknown), *places(each.location)) for each in found]
 
 
 def _hinted(found: Diagnostic, text: str, unknown: Mapping[str, str]) -> Diagnostic:

@@ -132,7 +132,8 @@ def _checked(text: str, yaml: bool, registry: Registry, functions: set[str]) -> 
     found = errors(validate(loaded, resources=check))
     found += _distributed_maps(loads(loaded)) if not found else []
     found += _missing_functions(loads(loaded), functions) if not found else []
-    return loaded, [placed(each, *positions.locate(text, each.location, yaml)) for each in found]
+    places = positions.locator(text, yaml)
+    return loaded, [placed(each, *places(each.location)) for each in found]
 
 
 def _distributed_maps(definition: Any) -> list[Diagnostic]:

@@ -14,7 +14,7 @@ import msgspec
 from flowd.asl.diagnostics import Diagnostic, errors
 from flowd.asl.model import DefinitionError, StateMachine
 from flowd.asl.parse import parse
-from flowd.asl.positions import load, locate
+from flowd.asl.positions import load, locator
 from flowd.asl.validate import invalid_definition_message, validate
 from flowd.decisions import Pattern
 from flowd.errors import InvalidDefinition
@@ -77,11 +77,14 @@ def _check_file(text: str, type: str, refuse: Refuse, yaml: bool) -> Checked:
     if isinstance(loaded, Diagnostic):
         return Checked(text, (loaded,))
     checked = check_now(loaded, type, refuse)
-    return replace(checked, diagnostics=tuple(_placed(text, yaml, each) for each in checked.diagnostics))
+    if all(each.line for each in checked.diagnostics):
+        return checked
+    places = locator(text, yaml)
+    return replace(checked, diagnostics=tuple(_placed(each, places) for each in checked.diagnostics))
 
 
-def _placed(text: str, yaml: bool, diagnostic: Diagnostic) -> Diagnostic:
+def _placed(diagnostic: Diagnostic, places: Callable[[str | None], tuple[int, int]]) -> Diagnostic:
     if diagnostic.line:
         return diagnostic
-    line, column = locate(text, diagnostic.location, yaml)
+    line, column = places(diagnostic.location)
     return msgspec.structs.replace(diagnostic, line=line, column=column)

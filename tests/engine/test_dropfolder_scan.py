@@ -379,6 +379,28 @@ def test_a_file_that_may_still_be_written_is_taken_as_it_was_before(tmp_path: Pa
     assert not scanner.moving
 
 
+def test_a_renamed_file_is_taken_at_once_under_its_new_name(tmp_path: Path) -> None:
+    put(tmp_path, {"old.asl.json": "text", "shop/order.asl.json": "other"})
+    scanner = Scanner(str(tmp_path))
+    scanner.scan()
+    (tmp_path / "old.asl.json").rename(tmp_path / "new.asl.json")
+    (tmp_path / "shop").rename(tmp_path / "store")
+    found = scanner.scan(settle=True)
+    assert {machine.name: machine.text for machine in found.machines} == {"new": "text", "order": "other"}
+    assert not scanner.moving
+
+
+def test_a_file_that_is_renamed_and_written_to_is_not_taken_for_the_old_one(tmp_path: Path) -> None:
+    put(tmp_path, {"old.asl.json": "text"})
+    scanner = Scanner(str(tmp_path))
+    scanner.scan()
+    (tmp_path / "old.asl.json").rename(tmp_path / "new.asl.json")
+    put(tmp_path, {"new.asl.json": "next"})
+    assert scanner.scan(settle=True).machines == ()
+    assert scanner.moving
+    assert [machine.text for machine in scanner.scan(settle=True).machines] == ["next"]
+
+
 def test_a_template_and_its_definition_are_taken_when_they_hold_still(tmp_path: Path) -> None:
     scanner = Scanner(str(project(tmp_path)))
     first = scanner.scan(settle=True)

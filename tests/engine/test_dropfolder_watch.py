@@ -8,11 +8,13 @@ import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flowd.asl.diagnostics import Diagnostic
 from flowd.clock import ManualClock
+from flowd.engine.dropfolder import watch
 from flowd.engine.dropfolder.scan import Scanner
 from flowd.engine.dropfolder.snapshot import FileReport, Owner, TaskDefinitionFile, WorkflowFile, is_kept
 from flowd.engine.dropfolder.watch import DropFolder, watch_files
@@ -213,6 +215,74 @@ async def test_a_moved_file_is_published_from_its_new_place_and_not_retired(tmp_
         await service.rescan()
         assert recorder.machines["order"] == (GOOD, "shop/order.asl.json")
         assert "retire order" not in recorder.calls
+
+
+async def test_a_renamed_file_s_machine_is_in_force_before_the_old_one_is_retired(tmp_path: Path) -> None:
+    (tmp_path / "old.asl.json").write_text(GOOD)
+    hand = Hand()
+    async with drop(tmp_path, hand=hand) as (_, recorder, _service):
+        (tmp_path / "old.asl.json").rename(tmp_path / "new.asl.json")
+        hand.batches.put_nowait(True)
+        await recorder.until(lambda: "retire old" in recorder.calls)
+        assert recorder.calls.index(f"publish new {GOOD}") < recorder.calls.index("retire old")
+        assert set(recorder.machines) == {"new"}
+
+
+async def test_small_files_go_first_and_refused_ones_are_not_checked_again_with_every_change(tmp_path: Path) -> None:
+    for number in range(20):
+        (tmp_path / f"a{number}.asl.yaml").write_text(f"{BAD} {number} " + "x" * 1000)
+    (tmp_path / "z.asl.json").write_text(GOOD)
+    async with drop(tmp_path) as (_, recorder, service):
+        publishing = [call for call in recorder.calls if call.startswith("publish")]
+        assert publishing[0] == f"publish z {GOOD}" and len(publishing) == 21
+        recorder.calls.clear()
+        (tmp_path / "b.asl.json").write_text(BETTER)
+        await service.rescan()
+        assert [call for call in recorder.calls if call.startswith("publish")] == [f"publish b {BETTER}"]
+        assert recorder.files["a7.asl.yaml"].status == "rejected"
+
+
+async def test_a_mass_of_slow_files_does_not_hold_up_one_that_comes_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(Recorder):
+        async def publish_machine(self, name: str, *rest: Any) -> list[Diagnostic]:
+            if name.startswith("slow"):
+                await asyncio.sleep(0.01)
+            return await super().publish_machine(name, *rest)
+
+    monkeypatch.setattr(watch, "_PATIENCE_S", 0.02)
+    hand, recorder = Hand(), Slow()
+    async with drop(tmp_path, recorder, hand):
+        for number in range(30):
+            (tmp_path / f"slow{number}.asl.yaml").write_text(GOOD)
+        hand.batches.put_nowait(True)
+        await recorder.until(lambda: any(name.startswith("slow") for name in recorder.machines))
+        (tmp_path / "late.asl.json").write_text(GOOD)
+        await recorder.until(lambda: "late" in recorder.machines)
+        assert len(recorder.machines) < 25
+        assert {file.path for file in recorder.files.values()} <= {
+            *(f"{name}.asl.yaml" for name in recorder.machines),
+            *(f"{name}.asl.json" for name in recorder.machines),
+        }
+        await recorder.until(lambda: len(recorder.machines) == 31 and len(recorder.files) == 31)
+
+
+async def test_a_name_that_was_taken_is_tried_again(tmp_path: Path) -> None:
+    class Taken(Recorder):
+        taken = True
+
+        async def publish_machine(self, name: str, *rest: Any) -> list[Diagnostic]:
+            found = await super().publish_machine(name, *rest)
+            return [Diagnostic("ERROR", "NAME_TAKEN", "it was created through the API")] if self.taken else found
+
+    (tmp_path / "order.asl.json").write_text(GOOD)
+    recorder = Taken()
+    async with drop(tmp_path, recorder) as (_, _recorder, service):
+        assert recorder.files["order.asl.json"].status == "rejected"
+        recorder.taken = False
+        await service.rescan()
+        assert recorder.files["order.asl.json"].status == "loaded"
 
 
 async def test_what_could_not_be_stored_is_reported_and_tried_again(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ It remembers what was said last: an unchanged file publishes nothing, and a brok
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ import msgspec
 from flowd.asl.diagnostics import Diagnostic
 from flowd.clock import Clock
 from flowd.engine.dropfolder.snapshot import (
+    NAME_TAKEN,
     NOT_STORED,
     UNREADABLE,
     FileReport,
@@ -33,6 +35,7 @@ from flowd.sam.schedules import SamSchedule
 log = logging.getLogger(__name__)
 
 _REMOVED_KEPT = 200
+_YAML_EFFORT = 50  # measured: YAML with positions beside JSON
 
 
 class _Published(NamedTuple):
@@ -59,18 +62,30 @@ class Applier:
         self._routes: tuple[Route, ...] | None = None
         self._reports: dict[str, FileReport] | None = None
         self.unfinished = False  # something could not be stored: to be tried again soon
+        self.postponed = 0  # machines that are to be checked in the next look
 
     async def owned(self) -> Mapping[str, str]:
         """Machines in force that belong to the folder: name -> source."""
         return await self._registrar.owned_machines()
 
-    async def apply(self, found: Snapshot) -> None:
-        """Put it in force. A step that fails is logged, reported and tried again at the next look."""
+    async def apply(self, found: Snapshot, patience_s: float | None = None) -> None:
+        """Put it in force. A step that fails is logged, reported and tried again at the next look.
+
+        With a `patience_s`, machines that are not checked by then are left to the next look, which may know of others
+        that are quicker.
+        """
         self.unfinished = False
+        self.postponed = 0
         await self._set_functions(found)
         await self._set_projects(found)
+        loop = asyncio.get_running_loop()
+        late = None if patience_s is None else loop.time() + patience_s
         reports = {report.path: report for report in found.files}
-        for machine in found.machines:
+        for machine in sorted(found.machines, key=_effort):
+            if late is not None and loop.time() > late and self._is_news(machine):
+                self.postponed += 1
+                _keep_report(reports, machine, self._reports or {})
+                continue
             said = await self._publish(machine)
             reports[machine.path] = _joined(reports.get(machine.path), machine, said)
         await self._retire(found)
@@ -107,12 +122,16 @@ class Applier:
         else:
             self._functions = functions
 
-    async def _publish(self, machine: MachineFile) -> tuple[Diagnostic, ...]:
-        """What is to be said of it. A refused one is tried again: it may have waited for a function or a setting."""
-        digest = _digest(machine)
+    def _is_news(self, machine: MachineFile) -> bool:
         known = self._published.get(machine.name)
-        if known is not None and known.digest == digest and not failed(known.diagnostics):
-            return known.diagnostics
+        if known is None or known.digest != _digest(machine):
+            return True
+        return any(each.code == NAME_TAKEN for each in known.diagnostics)
+
+    async def _publish(self, machine: MachineFile) -> tuple[Diagnostic, ...]:
+        """What is to be said of it. One whose name was taken is tried again: its owner may have gone."""
+        if not self._is_news(machine):
+            return self._published[machine.name].diagnostics
         try:
             found = await self._registrar.publish_machine(
                 machine.name, machine.text, machine.type, machine.source, machine.owner, machine.yaml
@@ -121,7 +140,7 @@ class Applier:
             self._failed(f"the machine {machine.name} could not be published")
             return (Diagnostic("ERROR", NOT_STORED, f"it could not be stored, and will be tried again: {problem}"),)
         said = tuple(_placed(machine, diagnostic) for diagnostic in found)
-        self._published[machine.name] = _Published(digest, said)
+        self._published[machine.name] = _Published(_digest(machine), said)
         return said
 
     async def _retire(self, found: Snapshot) -> None:
@@ -239,6 +258,11 @@ class Applier:
         log.exception("%s; it is tried again", message)
 
 
+def _effort(machine: MachineFile) -> int:
+    """What is quick to check goes first, so that hundreds of large files hold up no small one."""
+    return len(machine.text) * (_YAML_EFFORT if machine.yaml else 1)
+
+
 def _digest(machine: MachineFile) -> str:
     parts = (machine.type, machine.owner, machine.source, str(machine.yaml), machine.text)
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
@@ -259,6 +283,16 @@ def _joined(report: FileReport | None, machine: MachineFile, said: Sequence[Diag
         report = FileReport(path=machine.path, kind="machine", status="loaded", name=machine.name)
     status = "rejected" if failed(said) else report.status
     return msgspec.structs.replace(report, status=status, diagnostics=(*report.diagnostics, *said))
+
+
+def _keep_report(reports: dict[str, FileReport], machine: MachineFile, before: Mapping[str, FileReport]) -> None:
+    """Nothing new is said yet of a machine that is not checked yet; its template has more to say."""
+    if machine.sam is not None:
+        return
+    if machine.path in before:
+        reports[machine.path] = before[machine.path]
+    else:
+        reports.pop(machine.path, None)
 
 
 def _said_of(report: FileReport, said: Sequence[Diagnostic]) -> FileReport:

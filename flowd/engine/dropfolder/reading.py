@@ -38,6 +38,10 @@ class Unsettled(FlowdError):
     """A file is still being written, and no earlier version of it is known."""
 
 
+def _content(stamp: Stamp) -> tuple[int, int, int]:
+    return stamp.inode, stamp.modified_ns, stamp.size
+
+
 def stamp_of(path: str) -> Stamp | None:
     """The stamp of what `path` leads to; None if that is nothing, or cannot be reached."""
     try:
@@ -51,13 +55,15 @@ class Reader:
     """Reads texts and remembers them by stamp, so that an unchanged file is not read again.
 
     With `settle` a new or changed file must be met twice with the same stamp before it is read; until then its earlier
-    version stands. The caller makes the looks far enough apart, and looks again while `moving`.
+    version stands. One that was renamed is known: its old name goes and its new one comes in one look. The caller makes
+    the looks far enough apart, and looks again while `moving`.
     """
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[Stamp, str | Unusable]] = {}
         self._met: dict[str, Stamp] = {}
         self._seen: set[str] = set()
+        self._by_content: dict[tuple[int, int, int], str | Unusable] | None = None
         self.settle = False
         self.moving = False
 
@@ -70,6 +76,9 @@ class Reader:
             return _given(_read(path))
         if known is not None and known[0] == stamp:
             return _given(known[1])
+        if known is None and (renamed := self._renamed(stamp)) is not None:
+            self._known[path] = (stamp, renamed)
+            return _given(renamed)
         if self.settle and self._met.get(path) != stamp:
             self._met[path] = stamp
             self.moving = True
@@ -78,6 +87,12 @@ class Reader:
             return _given(known[1])
         known = self._known[path] = (stamp, _read(path))
         return _given(known[1])
+
+    def _renamed(self, stamp: Stamp) -> str | Unusable | None:
+        """What is known of this file under another name; a rename changes neither inode nor what was written when."""
+        if self._by_content is None:
+            self._by_content = {_content(known): text for known, text in self._known.values()}
+        return self._by_content.get(_content(stamp))
 
     def stamp(self, path: str) -> Stamp | None:
         """The stamp that was taken before `path` was last read by `text`; of any other path its stamp now."""
@@ -93,6 +108,7 @@ class Reader:
         self.settle = settle
         self.moving = False
         self._seen = set()
+        self._by_content = None
 
     def end(self) -> None:
         """Drop what was not asked for in this look."""

@@ -28,6 +28,7 @@ TICK_S = 2.0
 FULL_SCAN_TICKS = 30  # a look at everything now and then, for what a watch can lose (full queue, network file system)
 
 _LONGEST_PAUSE_S = 5.0
+_PATIENCE_S = 1.0  # so long a look may take to check definitions, then the next one sees what has come meanwhile
 
 # (folder, stop event, poll instead of asking the kernel) -> True when something has changed, False for a tick.
 Watch = Callable[[str, asyncio.Event, bool], AsyncGenerator[bool, None]]
@@ -118,7 +119,7 @@ class DropFolder:
                 log.info("the drop folder %s can be read again", self._folder)
                 self.problem = None
             before, self._found = self._found, found
-            await self._applier.apply(found)
+            await self._applier.apply(found, _PATIENCE_S if settle else None)
             return found != before
 
     async def _lost(self, message: str) -> None:
@@ -180,9 +181,9 @@ class DropFolder:
         A file that never holds still is looked at ever less often, and holds up no other.
         """
         pause_s = self._settle_s
-        while (taken := await self._rescan(settle=True)) or self._scanner.moving:
+        while (taken := await self._rescan(settle=True)) or self._scanner.moving or self._applier.postponed:
             # Something that came into force is no file that never holds still: files dropped one by one stay quick.
-            pause_s = self._settle_s if taken else min(pause_s * 1.5, _LONGEST_PAUSE_S)
+            pause_s = self._settle_s if taken or self._applier.postponed else min(pause_s * 1.5, _LONGEST_PAUSE_S)
             await self._pause(pause_s)
             if self._stop.is_set():
                 return
