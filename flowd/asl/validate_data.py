@@ -102,10 +102,10 @@ def check_path(report: Report, name: str, value: Any, location: str) -> Path | N
     return None
 
 
-def check_single_path(report: Report, name: str, value: Any, location: str) -> None:
-    """A path that names one node, of the state's data, a variable or the Context object."""
+def check_single_path(report: Report, name: str, value: Any, location: str, *, context: bool = True) -> None:
+    """A path that names one node, of the state's data, a variable or (`context`) the Context object."""
     path = check_path(report, name, value, location)
-    if path is not None and not path.definite:
+    if path is not None and (not path.definite or (value.startswith("$$") and not context)):
         report.error("Value is not a Reference Path", location)
 
 

@@ -184,6 +184,11 @@ def single_path(here: Here, name: str, value: Any, location: str) -> None:
     check_single_path(here.report, name, value, location)
 
 
+def data_path(here: Here, name: str, value: Any, location: str) -> None:
+    """A path to one node, as the numbers of a Map take it: not of the Context object (floci issue 3733, on AWS)."""
+    check_single_path(here.report, name, value, location, context=False)
+
+
 def _error_path(here: Here, name: str, value: Any, location: str) -> None:
     check_path_or_intrinsic(here.report, name, value, location, _STRING_FUNCTIONS)
 
@@ -232,11 +237,13 @@ def _query_language(here: Here, name: str, value: Any, location: str) -> None:
     check_enum(here.report, name, value, location)
 
 
-_NUMBERS = ("Seconds", "TimeoutSeconds", "HeartbeatSeconds", "MaxConcurrency", "ToleratedFailureCount")
+_TIMES = ("Seconds", "TimeoutSeconds", "HeartbeatSeconds")
+_MAP_NUMBERS = ("MaxConcurrency", "ToleratedFailureCount", "ToleratedFailurePercentage")
 
 FIELDS: Final[dict[str, Check]] = {
-    **dict.fromkeys((*_NUMBERS, "ToleratedFailurePercentage"), number),
-    **dict.fromkeys((*(f"{name}Path" for name in _NUMBERS), "ToleratedFailurePercentagePath"), single_path),
+    **dict.fromkeys((*_TIMES, *_MAP_NUMBERS), number),
+    **dict.fromkeys((f"{name}Path" for name in _TIMES), single_path),
+    **dict.fromkeys((f"{name}Path" for name in _MAP_NUMBERS), data_path),
     "TimestampPath": single_path,
     "ItemsPath": single_path,
     "ErrorPath": _error_path,

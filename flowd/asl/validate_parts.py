@@ -20,7 +20,7 @@ from flowd.asl.validate_data import (
     is_type,
     warn_if_path,
 )
-from flowd.asl.validate_fields import Here, check_language, check_outputs, check_twins, number, single_path, template
+from flowd.asl.validate_fields import Here, check_language, check_outputs, check_twins, data_path, number, template
 
 _ALL_ERRORS = "States.ALL"
 
@@ -235,7 +235,7 @@ def _reader(here: Here, reader: dict[str, Any], location: str) -> None:
         elif name == "MaxItems":
             number(here, name, config[name], at(place, name))
         elif name == "MaxItemsPath" and not here.is_jsonata:
-            single_path(here, name, config[name], at(place, name))
+            data_path(here, name, config[name], at(place, name))
         unbuilt = schema.UNBUILT_READERS.get((name, str(config[name])))
         if unbuilt is not None:
             report.error(unbuilt, at(place, name), INVALID_RESOURCE)
@@ -252,7 +252,7 @@ def _batcher(here: Here, batcher: dict[str, Any], location: str) -> None:
         if name in schema.NUMBERS:
             number(here, name, value, at(location, name))
         elif name.endswith("Path") and not here.is_jsonata:
-            single_path(here, name, value, at(location, name))
+            data_path(here, name, value, at(location, name))
         elif name == "BatchInput":
             template(here, name, value, at(location, name))
 
