@@ -20,10 +20,11 @@ LATEST: Final = "latest"
 MOST_RECORDS: Final = 1000
 MOST_BYTES: Final = 1 << 20
 MOST_LISTED: Final = 100
+_LATEST_S: Final = 253_402_300_799  # the year 9999: no later moment is asked for in earnest
 ITERATOR_MS: Final = 15 * 60 * 1000
 _TYPES: Final = ("TRIM_HORIZON", "LATEST", "AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER", "AT_TIMESTAMP")
 _ARN: Final = re.compile(r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]*:\d*:table/([a-zA-Z0-9_.-]+)/stream/([0-9T:.-]+|latest)")
-_PLACE: Final = re.compile(r"(\d{1,19}):(\d{1,15})")
+_PLACE: Final = re.compile(r"([0-9]{1,18}):([0-9]{1,15})")
 
 
 def sequence(row: int) -> str:
@@ -96,7 +97,7 @@ def get_shard_iterator(tables: Tables, members: Members, call: Call) -> dict[str
         case "LATEST":
             after = tables.last_record(stream)
         case "AT_TIMESTAMP":
-            after = tables.last_record(stream, round(members["Timestamp"] * 1000))
+            after = tables.last_record(stream, round(min(max(members["Timestamp"], 0), _LATEST_S) * 1000))
         case _:
             after = _row(tables, stream, str(said), call) - (kind == "AT_SEQUENCE_NUMBER")
     return {"ShardIterator": _iterator(stream, max(after, 0), call)}
@@ -104,7 +105,7 @@ def get_shard_iterator(tables: Tables, members: Members, call: Call) -> dict[str
 
 def _row(tables: Tables, stream: Stream, said: str, call: Call) -> int:
     """The record that a SequenceNumber names."""
-    if not re.fullmatch(r"1\d{20}", said) or int(said[1:]) > tables.last_record(stream):
+    if not re.fullmatch(r"1[0-9]{20}", said) or int(said[1:]) > tables.last_record(stream):
         raise invalid(f"Invalid SequenceNumber: {said}")
     row = int(said[1:])
     first = next(iter(tables.records(stream, 0, call.now_ms - KEPT_MS, 1)), None)

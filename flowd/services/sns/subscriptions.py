@@ -16,6 +16,7 @@ from flowd.services.sns.topics import PAGE
 HTTP_TRIES: Final = 50  # developer guide, "Message delivery retries": to whom SNS knows nothing of, 50 times in 6 hours
 HTTP_AGE_S: Final = 21_600
 _PENDING: Final = "pending confirmation"
+_LONGEST_TOKEN: Final = 18  # digits: what a row's number can have
 _ADDRESS = re.compile(r"[^@\s:/]+@[^@\s:/]+|[a-z][a-z0-9+.-]*://\S+")
 _BOOLEANS: Final = ("true", "false")
 _UNBUILT: Final = {
@@ -248,7 +249,7 @@ def list_subscriptions_by_topic(tables: Tables, members: Members, call: Call) ->
 
 def _page(tables: Tables, topic_arn: str | None, members: Members) -> dict[str, Any]:
     token = str(members.get("NextToken") or "0")
-    if not token.isdecimal():
+    if not token.isdecimal() or len(token) > _LONGEST_TOKEN:
         raise invalid("NextToken Reason: it is none that flowd gave")
     found: Sequence[Subscription] = tables.subscriptions(topic_arn, int(token), PAGE + 1)
     answer: dict[str, Any] = {"Subscriptions": [_listed(each) for each in found[:PAGE]]}

@@ -19,7 +19,7 @@ ATTEMPT_MS: Final = 5 * 60 * 1000  # for how long a ReceiveRequestAttemptId coun
 _ATTEMPT: Final = re.compile(r"[!-~]{1,128}")
 _MOST_MESSAGES: Final = 10
 _MOST_WAIT: Final = 20
-_HANDLE = re.compile(r"(\d+)/(\d+)/(\d+)/([0-9a-f-]{36})")
+_HANDLE = re.compile(r"([0-9]{1,18})/([0-9]{1,18})/([0-9]{1,18})/([0-9a-f-]{36})")
 _SYSTEM_NAMES: Final = frozenset(
     {
         *("All", "AWSTraceHeader", "ApproximateFirstReceiveTimestamp", "ApproximateReceiveCount"),
