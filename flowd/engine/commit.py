@@ -352,7 +352,7 @@ def _advanced(live: Live, events: list[HistoryEvent]) -> Execution:
             live.state = event.details["name"]
             break
         if event.type == "ActivityTaskScheduled" and "activityId" in event.details:  # of SWF
-            live.state = event.details["activityId"]
+            live.state = event.details["activityType"]["name"]  # ids are numbers to most deciders
             break
     return msgspec.structs.replace(live.execution, next_event=events[-1].id + 1)
 

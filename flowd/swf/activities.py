@@ -113,7 +113,7 @@ def _begin(
             pattern="",
             parameters=given or EMPTY,
             token=draft.token("a", number),
-            state=activity_id,
+            state=found.name,
             timeout_ms=millis(settings["startToCloseTimeout"]),
             heartbeat_ms=millis(settings["heartbeatTimeout"]),
             task_list=list_key("activity", draft.root.settings.domain, settings["taskList"]),

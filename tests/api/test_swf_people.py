@@ -82,7 +82,7 @@ async def test_flowds_own_operations_show_an_swf_execution(shop: Shop) -> None:
     assert found["input"] == "text, not JSON"
     assert found["swf"]["domain"] == DOMAIN
     assert found["swf"]["openCounts"]["openTimers"] == 1
-    assert [task["state"] for task in found["openTasks"]] == ["a"]
+    assert [task["state"] for task in found["openTasks"]] == ["Charge"]
     assert ("pause", "timer") in [(timer["state"], timer["purpose"]) for timer in found["timers"]]
     events = (await shop.box.flowd("GetHistory", executionArn=arn))["events"]
     assert events[4]["activityTaskScheduledEventAttributes"]["activityId"] == "a"
