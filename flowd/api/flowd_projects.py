@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 import msgspec
@@ -9,7 +10,12 @@ import msgspec
 from flowd.api.services import Services
 from flowd.api.wire.answers import Body, date, present
 from flowd.api.wire.caller import Caller
+from flowd.payload import loads
+from flowd.store import files
+from flowd.store.schema import SourceFile
 from flowd.store.schema_projects import ProjectResource
+
+MACHINES = ("AWS::Serverless::StateMachine", "AWS::StepFunctions::StateMachine")
 
 
 class Nothing(msgspec.Struct, kw_only=True):
@@ -18,12 +24,35 @@ class Nothing(msgspec.Struct, kw_only=True):
 
 async def list_projects(do: Services, request: Nothing, caller: Caller) -> Body:
     rows = await do.registrar.project_resources()
+    refused = _refused(await do.core.db.read(files.every))
     return {
         "projects": [
-            {"source": source, "resources": [_body(row) for row in group]}
+            {"source": source, "resources": [_body(_judged(row, refused)) for row in group]}
             for source, group in groupby(rows, key=lambda row: row.source)
         ]
     }
+
+
+def _refused(reports: Sequence[SourceFile]) -> dict[str, str]:
+    """Machine -> why its definition is refused: what templates make is listed before it is checked."""
+    found: dict[str, str] = {}
+    for report in reports:
+        for each in loads(report.diagnostics):
+            if each["severity"] != "ERROR" or report.kind not in ("machine", "template"):
+                continue
+            # An inline definition's findings stand in its template's report, behind the machine's name.
+            inline, _, rest = each["message"].partition(": ")
+            name, said = (report.name, each["message"]) if report.kind == "machine" else (inline, rest)
+            place = f"{report.path}:{each['line']}" if each.get("line") else report.path
+            found.setdefault(name or "", f"{place}: {said}")
+    return found
+
+
+def _judged(row: ProjectResource, refused: Mapping[str, str]) -> ProjectResource:
+    why = refused.get(row.name) if row.status == "loaded" and row.type in MACHINES else None
+    if why is not None:
+        row.status, row.note = "refused", why
+    return row
 
 
 def _body(row: ProjectResource) -> Body:

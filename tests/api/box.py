@@ -57,8 +57,11 @@ class Folder:
 class Registrar:
     functions: tuple[FunctionSpec, ...] = ()
 
+    def __init__(self) -> None:
+        self.projects: list[ProjectResource] = []
+
     async def project_resources(self) -> list[ProjectResource]:
-        return []
+        return self.projects
 
 
 def refuse(service: str, action: str, pattern: Pattern) -> str | None:

@@ -333,6 +333,17 @@ def test_a_project_that_is_wrong_says_so_and_keeps_its_machine(
     assert "Order" in found.names or found.keeps("shop/template.yaml")
 
 
+def test_a_machine_whose_definition_file_is_missing_is_listed_as_refused_with_the_reason(tmp_path: Path) -> None:
+    project(tmp_path, TEMPLATE.replace("machines/order", "machines/none"))
+    listed = {each.resource: each for each in scan(tmp_path).projects["shop/template.yaml"]}
+    machine = next(each for each in listed.values() if each.type == "AWS::Serverless::StateMachine")
+    assert (machine.verdict, machine.note) == (
+        "refused",
+        "the definition machines/none.asl.json: there is no such file",
+    )
+    assert {each.verdict for each in listed.values() if each is not machine} == {"loaded"}
+
+
 def test_a_project_is_read_again_when_a_file_that_it_needs_changes(tmp_path: Path) -> None:
     project(tmp_path, TEMPLATE.replace("app.handler", "late.handler"))
     scanner = Scanner(str(tmp_path))

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from flowd.asl.diagnostics import Diagnostic
 from flowd.engine.dropfolder.functions import Code
 from flowd.engine.dropfolder.reading import Reader, Stamp, Unusable, shown, stamp_of
@@ -89,10 +91,12 @@ class Projects:
     def _project(self, file: TemplateFile, source: str, project: Project, code: Code) -> Read:
         diagnostics = [_diagnostic(problem) for problem in project.problems]
         machines, files = [], []
+        unread: dict[str, str] = {}
         for machine in project.machines:
             try:
                 text, path = self._definition(machine, source, code, diagnostics)
             except Unusable as problem:
+                unread[machine.resource] = problem.message
                 diagnostics.append(
                     Diagnostic("ERROR", UNREADABLE, problem.message, machine.resource, machine.line, machine.column)
                 )
@@ -133,7 +137,7 @@ class Projects:
             sources=tuple(sources),
             routes=project.routes,
             task_definitions=tuple(task_definitions),
-            listing=project.listing,
+            listing=tuple(_unless_unread(each, unread.get(each.resource)) for each in project.listing),
         )
 
     def _task_definitions(
@@ -189,6 +193,10 @@ def _sources(project: Project, source: str, diagnostics: list[Diagnostic]) -> li
         else:
             found.append(each)
     return found
+
+
+def _unless_unread(listed: Listed, why: str | None) -> Listed:
+    return listed if why is None else msgspec.structs.replace(listed, verdict="refused", note=why)
 
 
 def _stack(path: str) -> str:
