@@ -38,6 +38,7 @@ from flowd.config import Config
 from flowd.core import Core
 from flowd.decisions import Pattern
 from flowd.engine.alarms import ApschedulerAlarms
+from flowd.engine.apidestinations import ApiDestinations
 from flowd.engine.bucketwatch import BucketWatch
 from flowd.engine.carriers import to_machines, to_urls
 from flowd.engine.cloud import Cloud
@@ -122,7 +123,12 @@ class Daemon:
         self.registry.connect(ports)
         deliver_to_functions(self.core.deliveries, self.invocations)
         self.core.deliveries.carriers.update(
-            {"apprise": to_people(config.mail), "http": to_urls(), "states": to_machines(self.local)}
+            {
+                "api-destination": ApiDestinations(self.core.db, self.connections, self.clock).carry,
+                "apprise": to_people(config.mail),
+                "http": to_urls(),
+                "states": to_machines(self.local),
+            }
         )
         self.machines = Machines(self.core.db, self.clock, self._refuse, region=config.region, account=config.account)
         self.expressions = Expressions()

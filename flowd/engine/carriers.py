@@ -12,11 +12,17 @@ import httpx
 
 from flowd.engine.outcomes import Attempt, Carrier, Refused
 from flowd.errors import ApiError
+from flowd.integrations import webcalls
 from flowd.integrations.ports import Operations
+from flowd.integrations.webcalls import Outgoing
 from flowd.services.ports import Delivery
 
 TIMEOUT_S: Final = 30.0
 _STARTED: Final = "ExecutionAlreadyExists"
+
+
+class NotTaken(Exception):
+    """A URL did not take what it was sent; it is tried again."""
 
 
 def to_machines(operations: Operations) -> Carrier:
@@ -42,10 +48,12 @@ def to_urls(transport: httpx.AsyncBaseTransport | None = None) -> Carrier:
     async def carry(delivery: Delivery, attempt: Attempt) -> None:
         headers = {str(name): str(value) for name, value in dict(delivery.options.get("headers", {})).items()}
         method = str(delivery.options.get("method", "POST"))
-        async with httpx.AsyncClient(timeout=TIMEOUT_S, transport=transport) as http:
-            answer = await http.request(method, delivery.target, content=delivery.body.encode(), headers=headers)
+        outgoing = Outgoing(method, delivery.target, headers, body=delivery.body.encode())
+        answer = await webcalls.send(outgoing, transport, TIMEOUT_S)
+        said = f"{delivery.target} answered {answer.status_code}"
         if 400 <= answer.status_code < 500 and answer.status_code not in (401, 407, 409, 429):
-            raise Refused(f"{delivery.target} answered {answer.status_code}", str(answer.status_code))
-        answer.raise_for_status()
+            raise Refused(said, str(answer.status_code))
+        if not answer.is_success:
+            raise NotTaken(said)
 
     return carry

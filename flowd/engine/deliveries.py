@@ -257,7 +257,9 @@ class Deliveries:
 
 
 def _kind(target: str) -> str:
-    """`sqs`, `lambda`, `states`, ..., or `http`."""
+    """`sqs`, `lambda`, `states`, ..., or `http`, or `api-destination`."""
+    if ":api-destination/" in target and target.startswith("arn:"):
+        return "api-destination"
     if target.startswith(("http://", "https://")):
         return "http"
     parts = target.split(":", 3)

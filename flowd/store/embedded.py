@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from sqlmodel import Session, col, func, not_, or_, select, text
+from sqlmodel import Session, and_, col, func, not_, or_, select, text
 
 from flowd.services.ports import Call, Delivery
 from flowd.store.schema_embedded import DeliveryRow, ServiceOutcome
@@ -67,7 +67,11 @@ def due(
     session: Session, now_ms: int, limit: int, services: Iterable[str], inside: bool, beside: Iterable[int]
 ) -> list[DeliveryRow]:
     """The oldest deliveries whose time has come, to `services` or to all else, but those that are in hand."""
-    ours = or_(*(col(DeliveryRow.target).startswith(f"arn:aws:{service}:", autoescape=True) for service in services))
+    target = col(DeliveryRow.target)
+    ours = and_(
+        or_(*(target.startswith(f"arn:aws:{service}:", autoescape=True) for service in services)),
+        not_(target.contains(":api-destination/", autoescape=True)),  # of a service that is here, but far away
+    )
     query = select(DeliveryRow).where(
         DeliveryRow.due_ms <= now_ms, ours if inside else not_(ours), col(DeliveryRow.id).not_in(list(beside))
     )

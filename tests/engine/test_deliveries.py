@@ -9,13 +9,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flowd.engine.carriers import to_urls
+from flowd.engine.carriers import NotTaken, to_urls
 from flowd.engine.deliveries import IN_HAND
 from flowd.engine.outcomes import Attempt, NotNow, Refused
 from flowd.services.ports import Delivery
 from flowd.store.schema_embedded import DeliveryRow
 from tests.engine.ledger import QUEUE
 from tests.engine.test_embedded import Box
+from tests.integrations.test_http import streamed
 
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:f"
 
@@ -184,7 +185,7 @@ async def test_a_url_gets_a_post_and_its_answer_counts() -> None:
 
     def answer(request: httpx.Request) -> httpx.Response:
         seen.append(request)
-        return httpx.Response(int(request.url.path[1:]))
+        return streamed(httpx.Response(int(request.url.path[1:])))
 
     carry = to_urls(httpx.MockTransport(answer))
     await carry(Delivery("http://x/200", "body", options={"headers": {"X-A": "b"}}), Attempt("k"))
@@ -192,5 +193,5 @@ async def test_a_url_gets_a_post_and_its_answer_counts() -> None:
     with pytest.raises(Refused, match="answered 404"):
         await carry(Delivery("http://x/404", ""), Attempt("k"))
     for status in (429, 500):
-        with pytest.raises(httpx.HTTPStatusError):
+        with pytest.raises(NotTaken):
             await carry(Delivery(f"http://x/{status}", ""), Attempt("k"))

@@ -70,6 +70,12 @@ def select(event: Any, path: str) -> Any:
     return found
 
 
+def part_of(event: Any, path: str) -> Any:
+    """The value at a path; an empty text where there is none."""
+    found = select(event, path)
+    return "" if found is _MISSING else found
+
+
 def _steps(path: str) -> list[str | int]:
     steps: list[str | int] = []
     at = 1

@@ -77,6 +77,8 @@ def check(target: Mapping[str, Any]) -> None:
         and not (target.get("SqsParameters") or {}).get("MessageGroupId")
     ):
         raise names.invalid(f"Parameter(s) SqsParameters must be specified for target: {target['Id']}.")
+    if parts[2] == "events" and not parts[5].startswith(("event-bus/", "api-destination/")):
+        raise names.invalid(f"Parameter {arn} is not valid. Reason: it is no event bus and no API destination.")
     inputs.check(target)
 
 
@@ -91,13 +93,25 @@ def deliveries(tables: Tables, rule: Rule, event: Mapping[str, Any], call: Call)
     return [_delivery(json.loads(target.body), event, arn, facts) for target in tables.targets(rule)]
 
 
+def _filled(value: Any, event: Mapping[str, Any]) -> Any:
+    """Parameters of an HTTP target, of which one that is a JSON path stands for a part of the event."""
+    if isinstance(value, dict):
+        return {name: _filled(inner, event) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_filled(inner, event) for inner in value]
+    if not (isinstance(value, str) and value.startswith("$.")):
+        return value
+    found = inputs.part_of(event, value)
+    return found if isinstance(found, str) else inputs.dumps(found)
+
+
 def _delivery(target: Mapping[str, Any], event: Mapping[str, Any], source: str, facts: Mapping[str, Any]) -> Delivery:
     retry = target.get("RetryPolicy") or {}
     options: dict[str, Any] = {}
     if target.get("SqsParameters"):
         options = {"MessageGroupId": target["SqsParameters"]["MessageGroupId"], "MessageDeduplicationId": event["id"]}
     if target.get("HttpParameters"):
-        options = {"http": target["HttpParameters"]}
+        options = {"http": _filled(target["HttpParameters"], event)}
     return Delivery(
         target=target["Arn"],
         body=inputs.text_for(target, event, facts),
