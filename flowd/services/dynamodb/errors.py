@@ -24,6 +24,12 @@ def invalid_in(place: str, reason: str) -> ServiceError:
     return invalid(f"Invalid {place}: {reason}")
 
 
+def too_deep() -> ServiceError:
+    """A value that is nested beyond 32 levels."""
+    reason = "Attributes in the item have nested levels beyond supported limit"
+    return invalid(f"Nesting Levels have exceeded supported limits: {reason}")
+
+
 def constraint(value: Any, place: str, rule: str) -> ServiceError:
     """A member that breaks a rule of the service's model."""
     shown = "null" if value is None else f"'{value}'"

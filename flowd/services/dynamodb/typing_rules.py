@@ -194,6 +194,8 @@ def _check_set(operand: Operand) -> None:
         case Function(name, arguments):
             _check_set_function(operand)
             for part in arguments:
+                if isinstance(part, Function) and part.name == "list_append":
+                    raise _misused(part, _UPDATE)  # AWS takes it as the whole of a value only
                 _check_set(part)
                 if name == "list_append" and isinstance(part, Constant) and kind(part.value) != "L":
                     raise _mistyped(name, kind(part.value), _UPDATE)

@@ -6,7 +6,7 @@ from copy import deepcopy
 from typing import Final
 
 from flowd.services.dynamodb import numbers
-from flowd.services.dynamodb.errors import invalid
+from flowd.services.dynamodb.errors import invalid, too_deep
 from flowd.services.dynamodb.paths import find, put, remove
 from flowd.services.dynamodb.syntax import Constant, Function, Operand, Path, Sum, Update
 from flowd.services.dynamodb.values import DEEPEST, Item, Value, a_set, checked, content, kind
@@ -46,7 +46,7 @@ def only_takes_away(update: Update) -> bool:
 
 def _check_depth(item: Item, path: Path) -> None:
     if len(path.parts) > DEEPEST:
-        raise invalid("Nesting Levels have exceeded supported limits")
+        raise too_deep()
     checked(item[str(path.parts[0])])
 
 

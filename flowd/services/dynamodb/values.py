@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from flowd.services.dynamodb import numbers
-from flowd.services.dynamodb.errors import invalid, invalid_values
+from flowd.services.dynamodb.errors import invalid, invalid_values, too_deep
 from flowd.services.ports import ServiceError
 
 Value = dict[str, Any]
@@ -45,7 +45,7 @@ def checked(value: Mapping[str, Any], depth: int = 1) -> Value:
             "datatypes"
         )
     if depth > DEEPEST:
-        raise invalid("Nesting Levels have exceeded supported limits")
+        raise too_deep()
     name, inner = kind(value), content(value)
     return {name: _CHECKS[name](inner, depth)}
 

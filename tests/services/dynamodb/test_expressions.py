@@ -194,6 +194,11 @@ def test_updates(ddb: Box, text: str, values: Any, after: dict[str, Any]) -> Non
         ("SET a = :v SET b = :v", {"S": "1"}, 'The "SET" section can only be used once in an update expression;'),
         ("SET a = :v, a.b = :v", {"S": "1"}, "Two document paths overlap with each other"),
         ("SET a[1] = :v, a.b = :v", {"S": "1"}, "Two document paths conflict with each other"),
+        (
+            "SET a = list_append(list_append(l, l), :v)",
+            {"L": []},
+            "to be used this way in an expression; function: list_",
+        ),
         ("SET a = size(l)", None, "The function is not allowed in an update expression; function: size"),
         ("SET a = nothing(l)", None, "Invalid function name; function: nothing"),
         ("SET a :v", {"S": "1"}, 'Syntax error; token: ":v", near: "a :v"'),
