@@ -350,7 +350,8 @@ async def _run(config: Config, notifier: Notifier) -> None:
     daemon = Daemon(config)
     watchdog = asyncio.create_task(notifier.watch(lambda: daemon.core.db.alive))
     try:
-        await daemon.start()
+        if not await _start(daemon, stopping):
+            return
         where = ", ".join([*daemon.server.where, *daemon.http.where])
         notifier.ready(f"serving on {where}")
         _say(f"flowd serves on {where}; workflows from {config.workflows}, data in {config.data}")
@@ -365,6 +366,19 @@ async def _run(config: Config, notifier: Notifier) -> None:
     finally:
         await daemon.stop()
         watchdog.cancel()
+
+
+async def _start(daemon: Daemon, stopping: asyncio.Event) -> bool:
+    """False if it was told to stop meanwhile: a folder with thousands of definitions takes its time."""
+    starting, stop = asyncio.create_task(daemon.start()), asyncio.create_task(stopping.wait())
+    await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    if not starting.done():
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        return False
+    starting.result()
+    return True
 
 
 def _say(text: str) -> None:

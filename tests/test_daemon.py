@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from flowd.cloudsettings import CloudSettings
 from flowd.config import Config
-from flowd.daemon import Daemon, serve
+from flowd.daemon import Daemon, _start, serve
 from flowd.errors import ConfigError
 from flowd.integrations.mocks import MockedRegistry
 
@@ -80,3 +81,25 @@ def test_a_runner_s_socket_that_would_be_too_long_is_refused_before_anything_is_
     with pytest.raises(ConfigError, match=r"runner\.sock has more than 107 bytes; .*--socket"):
         Daemon(config)
     Daemon(replace(config, runner_socket=tmp_path / "r"))
+
+
+async def test_a_daemon_that_is_told_to_stop_while_it_starts_stops(tmp_path: Path) -> None:
+    daemon, stopping, cancelled = Daemon(settings(tmp_path, {}, None)), asyncio.Event(), asyncio.Event()
+
+    async def reads_for_ever() -> None:
+        stopping.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    daemon.start = reads_for_ever  # type: ignore[method-assign]
+    async with asyncio.timeout(10):
+        assert not await _start(daemon, stopping)
+    assert cancelled.is_set()
+
+
+async def test_a_start_that_fails_is_told(tmp_path: Path) -> None:
+    (tmp_path / "w").touch()
+    with pytest.raises(ConfigError, match="workflows folder"):
+        await _start(Daemon(settings(tmp_path, {}, None)), asyncio.Event())
