@@ -268,6 +268,22 @@ async def test_a_mass_of_slow_files_does_not_hold_up_one_that_comes_later(
         await recorder.until(lambda: len(recorder.machines) == 31 and len(recorder.files) == 31)
 
 
+async def test_of_a_file_with_many_findings_the_log_has_the_first_errors_and_the_number_of_the_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Severe(Recorder):
+        async def publish_machine(self, name: str, *rest: Any) -> list[Diagnostic]:
+            warnings = [Diagnostic("WARNING", "UNUSED", f"w{number}", "/", 1, 1) for number in range(30)]
+            return [*warnings, Diagnostic("ERROR", "MISSING", "the error", "/States", 2, 1)]
+
+    (tmp_path / "order.asl.json").write_text(GOOD)
+    async with drop(tmp_path, Severe()) as (_, recorder, _service):
+        lines = [line for line in caplog.messages if line.startswith("order.asl.json")]
+        assert "the error" in lines[0] and len(lines) == 11
+        assert lines[-1] == "order.asl.json: 21 more; `flowd machines` has them all"
+        assert len(recorder.files["order.asl.json"].diagnostics) == 31
+
+
 async def test_a_name_that_was_taken_is_tried_again(tmp_path: Path) -> None:
     class Taken(Recorder):
         taken = True

@@ -35,6 +35,7 @@ from flowd.sam.schedules import SamSchedule
 log = logging.getLogger(__name__)
 
 _REMOVED_KEPT = 200
+_LOGGED = 10  # findings of one file
 _YAML_EFFORT = 50  # measured: YAML with positions beside JSON
 
 
@@ -313,13 +314,17 @@ def _drop_oldest_removed(reports: dict[str, FileReport]) -> None:
 
 
 def _log(report: FileReport) -> None:
-    """One line for a file that is in order, one line per finding otherwise: path:line:column, as compilers say it."""
+    """One line for a file that is in order, else the first findings, errors before warnings: path:line:column, as
+    compilers say it."""
     if not report.diagnostics:
         log.info("%s: %s", report.path, report.status)
-    for each in report.diagnostics:
+    found = sorted(report.diagnostics, key=lambda each: each.severity != "ERROR")
+    for each in found[:_LOGGED]:
         place = f":{each.line}:{each.column}" if each.line else ""
         level = logging.ERROR if each.severity == "ERROR" else logging.WARNING
         log.log(level, "%s%s: %s %s%s", report.path, place, each.code, each.message, _where(each))
+    if len(found) > _LOGGED:
+        log.log(level, "%s: %d more; `flowd machines` has them all", report.path, len(found) - _LOGGED)
 
 
 def _where(diagnostic: Diagnostic) -> str:
