@@ -234,11 +234,24 @@ def _reader(here: Here, reader: dict[str, Any], location: str) -> None:
                 check_enum(report, name, config[name], at(place, name))
         elif name == "MaxItems":
             number(here, name, config[name], at(place, name))
+        elif name == "CSVHeaders":
+            _headers(here, config[name], at(place, name))
+        elif name == "ItemsPointer":
+            expect(report, config[name], "String", at(place, name))
         elif name == "MaxItemsPath" and not here.is_jsonata:
             data_path(here, name, config[name], at(place, name))
         unbuilt = schema.UNBUILT_READERS.get((name, str(config[name])))
         if unbuilt is not None:
             report.error(unbuilt, at(place, name), INVALID_RESOURCE)
+
+
+def _headers(here: Here, value: Any, location: str) -> None:
+    """The names of a CSV file's columns: texts, or in JSONata an expression that gives them."""
+    if here.is_jsonata and expression(value) is not None:
+        check_jsonata(here.report, value, location)
+    elif expect(here.report, value, "Array", location):
+        for index, name in enumerate(value):
+            expect(here.report, name, "String", at(location, index))
 
 
 def _batcher(here: Here, batcher: dict[str, Any], location: str) -> None:
