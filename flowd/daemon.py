@@ -137,6 +137,7 @@ class Daemon:
         workers = CodeWorkers(ContainerClient(self.runner), SystemClock(), _code_site(config))
         workers.lost = partial(self.core.swf_tasks.worker_died, CODE_DOMAIN)
         self.code = CodeFiles(self.core.db, self.clock, self.core.swf, workers, config.data / "code")
+        self.core.workflows.current = self.code.current_version
         self.sources = Sources(self.core.db, self.core.embedded, self.runner, config.region)
         self.registrar = Registrar(
             self.core.db,

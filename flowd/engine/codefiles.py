@@ -73,6 +73,11 @@ class CodeFiles:
         """The version that new executions of a workflow take."""
         return next((row for row in self._rows.values() if row.current and name in names_of(row)), None)
 
+    def current_version(self, domain: str, name: str) -> str | None:
+        """What `current` stands for where a program starts a workflow of a file."""
+        row = self.current(name) if domain == DOMAIN else None
+        return row.version if row is not None else None
+
     async def set_files(
         self, files: Sequence[WorkflowFile], keeps: Callable[[str], bool]
     ) -> dict[str, list[Diagnostic]]:

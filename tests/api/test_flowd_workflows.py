@@ -27,6 +27,7 @@ class Files:
         workers = CodeWorkers(self.processes, box.world.clock, Site(["python"]), self._pause)
         self.code = CodeFiles(core.db, box.world.clock, core.swf, workers, box.folder / "code")
         object.__setattr__(box.services, "code", self.code)
+        core.workflows.current = self.code.current_version
 
     async def _pause(self, seconds: float) -> None:
         await asyncio.Event().wait()  # for ever: a process that died stays away
@@ -106,6 +107,28 @@ async def test_a_start_takes_the_current_version_as_soon_as_its_worker_has_regis
     assert later["version"] == "v2" and later["workflowId"] != "w-1"
     code, _ = await files.refused("StartWorkflow", name="flow", workflowId="w-1")
     assert code == "WorkflowExecutionAlreadyStartedFault"
+
+
+async def test_programs_start_the_current_version_by_that_word(files: Files) -> None:
+    box = files.box
+    named = {"domain": DOMAIN, "workflowType": {"name": "flow", "version": "current"}}
+    for version in ("v1", "v2"):
+        await files.code.set_files([flow(version)], lambda path: False)
+        if version == "v1":
+            assert (await box.swf_refused("start_workflow_execution", **named, workflowId="w"))[
+                0
+            ] == "UnknownResourceFault"
+        await files.register(version)
+        run = await box.swf("start_workflow_execution", **named, workflowId=version)
+        execution = {"workflowId": version, "runId": run["runId"]}
+        told = await box.swf("describe_workflow_execution", domain=DOMAIN, execution=execution)
+        assert told["executionInfo"]["workflowType"] == {"name": "flow", "version": version}
+    await files.register("current")  # a worker of somebody's own goes before
+    run = await box.swf("start_workflow_execution", **named, workflowId="own")
+    told = await box.swf(
+        "describe_workflow_execution", domain=DOMAIN, execution={"workflowId": "own", "runId": run["runId"]}
+    )
+    assert told["executionInfo"]["workflowType"]["version"] == "current"
 
 
 async def test_a_worker_that_registers_nothing_is_quoted(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
