@@ -99,6 +99,12 @@ and signing method. Consult the service documentation for details."""
     status = 403
 
 
+class SignatureExpired(InvalidSignatureException):
+    """Signature expired"""
+
+    code = "InvalidSignatureException"
+
+
 class UnrecognizedClientException(ApiError):
     """The security token included in the request is invalid."""
 

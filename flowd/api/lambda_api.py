@@ -27,6 +27,7 @@ LATEST: Final = "$LATEST"
 _LOG_TAIL: Final = 4_096  # bytes that LogType Tail answers with
 _LARGEST_EVENT: Final = 1_048_576  # of an asynchronous invocation (quotas)
 _PAGE: Final = 50
+_MOST_ITEMS: Final = 10_000
 _CONCURRENT: Final = 1_000  # of an account, unless raised
 _RUNTIMES: Final = {
     "python": f"python{sys.version_info.major}.{sys.version_info.minor}",
@@ -164,11 +165,12 @@ class LambdaBackend:
         return {} if spec.reserved is None else {"ReservedConcurrentExecutions": spec.reserved}
 
     async def _versions(self, members: dict[str, Any]) -> dict[str, Any]:
+        _most(members)
         return {"Versions": [await self._configuration(members)]}
 
     async def _list(self, members: dict[str, Any]) -> dict[str, Any]:
         specs = sorted(self._specs.functions, key=lambda each: each.name)
-        marker, most = members.get("Marker") or "", min(members.get("MaxItems") or _PAGE, _PAGE)
+        marker, most = members.get("Marker") or "", min(_most(members), _PAGE)
         rest = [each for each in specs if each.name > marker]
         states = await self._states()
         shown = [await self._described(each, self._functions.named(each.name)[1], states) for each in rest[:most]]
@@ -196,6 +198,18 @@ _OPERATIONS: Final[dict[str, Callable[[LambdaBackend, dict[str, Any]], Awaitable
     "ListFunctions": LambdaBackend._list,
     "ListVersionsByFunction": LambdaBackend._versions,
 }
+
+
+def _most(members: dict[str, Any]) -> int:
+    """How many a list may have. Raises what the API's model does outside of its range."""
+    most = members.get("MaxItems")
+    if most is None:
+        return _PAGE
+    if not 1 <= most <= _MOST_ITEMS:
+        edge = "greater than or equal to 1" if most < 1 else f"less than or equal to {_MOST_ITEMS}"
+        said = f"1 validation error detected: Value '{most}' at 'maxItems' failed to satisfy constraint: "
+        raise ServiceError("ValidationException", f"{said}Member must have value {edge}")
+    return int(most)
 
 
 def _event(payload: bytes | None) -> str:

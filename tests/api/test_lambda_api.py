@@ -208,6 +208,13 @@ async def test_functions_are_listed_page_by_page(stage: Stage) -> None:
     assert account["AccountLimit"]["UnreservedConcurrentExecutions"] == 997
 
 
+@pytest.mark.parametrize("most", [-5, 0, 10_001])
+async def test_a_list_of_less_than_one_or_too_many_is_refused(stage: Stage, most: int) -> None:
+    for call in ({"operation": "list_functions"}, {"operation": "list_versions_by_function", "FunctionName": "hello"}):
+        code, said = await stage.wired.refused(MaxItems=most, **call)
+        assert (code, f"'{most}' at 'maxItems'" in said) == ("ValidationException", True)
+
+
 async def test_what_is_not_built_is_named(stage: Stage) -> None:
     code, said = await stage.wired.refused("delete_function", FunctionName="hello")
     assert (code, "DeleteFunction" in said) == ("UnknownOperationException", True)

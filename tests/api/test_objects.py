@@ -77,7 +77,7 @@ class Shop:
             region_name="us-east-1",
             aws_access_key_id=KEYS.access_key,
             aws_secret_access_key=KEYS.secret_key,
-            config=Config(retries={"total_max_attempts": 1}, **settings),
+            config=Config(**{"retries": {"total_max_attempts": 1}, "parameter_validation": False, **settings}),
         )
 
     async def __call__(self, operation: str, **members: Any) -> Any:

@@ -1,4 +1,4 @@
-"""S3 asked as no SDK asks: bodies that lack what the service model requires."""
+"""S3 asked as no SDK asks: what the service model requires is lacking, or makes no sense."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as Keys
+from botocore.exceptions import ClientError
 
 from tests.api.test_objects import KEYS, Shop
 
@@ -36,6 +37,31 @@ async def test_a_part_without_number_or_etag_is_malformed(asked: Shop, part: str
     body = f"<CompleteMultipartUpload>{part}</CompleteMultipartUpload>"
     found = await _posted(asked, f"/box/k?uploadId={upload}", body)
     assert found == (400, "MalformedXML")
+
+
+@pytest.mark.parametrize("most", [-5, 0, 10_001])
+async def test_a_list_of_buckets_of_less_than_one_or_too_many_is_refused(asked: Shop, most: int) -> None:
+    with pytest.raises(ClientError, match="max-buckets"):
+        await asked("list_buckets", MaxBuckets=most)
+
+
+@pytest.mark.parametrize("version", ["list_objects", "list_objects_v2"])
+async def test_a_list_knows_no_encoding_but_url(asked: Shop, version: str) -> None:
+    with pytest.raises(ClientError, match="Invalid Encoding Method"):
+        await asked(version, Bucket="box", EncodingType="gzip")
+
+
+async def test_where_a_list_begins_comes_back_as_it_was_given(asked: Shop) -> None:
+    begin = "a%41 +\u0001<&>"
+    assert (await asked("list_objects", Bucket="box", Marker=begin))["Marker"] == begin
+    assert (await asked("list_objects_v2", Bucket="box", StartAfter=begin))["StartAfter"] == begin
+
+
+@pytest.mark.parametrize("upload", ["x" * 300, "..", "../box", "\u00fc", "a b"])
+async def test_what_cannot_be_an_upload_is_no_upload(asked: Shop, upload: str) -> None:
+    with pytest.raises(ClientError) as caught:
+        await asked("list_parts", Bucket="box", Key="k", UploadId=upload)
+    assert caught.value.response["Error"]["Code"] == "NoSuchUpload"
 
 
 async def _posted(asked: Shop, path: str, body: str) -> tuple[int, str]:

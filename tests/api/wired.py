@@ -36,7 +36,7 @@ class Wired:
             region_name="us-east-1",
             aws_access_key_id=KEYS.access_key,
             aws_secret_access_key=KEYS.secret_key,
-            config=Config(retries={"total_max_attempts": 1}),
+            config=Config(retries={"total_max_attempts": 1}, parameter_validation=False),
         )
 
     async def stop(self) -> None:

@@ -24,6 +24,7 @@ from flowd.clock import Clock
 from flowd.errors import (
     ApiError,
     InternalFailure,
+    MissingAuthenticationTokenException,
     RequestEntityTooLargeException,
     SerializationException,
     UnknownOperationException,
@@ -92,6 +93,13 @@ class App:
                 return
         try:
             status, body = 200, await self._answer(scope, headers, receive)
+        except MissingAuthenticationTokenException as error:
+            request = _request(scope, headers)
+            meant = self._front.guess(request) if self._front is not None else None
+            if meant is not None:
+                await _send(send, request, meant.error(error, request_id), request_id)
+                return
+            status, body = error.status, answers.error_body(error)
         except ApiError as error:
             status, body = error.status, answers.error_body(error)
         except asyncio.CancelledError:

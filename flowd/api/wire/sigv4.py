@@ -16,7 +16,12 @@ from functools import lru_cache
 from urllib.parse import quote, unquote, unquote_plus
 
 from flowd.api.wire.credentials import Credentials
-from flowd.errors import InvalidSignatureException, MissingAuthenticationTokenException, UnrecognizedClientException
+from flowd.errors import (
+    InvalidSignatureException,
+    MissingAuthenticationTokenException,
+    SignatureExpired,
+    UnrecognizedClientException,
+)
 
 SKEW_MS = 15 * 60_000
 _AUTHORIZATION = re.compile(
@@ -24,6 +29,7 @@ _AUTHORIZATION = re.compile(
     r"SignedHeaders=([a-z0-9;_-]+),\s*Signature=([0-9a-f]{64})"
 )
 _DATE = re.compile(r"\d{8}T\d{6}Z")
+_SLASHES = re.compile("//+")
 _BLANKS = re.compile(r" +")
 _KEYS_KEPT = 64
 _CHUNKS = "STREAMING-AWS4-HMAC-SHA256"
@@ -142,7 +148,7 @@ def _check_time(stamp: str, now_ms: int) -> None:
     signed_ms = stamp_ms(stamp)
     if abs(now_ms - signed_ms) > SKEW_MS:
         late = "Signature expired" if signed_ms < now_ms else "Signature not yet current"
-        raise InvalidSignatureException(f"{late}: {stamp} is more than 15 minutes away from this machine's clock")
+        raise SignatureExpired(f"{late}: {stamp} is more than 15 minutes away from this machine's clock")
 
 
 @lru_cache(maxsize=1024)
@@ -183,10 +189,12 @@ def _digest(service: str, headers: Mapping[str, str], body: bytes) -> str:
 
 
 def _path(path: str, service: str) -> str:
-    """The path is encoded once more, except by S3's clients."""
+    """The path is encoded once more and its empty parts are left out, except by S3's clients."""
     if path == "/":
         return path
-    return quote(unquote(path), safe="/-_.~") if service == "s3" else quote(path, safe="/-_.~")
+    if service == "s3":
+        return quote(unquote(path), safe="/-_.~")
+    return quote(_SLASHES.sub("/", path), safe="/-_.~")
 
 
 def _query(query: str) -> str:

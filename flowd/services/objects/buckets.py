@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from typing import Any
+from typing import Any, Final
 
 from flowd.services.objects import errors
 from flowd.services.ports import Call, Members
 from flowd.services.s3 import BadKey, FolderBuckets, LedOut, NoSuchBucket
+
+MOST: Final = 10_000  # of a list
 
 
 def create_bucket(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
@@ -44,7 +46,9 @@ def head_bucket(buckets: FolderBuckets, members: Members, call: Call) -> dict[st
 
 def list_buckets(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
     prefix, after = members.get("Prefix") or "", members.get("ContinuationToken") or ""
-    most = int(members.get("MaxBuckets") or 10_000)
+    most = int(members["MaxBuckets"]) if members.get("MaxBuckets") is not None else MOST
+    if not 1 <= most <= MOST:
+        raise errors.invalid(f"Argument max-buckets must be an integer between 1 and {MOST}")
     found = [(name, made_ms) for name, made_ms in buckets.names() if name.startswith(prefix) and name > after]
     token = {"ContinuationToken": found[most - 1][0]} if len(found) > most else {}
     shown = [{"Name": name, "CreationDate": made_ms / 1000} for name, made_ms in found[:most]]

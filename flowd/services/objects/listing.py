@@ -21,9 +21,10 @@ def list_objects_v2(buckets: FolderBuckets, members: Members, call: Call) -> dic
     found, most, more = _page(buckets, members, after)
     answer = _shown(buckets, members, found, most, more)
     answer["KeyCount"] = len(found)
-    for name in ("ContinuationToken", "StartAfter"):
-        if members.get(name):
-            answer[name] = members[name]
+    if token:
+        answer["ContinuationToken"] = token
+    if members.get("StartAfter"):
+        answer["StartAfter"] = _coded(members, members["StartAfter"])
     if more:
         answer["NextContinuationToken"] = base64.urlsafe_b64encode(_name(found[-1]).encode()).decode()
     return answer
@@ -32,7 +33,7 @@ def list_objects_v2(buckets: FolderBuckets, members: Members, call: Call) -> dic
 def list_objects(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
     found, most, more = _page(buckets, members, members.get("Marker") or "")
     answer = _shown(buckets, members, found, most, more)
-    answer["Marker"] = members.get("Marker") or ""
+    answer["Marker"] = _coded(members, members.get("Marker") or "")
     if more and members.get("Delimiter"):
         answer["NextMarker"] = _coded(members, _name(found[-1]))
     return answer
@@ -40,6 +41,8 @@ def list_objects(buckets: FolderBuckets, members: Members, call: Call) -> dict[s
 
 def _page(buckets: FolderBuckets, members: Members, after: str) -> tuple[Found, int, bool]:
     rules.known(buckets, members["Bucket"])
+    if members.get("EncodingType") not in (None, "url"):
+        raise errors.invalid("Invalid Encoding Method specified in Request")
     prefix, delimiter = members.get("Prefix") or "", members.get("Delimiter") or ""
     most = min(int(members["MaxKeys"] if members.get("MaxKeys") is not None else PAGE), PAGE)
     if most < 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from flowd.services.s3 import FolderBuckets
 MOST: Final = 10_000
 SMALLEST: Final = 5 * 1024 * 1024  # of all parts but the last
 _ABOUT: Final = "upload.json"
+_UPLOAD: Final = re.compile(r"[\w-]{1,64}", re.ASCII)  # an id as we make them: it is the name of a folder
 _INVALID_PART: Final = (
     "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified "
     "entity tag may not match the part's entity tag."
@@ -113,7 +115,7 @@ def _upload(buckets: FolderBuckets, members: Members) -> tuple[Path, dict[str, A
     bucket, upload = members["Bucket"], members["UploadId"]
     rules.known(buckets, bucket)
     folder = buckets.own_folder(bucket, "uploads") / upload
-    if "/" in upload or not (folder / _ABOUT).is_file():
+    if not _UPLOAD.fullmatch(upload) or not (folder / _ABOUT).is_file():
         raise errors.no_such_upload(upload)
     about: dict[str, Any] = json.loads((folder / _ABOUT).read_text())
     if about["key"] != members["Key"]:

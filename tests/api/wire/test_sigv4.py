@@ -149,3 +149,8 @@ def test_a_chunk_that_was_changed_moved_or_left_out_is_refused(chunks: list[tupl
 
 def test_unsigned_chunks_have_no_signer() -> None:
     assert chunk_signer("STREAMING-UNSIGNED-PAYLOAD-TRAILER") is None
+
+
+def test_an_empty_part_of_a_path_is_not_signed() -> None:
+    headers = signed(url="http://127.0.0.1:8083/2015-03-31/functions//configuration")
+    assert check(headers, path="/2015-03-31/functions//configuration") == OURS.access_key

@@ -73,6 +73,20 @@ class Front:
         protocol = str(model.metadata["protocol"])
         return Target(model, "query" if protocol == "json" else protocol)
 
+    def guess(self, request: HttpRequest) -> Target | None:
+        """The service that somebody means who did not sign, for the form of the refusal; None for Step Functions'."""
+        if "x-www-form-urlencoded" in request.headers.get("content-type", ""):
+            name = "sns"
+        elif routes.find("lambda", request) is not None:
+            name = "lambda"
+        elif request.method != "POST" or request.path != "/":
+            name = "s3"
+        else:
+            return None
+        model = service_model(name)
+        protocol = str(model.metadata["protocol"])
+        return Target(model, protocol)
+
     async def answer(self, target: Target, request: HttpRequest, caller: Caller, request_id: str) -> HttpAnswer:
         """Read, ask, write. Raises ApiError, which `Target.error` writes."""
         name, members = _read(target, request)

@@ -75,11 +75,19 @@ class ErrorCodes:
     status: int
 
 
-#: What S3 calls what its sender cannot prove (S3 API reference, "Error responses").
+#: What S3 calls what its sender cannot prove (S3 API reference, "Error responses"), by our class.
 _S3_CODES: Final = {
     "InvalidSignatureException": "SignatureDoesNotMatch",
+    "SignatureExpired": "RequestTimeTooSkewed",
     "MissingAuthenticationTokenException": "AccessDenied",
     "UnrecognizedClientException": "InvalidAccessKeyId",
+}
+#: And what the Query protocol does (SNS and SQS API references, "Common errors").
+_QUERY_CODES: Final = {
+    "InvalidSignatureException": "SignatureDoesNotMatch",
+    "SignatureExpired": "SignatureDoesNotMatch",
+    "MissingAuthenticationTokenException": "MissingAuthenticationToken",
+    "UnrecognizedClientException": "InvalidClientTokenId",
 }
 
 
@@ -87,8 +95,11 @@ def error_codes(service: str, error: ApiError) -> ErrorCodes:
     """An error that the model does not have goes by its own code in both."""
     shape = _errors(service).get(error.code)
     if shape is None:
-        code = _S3_CODES.get(error.code, error.code) if service == "s3" else error.code
-        return ErrorCodes(code, code, error.status)
+        kind = type(error).__name__
+        if service == "s3":
+            code = _S3_CODES.get(kind, error.code)
+            return ErrorCodes(code, code, error.status)
+        return ErrorCodes(error.code, _QUERY_CODES.get(kind, error.code), error.status)
     facts = shape.metadata.get("error", {})
     query = sqs.CODES.get(shape.name) if service == "sqs" else None
     status = error.status if error.status != ApiError.status else int(facts.get("httpStatusCode", error.status))

@@ -136,4 +136,5 @@ def _attributes(shape: StructureShape, values: dict[str, Any]) -> str:
     return found
 
 
-_CONTROL = {"\r": "&#13;"}  # an XML reader would make a line feed of it
+#: As S3 writes them: a carriage return would be read as a line feed, the others have no place in XML as they are.
+_CONTROL = {chr(code): f"&#x{code:x};" for code in range(32) if chr(code) not in "\t\n"}

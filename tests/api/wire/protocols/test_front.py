@@ -300,21 +300,6 @@ async def test_s3_errors_have_the_code_or_for_head_the_status(wire: Wire) -> Non
     assert caught.value.response["Error"]["Code"] == "404"
 
 
-async def test_a_wrong_key_is_refused_in_the_services_own_form(wire: Wire) -> None:
-    for service, call in (("s3", "list_buckets"), ("sns", "list_topics"), ("dynamodb", "list_tables")):
-        client = boto3.client(
-            service,
-            endpoint_url=wire.server.url,
-            region_name="us-east-1",
-            aws_access_key_id=KEYS.access_key,
-            aws_secret_access_key="wrong",
-        )
-        with pytest.raises(ClientError) as caught:
-            await asyncio.to_thread(getattr(client, call))
-        code = "SignatureDoesNotMatch" if service == "s3" else "InvalidSignatureException"
-        assert caught.value.response["Error"]["Code"] == code
-
-
 async def test_what_is_not_built_is_named(wire: Wire) -> None:
     with pytest.raises(ClientError) as caught:
         await wire.call("dynamodb", "list_tables")
