@@ -227,6 +227,7 @@ def test_a_runner_that_is_killed_loses_attempts_and_retry_makes_others(storm: St
             "some of it runs",
             lambda least=number: sum(tag.split("-")[-2] == str(first) for tag in storm.outside.arrived("book")) > least,  # type: ignore[misc]
         )
+        storm.box.until("there is a runner", storm.box.runner)  # after the first kill: again
         storm.box.kill_runner()
     for row in rows:
         checked(storm, row, [first], may_fail=True)
