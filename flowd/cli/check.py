@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -19,18 +20,22 @@ from flowd.asl.parse import parse
 from flowd.asl.validate import advise, validate
 from flowd.cli.command import FAILED, OK, Command, CommandError, json_flag
 from flowd.cli.output import clean, complain, print_json
+from flowd.cloudsettings import HERE
 from flowd.config import Config
+from flowd.engine.cloud import refusal
 from flowd.engine.dropfolder.scan import Scanner
 from flowd.engine.dropfolder.snapshot import MachineFile
 from flowd.engine.dropfolder.taskdefinitions import site_of
 from flowd.engine.dropfolder.walk import TEMPLATES
-from flowd.integrations.registry import refuse_unbuilt
+from flowd.integrations import models
+from flowd.integrations.registry import ROWS, refuse_unbuilt
 from flowd.names import UnknownName
 from flowd.sam.intrinsics import substitute
 from flowd.sam.project import Listed
 from flowd.sdk.loading import NotLoadable, read_sources
 
 YAML = (".yaml", ".yml")
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 _PLACEHOLDER = "${"
 _UNQUOTED = re.compile(r":\s*\$\{")  # a number that a template puts in: no JSON before it does
 
@@ -47,25 +52,47 @@ class Finding(NamedTuple):
         return f"{place}: {found.severity} {found.code} {clean(found.message)}"
 
 
-def check_definition(text: str, yaml: bool, type: str = "STANDARD") -> list[Diagnostic]:
+def check_definition(
+    text: str, yaml: bool, type: str = "STANDARD", services: Mapping[str, str] = _NOTHING
+) -> list[Diagnostic]:
     """Everything about one definition, with lines and columns; errors before advice. What no daemon of this version
-    could run is an error; whether a particular one is set up for the rest, only it knows."""
+    could run is an error. What one could run that is set up for it, and `services` (of flowd.toml) do not set it up,
+    is a warning: the daemon's own file may be another."""
     loaded = positions.load(text, yaml)
     if isinstance(loaded, Diagnostic):
         return [_hinted(loaded, text, {})]
     unknown: dict[str, str] = {}  # Resource -> what is wrong with its name
+    elsewhere: set[str] = set()
 
     def refused(service: str, action: str, pattern: str, resource: str) -> str | None:
         reason = refuse_unbuilt(service, action)
         if isinstance(reason, UnknownName):
             unknown[resource] = reason
+        elif reason is None and (reason := _not_set_up(service, action, services)) is not None:
+            elsewhere.add(reason)
         return reason
 
-    found = validate(loaded, type=type, resources=refused)
+    found = [
+        msgspec.structs.replace(each, severity="WARNING") if each.message in elsewhere else each
+        for each in validate(loaded, type=type, resources=refused)
+    ]
     if not errors(found):
         found += _compiled(loaded) + advise(loaded)
     places = positions.locator(text, yaml)
     return [placed(_hinted(each, text, unknown), *places(each.location)) for each in found]
+
+
+def _not_set_up(service: str, action: str, services: Mapping[str, str]) -> str | None:
+    """Why a daemon with these `[services]` has no such operation of an AWS service, None if it has."""
+    if not service.startswith("aws-sdk:") or service in ROWS:
+        return None
+    from flowd.services.offered import OFFERED  # reads every service's rules: only where a definition asks for one
+
+    model = models.model(models.service_of(service))
+    assert model is not None  # refused before
+    name, operation = str(model.service_name), models.upper(action)
+    here = operation in OFFERED.get(name, ())
+    return refusal(services.get(name, HERE), name, operation, here=here, known=name in OFFERED)
 
 
 def _hinted(found: Diagnostic, text: str, unknown: Mapping[str, str]) -> Diagnostic:
@@ -167,7 +194,9 @@ def check_path(path: str, config: Config) -> tuple[set[str], list[Finding]]:
     except OSError as error:
         raise CommandError(f"cannot read {path}: {error.strerror}") from None
     text, _ = substitute(text, dict(config.substitutions))
-    return {path}, [Finding(path, found) for found in check_definition(text, path.endswith(YAML))]
+    return {path}, [
+        Finding(path, found) for found in check_definition(text, path.endswith(YAML), services=config.cloud.services)
+    ]
 
 
 def check_workflows(path: str) -> list[Finding]:
@@ -203,7 +232,7 @@ def check_folder(folder: str, config: Config) -> tuple[set[str], list[Finding]]:
     findings = [
         Finding(os.path.join(folder, report.path), found) for report in snapshot.files for found in report.diagnostics
     ]
-    findings += _machines(folder, snapshot.machines)
+    findings += _machines(folder, snapshot.machines, config.cloud.services)
     return files, sorted(findings, key=lambda found: (found.path, found.diagnostic.line, found.diagnostic.column))
 
 
@@ -217,10 +246,10 @@ def _scanner(folder: str, config: Config) -> Scanner:
     )
 
 
-def _machines(folder: str, machines: Iterable[MachineFile]) -> Iterator[Finding]:
+def _machines(folder: str, machines: Iterable[MachineFile], services: Mapping[str, str]) -> Iterator[Finding]:
     for machine in machines:
         path = os.path.join(folder, machine.path)
-        for found in check_definition(machine.text, machine.yaml, machine.type):
+        for found in check_definition(machine.text, machine.yaml, machine.type, services):
             if machine.sam is not None:  # the text was made from the template: its places are the template's
                 mark = machine.sam.locate(found.location)
                 yield Finding(path, placed(found, mark.line, mark.column))

@@ -24,6 +24,18 @@ class Provider(Protocol):
     async def invoke(self, service: str, operation: str, members: Mapping[str, Any], task: str) -> dict[str, Any]: ...
 
 
+def refusal(setting: str, service: str, operation: str, *, here: bool, known: bool) -> str | None:
+    """Why an operation is not to be had under a service's setting: `here` if flowd has it, `known` if the service."""
+    if setting == OFF:
+        return f"the service {service} is switched off in this daemon ([services] {service} in flowd.toml)"
+    if setting == MOCK:
+        return f'the service {service} is on "mock" in this daemon: the mock file alone answers its Tasks'
+    if setting != HERE or here:
+        return None
+    way_out = f'to call AWS\'s own, write {service} = "aws" into [services] of flowd.toml'
+    return f"{f'{operation} of {service}' if known else f'the service {service}'} is not built in flowd; {way_out}"
+
+
 class Cloud:
     """`settings` is `[services]` of flowd.toml: "here", "off", "mock", "aws" or a URL, by service.
 
@@ -46,19 +58,9 @@ class Cloud:
         return self._settings.get(service, HERE) in (HERE, MOCK)
 
     def refuse(self, service: str, operation: str) -> str | None:
-        setting = self._settings.get(service, HERE)
-        if setting == OFF:
-            return f"the service {service} is switched off in this daemon ([services] {service} in flowd.toml)"
-        if setting == MOCK:
-            return f'the service {service} is on "mock" in this daemon: the mock file alone answers its Tasks'
-        if setting != HERE:
-            return None
-        if self._is_here(service, operation):
-            return None
-        way_out = f'to call AWS\'s own, write {service} = "aws" into [services] of flowd.toml'
-        if service in (*self._embedded.services, *self.local):
-            return f"{operation} of {service} is not built in flowd; {way_out}"
-        return f"the service {service} is not built in flowd; {way_out}"
+        known = service in (*self._embedded.services, *self.local)
+        here = self._is_here(service, operation)
+        return refusal(self._settings.get(service, HERE), service, operation, here=here, known=known)
 
     def once(self, service: str) -> bool:
         if self._passed_on(service):

@@ -3,6 +3,8 @@
 import json
 
 from flowd.cli import check
+from flowd.engine.catalog import SERVICES
+from flowd.services.offered import OFFERED
 
 
 def test_a_resource_that_a_template_fills_in_is_refused_with_the_way_out() -> None:
@@ -10,3 +12,23 @@ def test_a_resource_that_a_template_fills_in_is_refused_with_the_way_out() -> No
     found = check.check_definition(json.dumps({"StartAt": "Press", "States": {"Press": task}}), yaml=False)
     assert [each.severity for each in found] == ["ERROR"]
     assert "check the template's folder" in found[0].message
+
+
+def _severities(action: str, **services: str) -> list[str]:
+    task = {"Type": "Task", "Resource": f"arn:aws:states:::aws-sdk:{action}", "Parameters": {}, "End": True}
+    found = check.check_definition(json.dumps({"StartAt": "T", "States": {"T": task}}), False, services=services)
+    return [f"{each.severity} {each.location}" for each in found]
+
+
+def test_what_only_aws_has_is_a_warning_unless_it_is_set_up() -> None:
+    assert _severities("rekognition:detectLabels") == ["WARNING /States/T/Resource"]
+    assert _severities("rekognition:detectLabels", rekognition="aws") == []
+    assert _severities("s3:getObjectAttributes") == ["WARNING /States/T/Resource"]
+    assert _severities("s3:getObject") == [] == _severities("sfn:startExecution")
+    assert _severities("s3:getObject", s3="off") == ["WARNING /States/T/Resource"]
+    assert _severities("nosuchservice:get") == ["ERROR /States/T/Resource"]
+
+
+def test_what_is_offered_is_what_the_daemon_serves() -> None:
+    served = {service.name: frozenset(service.operations) for service, _ in SERVICES}
+    assert {**served, "s3": OFFERED["s3"]} == OFFERED
