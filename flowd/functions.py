@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from typing import Final, Literal
 
 import msgspec
 
@@ -36,6 +37,16 @@ class FunctionSpec(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""  # the file or template it was read from, for people
 
 
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run took: milliseconds, of the function's start too if it was started for this run, and megabytes; 0 is
+    unknown."""
+
+    duration_ms: float = 0.0
+    init_ms: float = 0.0
+    memory_mb: int = 0
+    peak_mb: int = 0
+
+
 class FunctionResult(msgspec.Struct, frozen=True, kw_only=True):
     """How one run ended: JSON text, or Lambda's error and cause. Neither: the run was accepted (InvocationType Event).
 
@@ -48,7 +59,38 @@ class FunctionResult(msgspec.Struct, frozen=True, kw_only=True):
     log: str = ""
     truncated: bool = False
     request_id: str = ""
+    report: Report = Report()
 
 
 class Unknown(msgspec.Struct, frozen=True):
     """The runner holds no run under this key: it was never asked, or it is younger than the run."""
+
+
+LOG_TAIL: Final = 4_096  # bytes of log that LogType Tail answers with
+
+
+def log_tail(result: FunctionResult, version: str = "$LATEST") -> bytes:
+    """The end of a run's log with the lines that Lambda writes around it (developer guide, "Sending Lambda function
+    logs to CloudWatch Logs")."""
+    log = result.log if result.log.endswith("\n") or not result.log else result.log + "\n"
+    begin, end = f"START RequestId: {result.request_id} Version: {version}\n", f"END RequestId: {result.request_id}\n"
+    return f"{begin}{log}{end}{_report(result)}\n".encode()[-LOG_TAIL:]
+
+
+def _report(result: FunctionResult) -> str:
+    report = result.report
+    parts = [
+        f"REPORT RequestId: {result.request_id}",
+        f"Duration: {report.duration_ms:.2f} ms",
+        f"Billed Duration: {math.ceil(report.duration_ms)} ms",
+        f"Memory Size: {report.memory_mb} MB",
+    ]
+    if report.peak_mb:
+        parts.append(f"Max Memory Used: {report.peak_mb} MB")
+    if report.init_ms:
+        parts.append(f"Init Duration: {report.init_ms:.2f} ms")
+    if result.error == "Sandbox.Timedout":
+        parts.append("Status: timeout")
+    elif result.error is not None and result.error.startswith("Runtime."):
+        parts.append(f"Status: error\tError Type: {result.error}")
+    return "\t".join(parts)

@@ -18,13 +18,12 @@ from flowd.api.functions import Functions
 from flowd.api.lambda_invoke_configs import InvokeConfigOperations
 from flowd.api.wire.caller import Caller
 from flowd.clock import iso8601
-from flowd.functions import FunctionResult, FunctionSpec
+from flowd.functions import FunctionResult, FunctionSpec, log_tail
 from flowd.integrations.lambda_ import Later
 from flowd.payload import InvalidJson, dumps, loads
 from flowd.services.ports import Delivery, ServiceError
 
 LATEST: Final = "$LATEST"
-_LOG_TAIL: Final = 4_096  # bytes that LogType Tail answers with
 _LARGEST_EVENT: Final = 1_048_576  # of an asynchronous invocation (quotas)
 _PAGE: Final = 50
 _MOST_ITEMS: Final = 10_000
@@ -240,7 +239,7 @@ def _client_context(text: str | None) -> str:
 def _answer(result: FunctionResult, tail: bool) -> dict[str, Any]:
     shown: dict[str, Any] = {"StatusCode": 200, "ExecutedVersion": LATEST}
     if tail:
-        shown["LogResult"] = base64.b64encode(result.log.encode()[-_LOG_TAIL:]).decode()
+        shown["LogResult"] = base64.b64encode(log_tail(result)).decode()
     if result.error in _OURS:
         raise ServiceError("ServiceException", result.cause or result.error or "", status=500, Type="Service")
     if result.error is None:

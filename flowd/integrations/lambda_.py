@@ -19,7 +19,7 @@ import msgspec
 from flowd import names
 from flowd.clock import Clock
 from flowd.decisions import Pattern
-from flowd.functions import FunctionResult, Unknown
+from flowd.functions import FunctionResult, Unknown, log_tail
 from flowd.integrations.ports import Failed, Outcome, Succeeded, TaskCall
 from flowd.payload import InvalidJson, Payload, dumps
 from flowd.services.ports import Delivery
@@ -40,7 +40,6 @@ _PARAMETERS: Final = frozenset(
     }
 )
 _NOT_BUILT: Final = frozenset({"TenantId", "DurableExecutionName"})
-_LOG_TAIL = 4_096  # bytes of log that Lambda answers with LogType Tail
 _BIG = 65_536  # characters from which a result is parsed off the loop
 #: A result beyond this is refused by the interpreter for its size, whatever it is.
 _PAYLOAD_LIMIT = 262_144
@@ -206,7 +205,7 @@ class Lambda:
         version = {"ExecutedVersion": LATEST} if call.invocation == "RequestResponse" else {}
         rest: dict[str, Any] = {}
         if call.tail:
-            rest["LogResult"] = base64.b64encode(result.log.encode()[-_LOG_TAIL:]).decode()
+            rest["LogResult"] = base64.b64encode(log_tail(result)).decode()
         rest |= {
             "SdkHttpMetadata": _http_metadata(status, length, result.request_id, self._clock.now_ms(), bool(version)),
             "SdkResponseMetadata": {"RequestId": result.request_id},

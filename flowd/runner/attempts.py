@@ -6,9 +6,13 @@ process or knows a connection.
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Iterable
 
+from msgspec import structs
+
+from flowd.functions import Report
 from flowd.runner.outcomes import Outcome
 
 LOG_LIMIT = 256 << 10
@@ -44,6 +48,7 @@ class Attempt:
     """One run. `outcome` is None until it has ended."""
 
     __slots__ = (
+        "_began_s",
         "_listeners",
         "acknowledged",
         "arn",
@@ -55,6 +60,8 @@ class Attempt:
         "log",
         "outcome",
         "payload",
+        "peak_mb",
+        "report",
         "request_id",
         "timeout_ms",
     )
@@ -83,7 +90,15 @@ class Attempt:
         self.request_id = str(uuid.uuid4())
         self.log = Log()
         self.outcome: Outcome | None = None
+        self.report = Report()
+        self.peak_mb = 0
+        self._began_s = 0.0
         self._listeners: list[Callable[[Attempt], None]] = []
+
+    def begin(self, memory_mb: int, init_ms: float) -> None:
+        """The function has it from now on; `init_ms` is what its start took, if that was for this run."""
+        self._began_s = time.monotonic()
+        self.report = Report(memory_mb=memory_mb, init_ms=init_ms)
 
     def when_ended(self, listener: Callable[[Attempt], None]) -> None:
         """Call `listener` once the outcome is there; at once if it is."""
@@ -98,6 +113,9 @@ class Attempt:
             return
         self.outcome = outcome
         self.payload = b""
+        if self._began_s:
+            duration_ms = (time.monotonic() - self._began_s) * 1000
+            self.report = structs.replace(self.report, duration_ms=duration_ms, peak_mb=self.peak_mb)
         listeners, self._listeners = self._listeners, []
         for listener in listeners:
             listener(self)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -24,6 +26,7 @@ from flowd.runner.launch import Command, with_limits
 from flowd.runner.leftovers import Leftovers
 
 _CHUNK = 65_536
+_PEAK = re.compile(rb"VmHWM:\s+(\d+) kB")
 _DRAIN_LIMIT = 4 << 20  # a grandchild that prints without end must not hold up an answer
 
 
@@ -101,6 +104,18 @@ class Process:
         self._mark = secrets.token_hex(8)
         self.ended = False
         self.out_of_memory = False  # known, when it has ended, only with cgroups
+
+    @property
+    def peak_mb(self) -> int:
+        """How much memory it has had at most, its children not counted; 0 when it has ended."""
+        if self._popen is None:
+            return 0
+        try:
+            with open(f"/proc/{self._popen.pid}/status", "rb") as status:
+                found = _PEAK.search(status.read())
+        except OSError:
+            return 0
+        return math.ceil(int(found[1]) / 1024) if found else 0
 
     async def start(
         self,

@@ -13,7 +13,7 @@ import msgspec
 
 from flowd.containers import ContainerSpec
 from flowd.errors import FlowdError
-from flowd.functions import FunctionSpec
+from flowd.functions import FunctionSpec, Report
 
 #: Raised when a message changes its meaning: a runner of another version is given no work (see `succession`). What
 #: ends its work, LASTING and the answers to it, keeps its shape for ever: new fields go behind, with a default.
@@ -144,6 +144,7 @@ class Finished(Answer, frozen=True):
     cause: str | None = None
     log: bytes = b""
     truncated: bool = False
+    report: Report = Report()
 
 
 class Accepted(Answer, frozen=True):

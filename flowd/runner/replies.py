@@ -36,6 +36,7 @@ def result_of(answer: AnyAnswer) -> FunctionResult:
                 log=answer.log.decode("utf-8", "replace"),
                 truncated=answer.truncated,
                 request_id=answer.request_id,
+                report=answer.report,
             )
         case protocol.Accepted():
             return FunctionResult(request_id=answer.request_id)

@@ -234,7 +234,8 @@ HANDLERS: dict[type, Callable[[Server, Framing, Any], Answer | None]] = {
 def _finished(number: int, attempt: Attempt) -> Finished:
     outcome = attempt.outcome or Outcome()
     log, truncated = attempt.log.tail, attempt.log.truncated
-    return Finished(number, attempt.request_id, outcome.output, outcome.error, outcome.cause, log, truncated)
+    answer = (outcome.output, outcome.error, outcome.cause)
+    return Finished(number, attempt.request_id, *answer, log, truncated, attempt.report)
 
 
 def _throttled(request: Invoke) -> Finished:

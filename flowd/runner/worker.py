@@ -12,6 +12,7 @@ import os
 import secrets
 import socket
 import struct
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
@@ -72,6 +73,8 @@ class Worker:
         self.gone = False
         self.leaving = False  # it said that it ends after this answer
         self.calls = 0
+        self.init_ms = 0.0  # from its start until it was ready for its first call
+        self._began_s = time.monotonic()
         self.generation = 0
         self.watched: list[str] = [launch.entry_file(spec), *packages.watched(spec)]
         self.packages: dict[str, str] = {}  # environment that says where they are
@@ -93,6 +96,7 @@ class Worker:
         """Take a call; `worker_answered` or `worker_ended` follows."""
         self.attempt = attempt
         self.calls += 1
+        attempt.begin(self.spec.memory_mb, self.init_ms if self.calls == 1 else 0.0)
         self.give_early_log(attempt)
         self._hand_over(attempt, self._hosting.clock.now_ms() + limit_ms)
 
@@ -152,6 +156,7 @@ class Worker:
             return  # its time was over, or nobody asked
         if self._process is not None:
             self._process.drain()
+            self.attempt.peak_mb = self._process.peak_mb
         self._owner.worker_answered(self, outcome)
 
 
@@ -231,6 +236,7 @@ class SocketWorker(Worker):
             self.stop(outcomes.out_of_memory)
         elif verdict == b"ready" and not self.ready:
             self.ready = True
+            self.init_ms = (time.monotonic() - self._began_s) * 1000
             with contextlib.suppress(msgspec.DecodeError):
                 self.watched = list(dict.fromkeys([*self.watched, *_decode_files(body)]))
             self._owner.worker_ready(self)

@@ -154,7 +154,7 @@ async def test_the_tail_of_the_log_is_answered_when_asked_for() -> None:
     outcome = await call(host, task(parameters={"FunctionName": "known", "LogType": "Tail"}))
     assert isinstance(outcome, Succeeded)
     log = base64.b64decode(outcome.output.value["LogResult"])
-    assert len(log) == 4096 and log.endswith(b"xend")
+    assert len(log) == 4096 and b"xend\nEND RequestId: r\nREPORT RequestId: r\t" in log
 
 
 async def test_the_client_context_is_handed_over_decoded() -> None:
