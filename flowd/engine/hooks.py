@@ -1,7 +1,8 @@
 """Hooks: a command or a webhook fires on a new prompt, a failure, a close, so that nobody has to watch a screen.
 
 A notice is a row written in the transaction of its cause and deleted when it is delivered, so none is lost; one that
-cannot be delivered is tried again with growing pauses for a day, then dropped with a line in the log.
+cannot be delivered is tried again with growing pauses for a day, then dropped with a line in the log. They go out in
+order, but one that hangs does not hold up the others.
 """
 
 from __future__ import annotations
@@ -10,18 +11,24 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
+import signal
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import httpx
 
 from flowd.clock import Clock
-from flowd.store import hooks
+from flowd.store import hooks, schema
 from flowd.store.database import Database
 
 log = logging.getLogger(__name__)
 AT_ONCE = 50
 TIMEOUT_S = 30.0
+PATIENCE_S = 1.0  # then the next one goes out beside it
+MOST = 16  # side by side
+_TROUBLE_S = 10.0
 TRIES = 12
 
 
@@ -35,6 +42,7 @@ class Hooks:
         self._webhook = webhook
         self._due = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
+        self._busy: dict[int, asyncio.Task[None]] = {}  # by row
 
     async def start(self) -> None:
         if self._worker is None and (self._command or self._webhook):
@@ -46,6 +54,10 @@ class Hooks:
             self._worker.cancel()
             await asyncio.gather(self._worker, return_exceptions=True)
             self._worker = None
+        deliveries = list(self._busy.values())
+        for delivery in deliveries:
+            delivery.cancel()
+        await asyncio.gather(*deliveries, return_exceptions=True)
 
     def notice(self) -> None:
         """A notice is on disk."""
@@ -57,25 +69,47 @@ class Hooks:
             try:
                 pause_s = await self._deliver_all()
             except Exception:
-                log.exception("notices could not be read or written")
-                pause_s = 10.0
+                log.exception("notices could not be read")
+                pause_s = _TROUBLE_S
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
                     await self._due.wait()
 
     async def _deliver_all(self) -> float:
-        while rows := await self._db.read(partial(hooks.due, now_ms=self._clock.now_ms(), limit=AT_ONCE)):
+        while rows := [row for row in await self._db.read(self._due_now) if row.id not in self._busy]:
             for row in rows:
-                problem = await self._deliver(row.kind, row.body)
-                if problem is None or row.attempts + 1 >= TRIES:
-                    if problem is not None:
-                        log.error("notice dropped after %d tries: %s: %s", TRIES, row.body, problem)
-                    await self._db.write(partial(hooks.delivered, hook_id=row.id or 0))
-                    continue
-                log.warning("notice %s not delivered, will be tried again: %s", row.kind, problem)
-                later_ms = self._clock.now_ms() + 1000 * 2 ** (row.attempts + 2)
-                await self._db.write(partial(hooks.postpone, hook_id=row.id or 0, due_ms=later_ms))
+                await self._room()
+                delivery = asyncio.create_task(self._bring(row), name=f"notice {row.id}")
+                self._busy[row.id or 0] = delivery
+                await asyncio.wait({delivery}, timeout=PATIENCE_S)
         return 30.0
+
+    def _due_now(self, session: Any) -> list[schema.Hook]:
+        # More than are on their way: they stand before the others.
+        return hooks.due(session, self._clock.now_ms(), AT_ONCE + len(self._busy))
+
+    async def _room(self) -> None:
+        while len(self._busy) >= MOST:
+            await asyncio.wait(self._busy.values(), return_when=asyncio.FIRST_COMPLETED)
+
+    async def _bring(self, row: schema.Hook) -> None:
+        try:
+            await self._note(row, await self._deliver(row.kind, row.body))
+        except Exception:
+            log.exception("a notice's delivery could not be noted")
+            await asyncio.sleep(_TROUBLE_S)
+        finally:
+            self._busy.pop(row.id or 0, None)
+
+    async def _note(self, row: schema.Hook, problem: str | None) -> None:
+        if problem is None or row.attempts + 1 >= TRIES:
+            if problem is not None:
+                log.error("notice dropped after %d tries: %s: %s", TRIES, row.body, problem)
+            await self._db.write(partial(hooks.delivered, hook_id=row.id or 0))
+            return
+        log.warning("notice %s not delivered, will be tried again: %s", row.kind, problem)
+        later_ms = self._clock.now_ms() + 1000 * 2 ** (row.attempts + 2)
+        await self._db.write(partial(hooks.postpone, hook_id=row.id or 0, due_ms=later_ms))
 
     async def _deliver(self, kind: str, body: str) -> str | None:
         """What went wrong, or None."""
@@ -89,13 +123,19 @@ class Hooks:
 
     async def _run(self, kind: str, body: str) -> str | None:
         process = await asyncio.create_subprocess_exec(
-            *self._command, kind, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL
+            *self._command,
+            kind,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            start_new_session=True,  # a group of its own, so that what it has started can be ended with it
         )
         try:
             await process.communicate(body.encode())
         finally:
             if process.returncode is None:
-                process.kill()
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()
         return None if process.returncode == 0 else f"{self._command[0]} exited with {process.returncode}"
 
     async def _post(self, body: str) -> str | None:

@@ -6,11 +6,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlmodel import select
 
 from flowd import names
+from flowd.engine import hooks
 from flowd.store import schema
 from tests.engine.world import World, function
+from tests.runner.harness import alive
 
 PASS = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
 FAIL = {"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "Broken", "Cause": "because"}}}
@@ -58,6 +61,42 @@ async def test_a_command_hears_of_prompts_failures_and_closes(tmp_path: Path) ->
         assert [kind for kind, _ in heard] == ["close", "close", "failure", "prompt"]
         assert heard[2][1]["error"] == "Broken" and heard[2][1]["stateMachineName"] == "broken"
         assert heard[3][1]["state"] == "A"
+
+
+HANGS = """
+import os, subprocess, sys, time
+notice = sys.stdin.read()
+if '"stuck"' in notice:
+    child = subprocess.Popen(['sleep', '600'])
+    open(sys.argv[1] + '.pids', 'w').write(f'{os.getpid()} {child.pid}')
+    time.sleep(600)
+open(sys.argv[1], 'a').write(sys.argv[2] + ' ' + notice + chr(10))
+"""
+
+
+async def test_a_command_that_hangs_holds_up_no_other_and_is_ended_with_what_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hooks, "PATIENCE_S", 0.01)
+    file, pids = tmp_path / "notices", tmp_path / "notices.pids"
+    command = [sys.executable, "-c", HANGS, str(file)]
+    async with World(tmp_path, hooks=("close",), hook_command=command) as world:
+        await world.start(await world.machine(PASS, "stuck"))
+        for number in range(3):
+            await world.start(await world.machine(PASS, f"fine{number}"))
+        heard = await arrived(file, 3)
+        assert {body["stateMachineName"] for _, body in heard} == {"fine0", "fine1", "fine2"}
+        async with asyncio.timeout(20):
+            while not (pids.exists() and pids.read_text()):
+                await asyncio.sleep(0.01)
+        both = [int(pid) for pid in pids.read_text().split()]
+        assert all(alive(pid) for pid in both)
+        async with asyncio.timeout(20):
+            while await waiting(world) > 1:
+                await asyncio.sleep(0.01)
+    async with asyncio.timeout(20):
+        while any(alive(pid) for pid in both):
+            await asyncio.sleep(0.01)
 
 
 async def test_only_what_was_asked_for_is_told(tmp_path: Path) -> None:
