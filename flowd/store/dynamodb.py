@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 from sqlmodel import Session
 
-from flowd.services.dynamodb.tables import Bounds, RowKey, Stored, Table
+from flowd.services.dynamodb.tables import Bounds, Build, RowKey, Stored, Table
 from flowd.services.dynamodb.values import Item
 from flowd.store.database import raw
 from flowd.store.dynamodb_streams import DynamodbStreams
@@ -70,7 +70,7 @@ class DynamodbTables(DynamodbStreams):
         )
 
     def drop_table(self, table: Table) -> None:
-        for family in ("dynamodb_entry", "dynamodb_item"):
+        for family in ("dynamodb_entry", "dynamodb_item", "dynamodb_build"):
             self._sql.execute(f"DELETE FROM {family} WHERE table_id = ?", (table.id,))
         self._sql.execute("DELETE FROM dynamodb_table WHERE id = ?", (table.id,))
 
@@ -142,6 +142,7 @@ class DynamodbTables(DynamodbStreams):
             )
 
     def drop_index(self, table: Table, index: str) -> None:
+        self.end_build(table, index)
         self._sql.execute("DELETE FROM dynamodb_entry WHERE table_id = ? AND index_name = ?", (table.id, index))
 
     def index_counts(self, table: Table, index: str) -> tuple[int, int]:
@@ -175,6 +176,26 @@ class DynamodbTables(DynamodbStreams):
             "ORDER BY e.bucket, e.partition, e.sort, e.item"
         )
         return self._each(query, table.id, index, buckets[1], *start)
+
+    # -- what is being built -------------------------------------------------------
+
+    def builds(self, table: Table) -> frozenset[str]:
+        query = "SELECT name FROM dynamodb_build WHERE table_id = ?"
+        return frozenset(name for (name,) in self._sql.execute(query, (table.id,)))
+
+    def first_build(self) -> tuple[int, Build] | None:
+        row = self._sql.execute("SELECT table_id, name, bucket, partition, sort FROM dynamodb_build LIMIT 1").fetchone()
+        return None if row is None else (row[0], Build(row[1], RowKey(*row[2:])))
+
+    def save_build(self, table: Table, build: Build) -> None:
+        assert build.after is not None
+        change = (
+            "INSERT OR REPLACE INTO dynamodb_build (table_id, name, bucket, partition, sort) VALUES (?, ?, ?, ?, ?)"
+        )
+        self._sql.execute(change, (table.id, build.name, *build.after[:3]))
+
+    def end_build(self, table: Table, name: str) -> None:
+        self._sql.execute("DELETE FROM dynamodb_build WHERE table_id = ? AND name = ?", (table.id, name))
 
     # -- time to live, tokens ------------------------------------------------------
 

@@ -102,3 +102,14 @@ class DynamodbRecord(SQLModel, table=True):
     body: bytes = Field(sa_column=_blob())  # msgpack
 
     __table_args__ = (Index("dynamodb_record_order", "stream_id", "id"), {"sqlite_autoincrement": True})
+
+
+class DynamodbBuild(SQLModel, table=True):
+    """What is being worked out for all items of a table, and the key of the last item that is done."""
+
+    __tablename__ = "dynamodb_build"
+    table_id: int = Field(primary_key=True)
+    name: str = Field(primary_key=True)  # of an index; "" = time to live
+    bucket: int
+    partition: bytes = Field(sa_column=_blob())
+    sort: bytes = Field(sa_column=_blob())

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from flowd.services.dynamodb import definitions, streams
+from flowd.services.dynamodb import backfill, definitions, streams
 from flowd.services.dynamodb.errors import in_use, invalid, invalid_values, table_not_found
-from flowd.services.dynamodb.keys import BUCKETS, Schema
+from flowd.services.dynamodb.keys import Schema
 from flowd.services.dynamodb.requests import new_table_name, required, table_name, whole
 from flowd.services.dynamodb.tables import Table, Tables
 from flowd.services.ports import Call, Members, ServiceError
@@ -72,7 +72,7 @@ def tags(given: Iterable[Mapping[str, str]]) -> dict[str, str]:
 
 
 def update_table(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
-    """Billing, protection, class, stream, one global index more or less; an index is filled in the same transaction."""
+    """Billing, protection, class, stream, one global index more or less, which `backfill` fills."""
     table = named(tables, members)
     definition = dict(table.definition)
     for name in ("TableClass", "DeletionProtectionEnabled"):
@@ -89,16 +89,19 @@ def update_table(tables: Tables, members: Members, call: Call) -> dict[str, Any]
     table.definition = definition
     streams.change(tables, table, members.get("StreamSpecification"), call)
     changes = members.get("GlobalSecondaryIndexUpdates") or ()
-    if sum("Create" in change or "Delete" in change for change in changes) > 1:
+    going_on = len(tables.builds(table) - {backfill.TIME_TO_LIVE})
+    if going_on * any("Create" in change for change in changes) or (
+        sum("Create" in change or "Delete" in change for change in changes) > 1
+    ):
         message = "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table"
         raise ServiceError("LimitExceededException", message)
     for change in changes:
-        _change_index(tables, table, change, members.get("AttributeDefinitions") or ())
+        _change_index(tables, table, change, members.get("AttributeDefinitions") or (), call)
     tables.save_table(table)
     return {"TableDescription": definitions.described(tables, table, call, "UPDATING")}
 
 
-def _change_index(tables: Tables, table: Table, change: Mapping[str, Any], attributes: Any) -> None:
+def _change_index(tables: Tables, table: Table, change: Mapping[str, Any], attributes: Any, call: Call) -> None:
     if len(change) != 1:
         raise invalid_values("Exactly one of Create, Update and Delete is expected in a GlobalSecondaryIndexUpdate")
     action, said = next(iter(change.items()))
@@ -108,7 +111,7 @@ def _change_index(tables: Tables, table: Table, change: Mapping[str, Any], attri
     if action == "Create":
         if name in Schema(table).indexes:
             raise invalid(f"Attempting to create an index which already exists: {name}")
-        _create_index(tables, table, said, attributes)
+        _create_index(tables, table, said, attributes, call)
     elif not there:
         raise ServiceError("ResourceNotFoundException", f"Requested resource not found: Index: {name} not found")
     elif action == "Delete":
@@ -123,7 +126,7 @@ def _change_index(tables: Tables, table: Table, change: Mapping[str, Any], attri
         ]
 
 
-def _create_index(tables: Tables, table: Table, said: Mapping[str, Any], attributes: Any) -> None:
+def _create_index(tables: Tables, table: Table, said: Mapping[str, Any], attributes: Any, call: Call) -> None:
     known = {found["AttributeName"]: found for found in table.definition["AttributeDefinitions"]}
     types = definitions.attribute_types(attributes)
     for name, kind in types.items():
@@ -139,11 +142,7 @@ def _create_index(tables: Tables, table: Table, said: Mapping[str, Any], attribu
     added = [{"AttributeName": name, "AttributeType": kind} for name, kind in types.items() if name not in known]
     table.definition["AttributeDefinitions"] = [*table.definition["AttributeDefinitions"], *added]
     _forget_attributes(table)
-    schema = Schema(table)
-    made = schema.indexes[said["IndexName"]]
-    for stored in tables.all_items(table, (0, BUCKETS), None):
-        if made.schema.fits(stored.item):  # AWS leaves out of a new index what does not fit it
-            tables.set_entry(table, made.name, stored.row, made.row_key(stored.item, schema.key))
+    backfill.begin(tables, table, said["IndexName"], call)
 
 
 def _forget_attributes(table: Table) -> None:

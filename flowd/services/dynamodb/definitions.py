@@ -212,6 +212,7 @@ def _described_index(
         "IndexArn": f"{arn}/index/{index['IndexName']}",
     }
     if is_global:
-        found["IndexStatus"] = status
+        building = index["IndexName"] in tables.builds(table)
+        found |= {"IndexStatus": "CREATING", "Backfilling": True} if building else {"IndexStatus": status}
         found["ProvisionedThroughput"] = {"NumberOfDecreasesToday": 0, **index["ProvisionedThroughput"]}
     return found

@@ -65,7 +65,7 @@ class Read:
 
 def query(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
     found = table(tables, members)
-    schema, index = _place(found, members)
+    schema, index = _place(tables, found, members)
     binder = Binder(members)
     condition = legacy.key_conditions(members) or binder.condition("KeyConditionExpression")
     if condition is None:
@@ -84,7 +84,7 @@ def query(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
 
 def scan(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
     found = table(tables, members)
-    schema, index = _place(found, members)
+    schema, index = _place(tables, found, members)
     buckets = _segment(members)
     read = _read(found, schema, index, members, Binder(members), "ScanFilter")
     after = _start(read, members, None)
@@ -97,7 +97,7 @@ def scan(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
     return _page(read, rows, Meter(members))
 
 
-def _place(found: Table, members: Members) -> tuple[Schema, Index | None]:
+def _place(tables: Tables, found: Table, members: Members) -> tuple[Schema, Index | None]:
     legacy.check_not_mixed(members)
     schema = Schema(found)
     name = members.get("IndexName")
@@ -108,6 +108,8 @@ def _place(found: Table, members: Members) -> tuple[Schema, Index | None]:
         raise invalid(f"The table does not have the specified index: {name}")
     if index.is_global and members.get("ConsistentRead"):
         raise invalid("Consistent reads are not supported on global secondary indexes")
+    if index.is_global and name in tables.builds(found):
+        raise invalid(f"Cannot read from backfilling global secondary index: {name}")
     return schema, index
 
 

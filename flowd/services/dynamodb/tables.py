@@ -75,6 +75,13 @@ class Record(NamedTuple):
     body: dict[str, Any]
 
 
+class Build(NamedTuple):
+    """Something that is being worked out for all items of a table, and the last item that is done."""
+
+    name: str  # of an index; "" = time to live
+    after: RowKey | None
+
+
 class Streams(Protocol):
     """The streams of one box."""
 
@@ -183,6 +190,20 @@ class Tables(Streams, Protocol):
     def all_entries(
         self, table: Table, index: str, buckets: tuple[int, int], after: RowKey | None
     ) -> Iterator[Stored]: ...
+
+    # -- what is being built -------------------------------------------------------
+
+    def builds(self, table: Table) -> frozenset[str]:
+        """The names of what is being built for a table."""
+        ...
+
+    def first_build(self) -> tuple[int, Build] | None:
+        """(table's id, build) of any table."""
+        ...
+
+    def save_build(self, table: Table, build: Build) -> None: ...
+
+    def end_build(self, table: Table, name: str) -> None: ...
 
     # -- time to live, tokens ------------------------------------------------------
 

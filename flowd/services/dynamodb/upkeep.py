@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
-from flowd.services.dynamodb import streams
+from flowd.services.dynamodb import backfill, streams
 from flowd.services.dynamodb.control import named, tags
 from flowd.services.dynamodb.errors import invalid
-from flowd.services.dynamodb.keys import BUCKETS, Schema
+from flowd.services.dynamodb.keys import Schema
 from flowd.services.dynamodb.requests import required, table_name
 from flowd.services.dynamodb.tables import Table, Tables
 from flowd.services.ports import Call, Members, ServiceError
@@ -16,7 +15,6 @@ from flowd.services.ports import Call, Members, ServiceError
 MOST_TAGS: Final = 50
 AT_ONCE: Final = 500  # items that one transaction lets expire
 TOKEN_MS: Final = 10 * 60 * 1000  # for how long a ClientRequestToken counts
-_MISTAKE_S: Final = 5 * 365 * 86_400
 
 
 def update_time_to_live(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
@@ -30,26 +28,18 @@ def update_time_to_live(tables: Tables, members: Members, call: Call) -> dict[st
                       f"{table.ttl_attribute}")  # fmt: skip
     table.ttl_attribute = attribute if enabled else ""
     tables.save_table(table)
-    rows = [(stored.row, stored.item) for stored in tables.all_items(table, (0, BUCKETS), None)]
-    for row, item in rows:
-        tables.set_expiry(table, row, expiry(table, item, call.now_ms))
+    backfill.begin(tables, table, backfill.TIME_TO_LIVE, call)
     call.due_ms.append(call.now_ms + 1)
     return {"TimeToLiveSpecification": {"AttributeName": attribute, "Enabled": enabled}}
 
 
-def expiry(table: Table, item: Mapping[str, Any], now_ms: int) -> int | None:
-    """When an item has lived long enough, in seconds; what is over for more than five years is taken for a mistake."""
-    value = item.get(table.ttl_attribute, {}).get("N") if table.ttl_attribute else None
-    if value is None or "." in value or len(value) > 15:
-        return None
-    return int(value) if int(value) > now_ms // 1000 - _MISTAKE_S else None
-
-
 def describe_time_to_live(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
-    attribute = named(tables, members).ttl_attribute
+    table = named(tables, members)
+    attribute, going_on = table.ttl_attribute, backfill.TIME_TO_LIVE in tables.builds(table)
     if not attribute:
-        return {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
-    return {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": attribute}}
+        return {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLING" if going_on else "DISABLED"}}
+    status = "ENABLING" if going_on else "ENABLED"
+    return {"TimeToLiveDescription": {"TimeToLiveStatus": status, "AttributeName": attribute}}
 
 
 def tag_resource(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
@@ -115,14 +105,22 @@ def describe_continuous_backups(tables: Tables, members: Members, call: Call) ->
 
 
 def tick(tables: Tables, call: Call) -> int | None:
-    """Items that have lived long enough go, as the service's own deletions; so do old tokens and stream records."""
+    """Items that have lived long enough go, as the service's own deletions; so do old tokens and stream records.
+
+    Indexes are filled.
+    """
     tables.forget_tokens(call.now_ms - TOKEN_MS)
     expired = tables.expired(call.now_ms // 1000, AT_ONCE)
     for table_id, stored in expired:
         table = tables.table_by_id(table_id)
-        if table is not None:
+        if table is None:
+            continue
+        if backfill.expiry(table, stored.item, call.now_ms) is None:
+            tables.set_expiry(table, stored.row, None)  # its table has no time to live any more
+        else:
             tables.drop_item(table, stored)
             streams.note(tables, table, Schema(table).key, stored.item, None, call, service=True)
-    due_s, trim_ms = tables.next_expiry(), streams.trim(tables, call)
-    due = [due_ms for due_ms in (None if due_s is None else due_s * 1000, trim_ms) if due_ms is not None]
+    build_ms, trim_ms, due_s = backfill.work(tables, call), streams.trim(tables, call), tables.next_expiry()
+    every = (build_ms, trim_ms, None if due_s is None else due_s * 1000)
+    due = [due_ms for due_ms in every if due_ms is not None]
     return max(min(due), call.now_ms + 1) if due else None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from flowd.services.dynamodb import legacy, streams, updates
+from flowd.services.dynamodb.backfill import expiry
 from flowd.services.dynamodb.binding import Binder
 from flowd.services.dynamodb.capacity import Meter, write_units
 from flowd.services.dynamodb.conditions import require
@@ -18,7 +19,6 @@ from flowd.services.dynamodb.keys import KeySchema, Schema
 from flowd.services.dynamodb.requests import SHOWN, choice, required, table
 from flowd.services.dynamodb.syntax import Update
 from flowd.services.dynamodb.tables import RowKey, Stored, Table, Tables
-from flowd.services.dynamodb.upkeep import expiry
 from flowd.services.dynamodb.values import MOST_ITEM, Item, checked_item, item_size
 from flowd.services.ports import Call
 
