@@ -15,6 +15,7 @@ from flowd.services.ports import Call, Delivery, Members, ServiceError
 MOST: Final = 10
 LARGEST: Final = 1_048_576  # of one request (1 MiB since 2026; 256 KiB before)
 _REQUIRED: Final = ("Source", "DetailType", "Detail")
+_SHOWN: Final = 1_000  # characters of what was given that an error tells
 HOPS: Final = 10  # a rule that sends to its own bus would go round for ever
 
 
@@ -24,9 +25,8 @@ def put_events(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
     entries = members["Entries"]
     if not 1 <= len(entries) <= MOST:
         shown = f"Member must have length {'less' if entries else 'greater'} than or equal to {MOST if entries else 1}"
-        raise names.invalid(
-            f"1 validation error detected: Value '{entries}' at 'entries' failed to satisfy constraint: {shown}"
-        )
+        value = f"1 validation error detected: Value '{str(entries)[:_SHOWN]}' at 'entries'"
+        raise names.invalid(f"{value} failed to satisfy constraint: {shown}")
     if sum(_size(entry) for entry in entries) > LARGEST:
         raise names.invalid("Total size of the entries in the request is over the limit.")
     results = [_put(tables, entry, call) for entry in entries]
@@ -40,7 +40,7 @@ def _put(tables: Tables, entry: Members, call: Call) -> dict[str, Any]:
     if entry["Source"].startswith("aws.") and call.who != "flowd":
         return _failed("NotAuthorizedForSourceException", "Not authorized for the source.")
     try:
-        detail = json.loads(entry["Detail"])
+        detail = json.loads(entry["Detail"], parse_constant=_no_constant)
     except (ValueError, RecursionError):
         detail = None
     if not isinstance(detail, dict):
@@ -56,8 +56,17 @@ def _put(tables: Tables, entry: Members, call: Call) -> dict[str, Any]:
         "resources": list(entry.get("Resources") or ()),
         "detail": detail,
     }
-    publish(tables, names.bus_name(entry.get("EventBusName")), event, call)
+    sent = len(call.deliveries)
+    try:
+        publish(tables, names.bus_name(entry.get("EventBusName")), event, call)
+    except RecursionError:
+        del call.deliveries[sent:]
+        return _failed("MalformedDetail", "Detail is malformed: it is nested too deeply.")
     return {"EventId": event["id"]}
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
 
 
 def publish(tables: Tables, bus: str, event: Mapping[str, Any], call: Call, hops: int = 0) -> None:
@@ -98,7 +107,10 @@ def test_event_pattern(tables: Tables, members: Members, call: Call) -> dict[str
     for name in ("id", "account", "source", "time", "region", "resources", "detail-type"):
         if name not in event:
             raise names.invalid(f"Parameter Event is not valid. Reason: {name} is a required field.")
-    return {"Result": match(event)}
+    try:
+        return {"Result": match(event)}
+    except RecursionError:
+        raise names.invalid("Parameter Event is not valid. Reason: it is nested too deeply.") from None
 
 
 test_event_pattern.__test__ = False  # type: ignore[attr-defined]  # no test of ours, whatever its name says to pytest

@@ -19,6 +19,7 @@ from flowd.services.ports import ServiceError
 Value = Callable[[Any], bool]  # does a leaf of an event fit?
 Matcher = Callable[[Any], bool]  # does a part of an event fit?
 LONGEST: Final = 4_096
+DEEPEST: Final = 100  # levels; AWS says no number
 FURTHEST: Final = 5_000_000_000  # numbers compare up to here, both ways
 _MISSING: Final = object()
 _ABSENT: Final = "absent"  # stands for `{"exists": false}` among the values of a field
@@ -34,12 +35,41 @@ def compiled(text: str) -> Matcher:
     if len(text) > LONGEST:
         raise ServiceError("ValidationException", f"An event pattern has {LONGEST:,} characters at most.")
     try:
-        pattern = json.loads(text)
+        pattern = json.loads(text, object_pairs_hook=_members, parse_constant=_constant)
     except (ValueError, RecursionError) as error:
         raise invalid(f"it is no JSON: {error}") from None
     if not isinstance(pattern, dict):
         raise invalid("Filter is not an object")
+    if _is_deeper(pattern, DEEPEST):
+        raise invalid(f"it has more than {DEEPEST} levels")
     return _object(pattern, "")
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise invalid(f"Path {twice} cannot be allowed multiple times")
+    return found
+
+
+def _constant(name: str) -> Any:
+    raise invalid(f"it is no JSON: {name}")
+
+
+def _is_deeper(value: Any, most: int) -> bool:
+    level = [value]
+    for _ in range(most):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return False
+    return True
 
 
 # -- structure ---------------------------------------------------------------------

@@ -293,3 +293,27 @@ def test_a_pattern_can_be_tried(box: Box) -> None:
     }
     part = '{"id": "1", "account": "0"}'
     assert "source is a required field" in refused(box, "TestEventPattern", EventPattern=PATTERN, Event=part)[1]
+
+
+@pytest.mark.parametrize("detail", ["[1]", "{", '{"a": NaN}', '{"a":' * 5_000 + "1" + "}" * 5_000])
+def test_a_detail_that_is_no_object_of_json_is_refused_and_the_other_entries_are_taken(box: Box, detail: str) -> None:
+    rule(box, {"Id": "1", "Arn": QUEUE})
+    entries = [{"Source": "shop", "DetailType": "x", "Detail": each} for each in (detail, "{}")]
+    answer = box("PutEvents", Entries=entries)
+    assert (answer["FailedEntryCount"], answer["Entries"][0]["ErrorCode"]) == (1, "MalformedDetail")
+    assert box.call is not None and len(box.call.deliveries) == 1
+
+
+def test_an_event_that_is_nested_too_deeply_to_be_matched_is_refused_for_all_of_its_targets(box: Box) -> None:
+    rule(box, {"Id": "1", "Arn": QUEUE}, name="a")
+    rule(box, {"Id": "1", "Arn": QUEUE}, name="b", EventPattern='{"detail": {"a": ["x"]}}')
+    result, deliveries = put(box, Detail='{"a":' + "[" * 600 + "]" * 600 + "}")
+    assert (result["ErrorCode"], deliveries) == ("MalformedDetail", [])
+    assert put(box, Detail='{"a":' + "[" * 50 + "]" * 50 + "}")[1] != []
+
+
+def test_too_many_entries_are_refused_without_repeating_all_of_them(box: Box) -> None:
+    entry = {"Source": "shop", "DetailType": "x", "Detail": json.dumps({"a": "x" * 50_000})}
+    code, said = refused(box, "PutEvents", Entries=[entry] * 11)
+    assert code == "ValidationException" and "less than or equal to 10" in said
+    assert len(said) < 1_500

@@ -127,6 +127,9 @@ def test_all_fields_of_a_pattern_must_fit() -> None:
         ('{"a": [{"anything-but": []}]}', "Inside anything but list"),
         ('{"a": [{"anything-but": {"numeric": ["=", 1]}}]}', "Unsupported anything-but pattern"),
         ('{"$or": [{"a": ["x"]}]}', "There must be at least 2 objects in the array of $or"),
+        ('{"a": ["x"], "b": ["y"], "a": ["z"]}', "Path a cannot be allowed multiple times"),
+        ('{"a": [NaN]}', "it is no JSON: NaN"),
+        ('{"a":' * 500 + '["x"]' + "}" * 500, "it has more than 100 levels"),
     ],
 )
 def test_what_is_no_pattern_says_why(text: str, reason: str) -> None:
