@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from flowd.asl.context import Env
-from flowd.asl.faults import RESULT_PATH_MISMATCH, RUNTIME, Fault, runtime
+from flowd.asl.faults import RESULT_PATH_MISMATCH, RUNTIME, EvaluationFault, Fault, runtime
 from flowd.asl.model import Catcher, Flow, Placement, Quantity, Rule
 from flowd.asl.paths import PathError
 from flowd.asl.templates import JSONATA, JSONPATH, Expression, Language, Selector, Template, payload_of
@@ -64,6 +64,12 @@ def whole_number(quantity: Quantity, env: Env, value: Any) -> int:
     shown = found if isinstance(found, str) else dumps(found)
     where = f": {source.text}" if isinstance(source, Selector) else ""
     raise runtime(f'The {quantity.field} field refers to value "{shown}" which is not a valid integer{where}')
+
+
+def out_of_range(quantity: Quantity, detail: str) -> Fault:
+    """A number that its field cannot be: of an expression a Catch may see it, as of every field of JSONata."""
+    source = quantity.source
+    return EvaluationFault(detail, source.location) if isinstance(source, Expression) else runtime(detail)
 
 
 # -- JSONPath -----------------------------------------------------------------

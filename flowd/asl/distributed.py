@@ -126,11 +126,12 @@ def _thresholds(state: DistributedMap, env: Env, selected: Payload) -> tuple[int
     if state.tolerated_count is not None:
         count = whole(state.tolerated_count, env, selected)
         if count < 0:
-            raise runtime("ToleratedFailureCount cannot be negative.")
+            raise dataflow.out_of_range(state.tolerated_count, "ToleratedFailureCount cannot be negative.")
     if state.tolerated_percentage is not None:
         percentage = _fraction(state.tolerated_percentage, env, selected)
         if not 0 <= percentage <= 100:
-            raise runtime("ToleratedFailurePercentage must be between 0 and 100.")
+            detail = "ToleratedFailurePercentage must be between 0 and 100."
+            raise dataflow.out_of_range(state.tolerated_percentage, detail)
     return (0, None) if count is None and percentage is None else (count, percentage)
 
 
@@ -196,7 +197,7 @@ def _positive(quantity: Quantity | None, env: Env, selected: Payload) -> int:
         return 0
     found = whole(quantity, env, selected)
     if found < 1:
-        raise runtime(f"The {quantity.field} field must be positive but was: {found}")
+        raise dataflow.out_of_range(quantity, f"The {quantity.field} field must be positive but was: {found}")
     return found
 
 

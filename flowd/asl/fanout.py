@@ -70,7 +70,8 @@ def plan(draft: Draft, frame: Frame, state: Map, items: Payload | None = None) -
     if state.max_concurrency is not None:
         limit = dataflow.whole_number(state.max_concurrency, env, selected.value)
         if limit < 0:
-            raise runtime(f"The {state.max_concurrency.field} field must not be negative but was: {limit}")
+            detail = f"The {state.max_concurrency.field} field must not be negative but was: {limit}"
+            raise dataflow.out_of_range(state.max_concurrency, detail)
     if draft.inspection is not None:
         draft.inspection.note("maxConcurrency", limit)
     return Plan(selected, items, limit)

@@ -92,9 +92,11 @@ def _seconds(quantity: Quantity | None, env: Any, selected: Payload | None) -> i
         return 0
     found = dataflow.whole_number(quantity, env, None if selected is None else selected.value)
     if found <= 0:
-        raise runtime(f"The {quantity.field} field must be a positive number of seconds but was: {found}")
+        detail = f"The {quantity.field} field must be a positive number of seconds but was: {found}"
+        raise dataflow.out_of_range(quantity, detail)
     if found > MAX_SECONDS:
-        raise runtime(f"The {quantity.field} field must be at most {MAX_SECONDS} seconds but was: {found}")
+        detail = f"The {quantity.field} field must be at most {MAX_SECONDS} seconds but was: {found}"
+        raise dataflow.out_of_range(quantity, detail)
     return found
 
 

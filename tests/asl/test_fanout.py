@@ -127,6 +127,38 @@ def test_max_concurrency_may_be_found_in_the_input() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("fields", "detail"),
+    [
+        ({"MaxConcurrency": "{% -1 %}"}, "The MaxConcurrency field must not be negative but was: -1"),
+        ({"ToleratedFailureCount": "{% -1 %}"}, "ToleratedFailureCount cannot be negative."),
+        ({"ToleratedFailurePercentage": "{% 101 %}"}, "ToleratedFailurePercentage must be between 0 and 100."),
+        (
+            {"ItemBatcher": {"MaxItemsPerBatch": "{% 0 %}"}},
+            "The MaxItemsPerBatch field must be positive but was: 0",
+        ),
+    ],
+)
+def test_an_expression_out_of_range_can_be_caught_as_any_of_jsonata(fields: dict[str, Any], detail: str) -> None:
+    config = (
+        {} if "MaxConcurrency" in fields else {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}}
+    )
+    state: dict[str, Any] = {
+        "Type": "Map",
+        "QueryLanguage": "JSONata",
+        "Items": [1],
+        "ItemProcessor": {**config, "StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}},
+        "Catch": [
+            {"ErrorEquals": ["States.QueryEvaluationError"], "Output": "{% $states.errorOutput.Cause %}", "Next": "C"}
+        ],
+        **fields,
+        "End": True,
+    }
+    story = Story({"StartAt": "S", "States": {"S": state, "C": {"Type": "Succeed"}}}).run()
+    assert story.output is not None
+    assert story.output.endswith(detail)
+
+
 def test_the_item_selector_sees_the_state_and_the_item() -> None:
     selector = {"all.$": "$.unit", "index.$": "$$.Map.Item.Index", "value.$": "$$.Map.Item.Value"}
     state = a_map(PASS, ItemsPath="$.items", ItemSelector=selector)
