@@ -92,7 +92,9 @@ class Ecs:
         self._starts: dict[str, asyncio.Future[list[dict[str, Any]]]] = {}
 
     def refuse(self, service: str, action: str, pattern: Pattern) -> str | None:
-        return None if action == "runTask" else f"ecs:{action} is not an action of this integration; use ecs:runTask"
+        if action != "runTask":
+            return f"ecs:{action} is not an action of this integration; use ecs:runTask"
+        return f"ecs:runTask has no .{pattern}" if pattern == "sync:2" else None
 
     async def call(self, task: TaskCall) -> Outcome:
         try:
