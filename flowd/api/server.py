@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 KEEP_ALIVE_S = 75  # longer than the pools of the SDKs keep an idle connection
 CONNECTIONS = 10_000
 DRAIN_S = 10.0
+KEEP_S = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +71,7 @@ class Server:
         self._state = ServerState()
         self._listeners: list[Listener] = []
         self._servers: list[asyncio.AbstractServer] = []
+        self._keeper: asyncio.Task[None] | None = None
 
     @property
     def where(self) -> list[str]:
@@ -86,17 +88,41 @@ class Server:
         try:
             self._open()
             for listener in self._listeners:
-                factory = self._factory(listeners.is_loopback(listener))
-                loop = asyncio.get_running_loop()
-                if listener.sock.family == socket.AF_UNIX:
-                    self._servers.append(await loop.create_unix_server(factory, sock=listener.sock))
-                else:
-                    self._servers.append(await loop.create_server(factory, sock=listener.sock))
+                self._servers.append(await self._serve(listener))
         except BaseException:
             await self._close_listeners()
             raise
         if self._credentials is None and self.url:
             log.warning("%s accepts ANY credentials (--no-auth): every program on this machine may use it", self.url)
+
+        self._keeper = asyncio.create_task(self._keep(), name="socket file")
+
+    async def _serve(self, listener: Listener) -> asyncio.AbstractServer:
+        factory = self._factory(listeners.is_loopback(listener))
+        loop = asyncio.get_running_loop()
+        if listener.sock.family == socket.AF_UNIX:
+            return await loop.create_unix_server(factory, sock=listener.sock)
+        return await loop.create_server(factory, sock=listener.sock)
+
+    async def _keep(self) -> None:
+        """A socket file that somebody has removed is made anew: nobody could connect any more."""
+        while True:
+            await asyncio.sleep(KEEP_S)
+            for number, listener in enumerate(self._listeners):
+                if listener.lost and listener.path is not None:
+                    try:
+                        await self._renew(number, listener.path)
+                    except (ConfigError, OSError) as error:
+                        log.warning("the socket file %s was removed and cannot be made anew: %s", listener.path, error)
+
+    async def _renew(self, number: int, path: Path) -> None:
+        fresh = listeners.unix(path)
+        server = await self._serve(fresh)
+        before, self._servers[number] = self._servers[number], server
+        old, self._listeners[number] = self._listeners[number], fresh
+        before.close()
+        old.sock.close()
+        log.warning("the socket file %s was removed; it is made anew", path)
 
     def _open(self) -> None:
         wanted = self._addresses
@@ -149,6 +175,10 @@ class Server:
             await asyncio.sleep(0)
 
     async def _close_listeners(self) -> None:
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+            self._keeper = None
         for server in self._servers:
             server.close()
         self._servers.clear()

@@ -18,6 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
+from flowd.api import server
 from flowd.api.server import Addresses, Server
 from flowd.api.wire import connection, descriptors
 from flowd.api.wire.app import Operation
@@ -346,6 +347,25 @@ async def test_a_second_daemon_is_refused(running: Running, tmp_path: Path) -> N
         await Running(tmp_path).server.start()
     with pytest.raises(ConfigError, match=r"cannot listen .* in use; another program has this port .* another port"):
         await Server({}, Addresses(tcp=("127.0.0.1", running.port)), SystemClock(), KEY).start()
+
+
+async def test_a_socket_file_that_was_removed_is_made_anew_and_open_connections_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "KEEP_S", 0.01)
+    running = Running(tmp_path)
+    await running.server.start()
+    client = AsyncClient(running.path)
+    assert (await client.flowd("Echo", a=1))["a"] == 1
+    running.path.unlink()
+    async with asyncio.timeout(10):
+        while not running.path.exists():
+            await asyncio.sleep(0.01)
+    assert (await client.flowd("Echo", a=2))["a"] == 2
+    assert (await running.post()).status_code == 200
+    await client.close()
+    await running.server.stop()
+    assert not running.path.exists()
 
 
 async def test_a_socket_path_that_is_no_socket_or_too_long_is_told(tmp_path: Path) -> None:

@@ -28,6 +28,11 @@ class Listener:
     where: str
     path: Path | None = None  # a socket file that goes when the listener does
 
+    @property
+    def lost(self) -> bool:
+        """True if its file is gone: whoever cleans up temporary folders takes it for old."""
+        return self.path is not None and not os.path.lexists(self.path)
+
     def close(self) -> None:
         self.sock.close()
         if self.path is not None:
