@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -387,6 +389,29 @@ def test_a_file_that_may_still_be_written_is_taken_as_it_was_before(tmp_path: Pa
     put(tmp_path, {"m.asl.json": "written", "n.asl.json": "new"})
     assert texts() == {"m": "one"}
     assert texts() == {"m": "written", "n": "new"}
+    assert not scanner.moving
+
+
+def test_a_file_that_the_machine_could_not_read_just_now_is_read_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, {"m.asl.json": "one", "n.asl.json": "new"})
+    scanner, real = Scanner(str(tmp_path)), os.open
+    (tmp_path / "n.asl.json").rename(tmp_path / "n")
+    assert [machine.text for machine in scanner.scan().machines] == ["one"]
+    (tmp_path / "n").rename(tmp_path / "n.asl.json")
+    put(tmp_path, {"m.asl.json": "second"})
+
+    def none_left(path: str, *rest: Any, **more: Any) -> int:
+        raise OSError(errno.EMFILE, "Too many open files", path)
+
+    monkeypatch.setattr(os, "open", none_left)
+    found = scanner.scan()
+    assert {machine.name: machine.text for machine in found.machines} == {"m": "one"}
+    assert said(found, "n.asl.json") == ("rejected", "0:0 it cannot be read: Too many open files")
+    assert scanner.moving
+    monkeypatch.setattr(os, "open", real)
+    assert {machine.name: machine.text for machine in scanner.scan().machines} == {"m": "second", "n": "new"}
     assert not scanner.moving
 
 

@@ -399,10 +399,10 @@ async def test_a_folder_that_is_missing_vanishes_and_comes_back_is_told_and_reco
         assert recorder.files["."].status == "removed"
 
 
-async def test_a_watch_that_fails_is_begun_again_by_polling(tmp_path: Path) -> None:
+async def test_a_watch_that_fails_is_begun_again_by_polling(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     hand = Hand()
     async with drop(tmp_path, None, hand) as (_, recorder, _service):
-        hand.batches.put_nowait(OSError("no space left on device"))
+        hand.batches.put_nowait(ExceptionGroup("of a task group", [OSError("no space left on device")]))
         (tmp_path / "order.asl.json").write_text(GOOD)
         await recorder.until(lambda: "order" in recorder.machines)
         hand.batches.put_nowait(False)
@@ -410,6 +410,7 @@ async def test_a_watch_that_fails_is_begun_again_by_polling(tmp_path: Path) -> N
             while len(hand.begun) < 2:
                 await asyncio.sleep(0.005)
         assert hand.begun[:2] == [False, True]
+        assert "failed (no space left on device)" in caplog.text
 
 
 async def test_a_file_that_grows_is_read_when_it_holds_still_and_holds_up_no_other(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from typing import NamedTuple
 from flowd.errors import FlowdError
 
 LARGEST_BYTES = 1024 * 1024
+#: Of the machine, not of the file: too many open files, no memory, a network file system that is away.
+_PASSING = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EINTR}
 
 
 class Stamp(NamedTuple):
@@ -28,8 +30,10 @@ class Stamp(NamedTuple):
 class Unusable(FlowdError):
     """A file cannot be used."""
 
-    def __init__(self, message: str, line: int = 0, column: int = 0) -> None:
+    def __init__(self, message: str, line: int = 0, column: int = 0, passing: bool = False) -> None:
+        """`passing`: the file is not to blame, and may be read the next time."""
         super().__init__(message)
+        self.passing = passing
         self.line = line
         self.column = column
 
@@ -85,8 +89,14 @@ class Reader:
             if known is None:
                 raise Unsettled
             return _given(known[1])
-        known = self._known[path] = (stamp, _read(path))
-        return _given(known[1])
+        found = _read(path)
+        if isinstance(found, Unusable) and found.passing:
+            self.moving = True
+            if known is not None:
+                return _given(known[1])
+        else:
+            self._known[path] = (stamp, found)
+        return _given(found)
 
     def _renamed(self, stamp: Stamp) -> str | Unusable | None:
         """What is known of this file under another name; a rename changes neither inode nor what was written when."""
@@ -131,7 +141,7 @@ def _read(path: str) -> str | Unusable:
             return Unusable("the symbolic link leads nowhere")
         raise
     except OSError as problem:
-        return Unusable(_why(problem))
+        return _unusable(problem)
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
@@ -141,7 +151,7 @@ def _read(path: str) -> str | Unusable:
         with os.fdopen(os.dup(descriptor), "rb") as file:
             return _decoded(file.read(LARGEST_BYTES + 1))
     except OSError as problem:
-        return Unusable(_why(problem))
+        return _unusable(problem)
     finally:
         os.close(descriptor)
 
@@ -162,6 +172,10 @@ def _why(problem: OSError) -> str:
     if problem.errno == errno.ELOOP:
         return "its symbolic links lead in a circle"
     return f"it cannot be read: {os.strerror(problem.errno or 0)}"
+
+
+def _unusable(problem: OSError) -> Unusable:
+    return Unusable(_why(problem), passing=problem.errno in _PASSING)
 
 
 def shown(path: str) -> str:

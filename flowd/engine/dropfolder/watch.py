@@ -141,7 +141,9 @@ class DropFolder:
             except Exception as problem:
                 # No more watches or instances (inotify limits), a file system without them, a folder just gone.
                 self._polling = os.path.isdir(self._folder) or self._polling
-                log.warning("watching %s failed (%s); trying again, by polling if need be", self._folder, problem)
+                log.warning(
+                    "watching %s failed (%s); trying again, by polling if need be", self._folder, _first(problem)
+                )
             await self._pause(self._retry_s)
 
     async def _watch_once(self, identity: tuple[int, int]) -> None:
@@ -187,6 +189,13 @@ class DropFolder:
             await self._pause(pause_s)
             if self._stop.is_set():
                 return
+
+
+def _first(problem: BaseException) -> BaseException:
+    """The reason inside of a group: a task group's own words say nothing."""
+    while isinstance(problem, BaseExceptionGroup):
+        problem = problem.exceptions[0]
+    return problem
 
 
 def _identity(folder: str) -> tuple[int, int] | None:
