@@ -1,21 +1,16 @@
 """The composition root: the only place that constructs services and wires them, and their order of start and stop.
 
-Start: lock, database, runner, recovery, drop folder, listeners, READY. Stop: the reverse; long polls are answered
+Start: database, runner, recovery, drop folder, listeners, READY. Stop: the reverse; long polls are answered
 empty, requests in flight finish, the runner keeps what still runs. It decides nothing about workflows.
 """
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import logging
 import os
-import signal
 import sys
 from functools import partial
 from pathlib import Path
-
-import uvloop
 
 from flowd.api.backends import EmbeddedBackend, ObjectsBackend
 from flowd.api.ecs_api import EcsBackend
@@ -27,7 +22,6 @@ from flowd.api.local import LocalOperations
 from flowd.api.machines import go_on_deleting
 from flowd.api.operations import Services, operations
 from flowd.api.server import Addresses, Server
-from flowd.api.wire import descriptors
 from flowd.api.wire.credentials import Credentials, load_or_create
 from flowd.api.wire.listeners import SOCKET_PATH_BYTES
 from flowd.api.wire.protocols.front import Backend, Front
@@ -56,13 +50,12 @@ from flowd.engine.invocations import Invocations, deliver_to_functions
 from flowd.engine.invokesettings import InvokeConfigs
 from flowd.engine.machines import Machines
 from flowd.engine.messengers import to_people
-from flowd.engine.notify import Notifier
 from flowd.engine.objects import Objects
 from flowd.engine.passthrough import PassThrough
 from flowd.engine.projects import Projects
 from flowd.engine.registrar import Registrar
 from flowd.engine.sources import Sources
-from flowd.errors import ConfigError, FlowdError, reason
+from flowd.errors import ConfigError, reason
 from flowd.integrations.mocks import MockedRegistry, Mocks
 from flowd.integrations.models import names_of_services, service_of
 from flowd.integrations.registry import Ports, Registry
@@ -71,14 +64,8 @@ from flowd.runner.client import RunnerClient
 from flowd.runner.container_client import ContainerClient
 from flowd.runner.line import RunnerUnreachable
 from flowd.services.s3 import FolderBuckets
-from flowd.store import backup
 
 log = logging.getLogger(__name__)
-#: The writer needs the interpreter lock between two statements; the default of 5 ms would be longer than its commit.
-SWITCH_INTERVAL_S = 0.0005
-#: New objects between two collections of the youngest. At Python's 700 a step of a hundred objects that all live on is
-#: looked through again and again: a fifth of the processor's time went into it.
-COLLECT_EVERY = 10_000
 
 
 class Daemon:
@@ -340,72 +327,3 @@ def _endpoint(config: Config) -> str:
         return ""
     host, port = config.listen
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-async def _run(config: Config, notifier: Notifier) -> None:
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
-    loop.add_signal_handler(signal.SIGHUP, lambda: None)
-    daemon = Daemon(config)
-    watchdog = asyncio.create_task(notifier.watch(lambda: daemon.core.db.alive))
-    try:
-        if not await _start(daemon, stopping):
-            return
-        where = ", ".join([*daemon.server.where, *daemon.http.where])
-        notifier.ready(f"serving on {where}")
-        _say(f"flowd serves on {where}; workflows from {config.workflows}, data in {config.data}")
-        if not config.auth:
-            _say("WARNING: --no-auth: anybody on this machine may do anything, any credentials are accepted")
-        if config.testing is not None:
-            mocks = config.testing.mocks or "no file"
-            _say(f"for tests only: the clock goes {config.testing.time_factor:g} times as fast, mocks from {mocks}")
-        await stopping.wait()
-        notifier.stopping("draining")
-        log.info("stopping")
-    finally:
-        await daemon.stop()
-        watchdog.cancel()
-
-
-async def _start(daemon: Daemon, stopping: asyncio.Event) -> bool:
-    """False if it was told to stop meanwhile: a folder with thousands of definitions takes its time."""
-    starting, stop = asyncio.create_task(daemon.start()), asyncio.create_task(stopping.wait())
-    await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)
-    stop.cancel()
-    if not starting.done():
-        starting.cancel()
-        await asyncio.gather(starting, return_exceptions=True)
-        return False
-    starting.result()
-    return True
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
-
-def tune() -> None:
-    """Settings of this Python process, for the daemon and whatever measures it."""
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    gc.set_threshold(COLLECT_EVERY, 10, 10)
-    gc.freeze()  # what is loaded stays
-
-
-def serve(config: Config) -> int:
-    """Run a daemon in the foreground until SIGTERM or SIGINT; 0 after an orderly stop, 1 if it could not start."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    for chatty in ("apscheduler", "watchfiles"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    tune()
-    descriptors.raise_limit()
-    try:
-        with backup.hold(config.data):
-            uvloop.run(partial(_run, config, Notifier.from_environment())())
-    except FlowdError as error:
-        sys.stderr.write(f"flowd: {error}\n")
-        return 1
-    return 0

@@ -23,7 +23,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     config = Config.load(args, os.environ)
-    code: int = import_module("flowd.daemon").serve(config)
+    code: int = import_module("flowd.foreground").serve(config)
     return code
 
 

@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import uvloop
 
 from flowd.clock import SystemClock
-from flowd.daemon import tune
+from flowd.foreground import tune
 from flowd.functions import FunctionSpec
 from flowd.integrations.lambda_ import Lambda
 from flowd.payload import Payload
