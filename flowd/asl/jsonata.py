@@ -233,8 +233,9 @@ _LITERALS: Final = re.compile(
 _BUILDS: Final = re.compile(r":=|~>|\||\bfunction\b|λ|\.\s*[({\[]|[^\s({\[,;:?&=<>!+*/-]\s*\{")
 
 # A function or NaN would leave the engine as nothing or null: they are told apart inside. `$parse` goes through an
-# array because a host function cannot hand in null. NaN is an empty "object" to $type that does not equal itself.
-_PARSE: Final = "$parse := $exists($_parse) ? function($text) { $_parse($text)[0] } : $parse;"
+# array because a host function cannot hand in null, nor tell a null that it is given from nothing. NaN is an empty
+# "object" to $type that does not equal itself.
+_PARSE: Final = "$parse := $exists($_parse) ? function($text) { $_parse($text = null ? 0 : $text)[0] } : $parse;"
 _BEGIN: Final = "$_value := ("
 _END: Final = """
 ); $_type := $type($_value);
@@ -258,9 +259,9 @@ def _parse(source: str) -> Any:
 _TIMEOUT: Final = "Expression evaluation timeout: Check for infinite loop"
 _MEMORY: Final = "Expression evaluation memory limit exceeded: Check for excessive memory usage"
 _DEPTH: Final = (
-    "Stack overflow error: Check for non-terminating recursive function. Consider rewriting as tail-recursive. "
-    "Depth=101 max=100"
+    "Stack overflow error: Check for non-terminating recursive function. Consider rewriting as tail-recursive"
 )
+_NO_CODE: Final = frozenset({"D3010", "D3011"})  # of $replace, which on AWS are told without their code
 _LIMIT_TEXTS: Final = {"D1011": _DEPTH, "D1012": _TIMEOUT, "U1006": _TIMEOUT, "U1001": _MEMORY}
 
 
@@ -271,7 +272,7 @@ def _error(error: Any) -> JsonataError:
         return JsonataError(UNSUPPORTED_RESULT, "The value is a function")
     if error.code in _LIMIT_TEXTS:
         return JsonataError("", _DEPTH if "nested too deeply" in text else _LIMIT_TEXTS[error.code])
-    return JsonataError(error.code, text)
+    return JsonataError("" if error.code in _NO_CODE else error.code, text)
 
 
 def _cut(value: Any, reads: Any) -> Any:

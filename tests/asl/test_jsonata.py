@@ -132,6 +132,13 @@ def test_chance_comes_from_the_entropy_alone() -> None:
         ("$uuid(1)", '. T0410: Argument 1 of function "uuid" does not match function signature'),
         ("$range('a', 2, 1)", '. T0410: Argument 1 of function "range" does not match function signature'),
         ("$hash('a', 'sha-1')", '. T0410: Argument 2 of function "hash" does not match function signature'),
+        ("$parse(null)", '. T0410: Argument 1 of function "parse" does not match function signature'),
+        ("$replace('a', '', 'b')", ": Second argument of replace function cannot be an empty string"),
+        (
+            "+".join(["1"] * 101),
+            ": Stack overflow error: Check for non-terminating recursive function. "
+            "Consider rewriting as tail-recursive",
+        ),
         (
             "$range(1, 360146, 1)",
             ": Expression evaluation memory limit exceeded: Check for excessive memory usage",
