@@ -14,10 +14,13 @@ from flowd.sam.intrinsics import Unresolvable
 from flowd.sam.project import UNSUPPORTED, SamResource, Step
 from flowd.sam.resources import Template
 
+CONNECTION: Final = "AWS::Events::Connection"
 #: In which order resources are made: what is referred to comes first.
 ORDER: Final = (
     "AWS::S3::Bucket",
     "AWS::Events::EventBus",
+    CONNECTION,
+    "AWS::Events::ApiDestination",
     "AWS::SQS::Queue",
     "AWS::SNS::Topic",
     "AWS::DynamoDB::Table",
@@ -81,6 +84,9 @@ def as_text(value: Any) -> str:
 def read_resource(template: Template, logical_id: str, source: str) -> SamResource | None:
     """The resource, or None when it is refused; the reason is in the template's problems."""
     path = ("Resources", logical_id, "Properties")
+    if _is_elsewhere(template, logical_id):
+        template.unsupported(logical_id, _ELSEWHERE, *path)
+        return None
     try:
         given = Given(template, logical_id)
         steps = _MAKERS[given.type](given)
@@ -101,6 +107,15 @@ def read_resource(template: Template, logical_id: str, source: str) -> SamResour
         source=source,
         line=template.document.where("Resources", logical_id).line,
     )
+
+
+_ELSEWHERE: Final = "its secret is kept by AWS: give flowd.toml a section [connections.NAME] with the connection's name"
+
+
+def _is_elsewhere(template: Template, logical_id: str) -> bool:
+    """True for a connection whose secret is a dynamic reference: the settings have one of its name."""
+    given = template.properties(logical_id) if template.type_of(logical_id) == CONNECTION else {}
+    return "{{resolve:" in json.dumps(given, default=str)
 
 
 def undo(steps: Iterable[Step]) -> tuple[Step, ...]:
@@ -253,6 +268,28 @@ def _bus(given: Given) -> list[Step]:
     return [Step("events", "CreateEventBus", members, EXISTS)]
 
 
+def _connection(given: Given) -> list[Step]:
+    """One of the settings that has its name is taken as it is."""
+    given.ignore("Name", "KmsKeyIdentifier", "InvocationConnectivityParameters")
+    facts = {name: given.get(name) for name in ("AuthorizationType", "AuthParameters", "Description")}
+    members = {"Name": given.name, **{name: value for name, value in facts.items() if value is not None}}
+    return [
+        Step("events", "CreateConnection", members, EXISTS),
+        Step("events", "UpdateConnection", members, ("AccessDeniedException",)),
+    ]
+
+
+def _api_destination(given: Given) -> list[Step]:
+    given.ignore("Name")
+    names = ("ConnectionArn", "Description", "HttpMethod", "InvocationEndpoint", "InvocationRateLimitPerSecond")
+    facts = {name: given.get(name) for name in names}
+    members = {"Name": given.name, **{name: value for name, value in facts.items() if value is not None}}
+    return [
+        Step("events", "CreateApiDestination", members, EXISTS),
+        Step("events", "UpdateApiDestination", members),
+    ]
+
+
 def _rule(given: Given) -> list[Step]:
     """A rule with a pattern; one with a schedule is a schedule (`sam.triggers`)."""
     given.ignore("Name", "RoleArn", "ScheduleExpression")
@@ -280,7 +317,9 @@ def arn_of(given: Given, service: str, name: str) -> str:
 
 _MAKERS: Final[dict[str, Callable[[Given], list[Step]]]] = {
     "AWS::DynamoDB::Table": _table,
+    "AWS::Events::ApiDestination": _api_destination,
     "AWS::Events::EventBus": _bus,
+    CONNECTION: _connection,
     "AWS::Events::Rule": _rule,
     "AWS::S3::Bucket": _bucket,
     "AWS::SNS::Subscription": _subscription,

@@ -103,6 +103,8 @@ _KINDS: dict[str, Kind] = {
     **dict.fromkeys(APIS, Kind("Name", _name, {"RootResourceId": _name, "ApiId": _name})),
     "AWS::DynamoDB::Table": _TABLE,
     "AWS::Events::EventBus": Kind("Name", _name, {"Arn": _arn("events", "event-bus/"), "Name": _name}, own_name=False),
+    "AWS::Events::ApiDestination": Kind("Name", _name, {"Arn": _arn("events", "api-destination/")}, own_name=False),
+    "AWS::Events::Connection": Kind("Name", _name, {"Arn": _arn("events", "connection/")}, own_name=False),
     "AWS::Events::Rule": Kind("Name", _name, {"Arn": _arn("events", "rule/")}, own_name=False),
     "AWS::Lambda::Alias": Kind("FunctionName", _function, {"AliasArn": _function}),
     "AWS::Lambda::EventInvokeConfig": Kind("", _name, {}, own_name=False),

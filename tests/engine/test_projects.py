@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
+from flowd.connectionsettings import ConnectionSettings, Secret
+from flowd.engine.connections import StoredConnections
+from flowd.services.events import connections
 from flowd.services.ports import Delivery
+from flowd.store.events import EventsTables
 from tests.engine.projectbox import Box
 
 
@@ -194,6 +198,46 @@ async def test_events_start_machines_and_fill_queues_until_their_rule_is_gone(bo
     await box.ask("events", "PutEvents", Entries=[entry])
     assert await box.received("shop-Seen") == []
     assert (await box.ask("events", "ListRules", EventBusName="orders"))["Rules"] == []
+
+
+ENDPOINT = """\
+Resources:
+  Crm:
+    Type: AWS::Events::Connection
+    Properties:
+      Name: crm
+      AuthorizationType: API_KEY
+      AuthParameters: {ApiKeyAuthParameters: {ApiKeyName: X-Key, ApiKeyValue: "k"}}
+  Orders:
+    Type: AWS::Events::ApiDestination
+    Properties:
+      {ConnectionArn: !GetAtt Crm.Arn, HttpMethod: POST, InvocationEndpoint: "https://crm/"}
+  Tell:
+    Type: AWS::Events::Rule
+    Properties:
+      EventPattern: {source: [shop]}
+      Targets: [{Id: a, Arn: !GetAtt Orders.Arn, RoleArn: "arn:aws:iam::0:role/r"}]
+"""
+
+
+async def test_an_endpoint_and_its_credentials_come_from_a_template_or_from_the_settings(box: Box) -> None:
+    assert {text.partition(" ")[0] for text in (await box.drop(ENDPOINT)).values()} == {"made"}
+    name = (await box.ask("events", "ListApiDestinations"))["ApiDestinations"][0]["Name"]
+    await box.drop(ENDPOINT.replace('"k"', '"other"').replace("POST", "PUT"))
+    assert (await box.ask("events", "DescribeApiDestination", Name=name))["HttpMethod"] == "PUT"
+    kept = await StoredConnections(box.core.db).find("crm")
+    assert kept is not None and kept["AuthParameters"]["ApiKeyAuthParameters"]["ApiKeyValue"] == "other"
+    elsewhere = ENDPOINT.replace('"k"', '"{{resolve:secretsmanager:crm}}"').replace("Name: crm", "Name: bank")
+    found = await box.drop(elsewhere)
+    assert found["Crm"] == (
+        "made its secret is kept by AWS: give flowd.toml a section [connections.NAME] with the connection's name"
+    )
+    assert found["Orders"] == "failed ResourceNotFoundException: Connection 'bank' does not exist."
+    secret = ConnectionSettings("bank", "flowd.toml", {"AuthorizationType": "API_KEY", "AuthParameters": {}}, Secret())
+    await box.core.db.write(
+        lambda session: connections.configure(EventsTables(session), {"bank": secret.public}, box.clock.now_ms())
+    )
+    assert (await box.drop(elsewhere.replace("POST", "GET")))["Orders"] == "made"
 
 
 async def test_a_nightly_function_is_called_once_a_night(box: Box) -> None:

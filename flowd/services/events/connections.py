@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from flowd.services.events import names
 from flowd.services.events.tables import Resource, Tables
-from flowd.services.ports import Call, Members
+from flowd.services.ports import Call, Members, ServiceError
 
 KIND: Final = "connection"
 _NAME: Final = re.compile(r"[.\-_A-Za-z0-9]{1,64}")
@@ -51,10 +51,7 @@ def update_connection(tables: Tables, members: Members, call: Call) -> dict[str,
     merged = {**body, **given}
     if "AuthParameters" in given and merged["AuthorizationType"] == body["AuthorizationType"]:
         merged["AuthParameters"] = _merged(body["AuthParameters"], given["AuthParameters"])
-    facts = _facts(merged)
-    if lacking := _lacking(facts["AuthorizationType"], facts["AuthParameters"]):
-        raise names.invalid(f"Connection {row.name} needs {lacking}.")
-    row.body = json.dumps({**body, **facts, "state": "AUTHORIZED"})
+    row.body = json.dumps({**body, **_facts(merged), "state": "AUTHORIZED"})
     row.changed_ms = call.now_ms
     return _short(row, call)
 
@@ -143,7 +140,8 @@ def _known(tables: Tables, members: Members) -> Resource:
 def _own(tables: Tables, members: Members, verb: str) -> Resource:
     row = _known(tables, members)
     if _configured(row):
-        raise names.invalid(f"Cannot {verb} connection {row.name}: it stands in {SETTINGS}; change it there.")
+        said = f"Cannot {verb} connection {row.name}: it stands in {SETTINGS}; change it there."
+        raise ServiceError("AccessDeniedException", said)
     return row
 
 
@@ -174,6 +172,8 @@ def _facts(members: Mapping[str, Any]) -> dict[str, Any]:
         raise names.invalid(f"AuthorizationType is one of {', '.join(_PART)}, not {kind}.")
     if not parameters.get(part):
         raise names.invalid(f"AuthorizationType {kind} needs {part} in AuthParameters.")
+    if lacking := _lacking(kind, parameters):
+        raise names.invalid(f"AuthorizationType {kind} needs {lacking} in AuthParameters.")
     facts = {"AuthorizationType": kind, "AuthParameters": dict(parameters)}
     return facts | ({"Description": members["Description"]} if members.get("Description") else {})
 

@@ -59,7 +59,7 @@ def test_a_connection_changes_is_deauthorized_and_deleted(box: Box) -> None:
     assert (connections.secrets(box.tables, "crm") or {})["AuthParameters"] == {
         "ApiKeyAuthParameters": {"ApiKeyName": "X-Other", "ApiKeyValue": "k"}
     }
-    with pytest.raises(ServiceError, match="Connection crm needs Password"):
+    with pytest.raises(ServiceError, match="BASIC needs Password"):
         half = {"BasicAuthParameters": {"Username": "u"}}
         box("UpdateConnection", Name="crm", AuthorizationType="BASIC", AuthParameters=half)
     assert box("DeauthorizeConnection", Name="crm")["ConnectionState"] == "DEAUTHORIZED"
