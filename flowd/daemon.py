@@ -58,7 +58,8 @@ from flowd.engine.sources import Sources
 from flowd.errors import ConfigError, reason
 from flowd.integrations.mocks import MockedRegistry, Mocks
 from flowd.integrations.models import names_of_services, service_of
-from flowd.integrations.registry import Ports, Registry
+from flowd.integrations.registry import Ports, Registry, refuse_unbuilt
+from flowd.names import UnknownName
 from flowd.operators.timeinhand import TimeInHand, remembered
 from flowd.runner.client import RunnerClient
 from flowd.runner.container_client import ContainerClient
@@ -201,9 +202,10 @@ class Daemon:
 
     def _refuse(self, service: str, action: str, pattern: Pattern) -> str | None:
         """Where a test case may answer, all that AWS knows can be loaded; not mocked, it fails when it is reached."""
-        if self.mocks is not None and is_known_call(service, action, pattern):
-            if self.config.testing is not None or self.mocks.alone(service):
-                return None
+        mocked = self.mocks is not None and (self.config.testing is not None or self.mocks.alone(service))
+        if mocked and is_known_call(service, action, pattern):
+            unknown = refuse_unbuilt(service, action)
+            return unknown if isinstance(unknown, UnknownName) else None
         return self.registry.refuse(service, action, pattern)
 
     async def start(self) -> None:

@@ -39,6 +39,7 @@ def test_a_machine_with_a_task_of_a_service_on_mock_is_loaded_and_other_services
     assert daemon._refuse("glue", "startJobRun", "sync") is None
     assert daemon._refuse("aws-sdk:glue", "getJob", "") is None
     assert "the integration glue is not built" in (daemon._refuse("glue", "noSuchAction", "") or "")
+    assert "no operation getJbo" in (daemon._refuse("aws-sdk:glue", "getJbo", "") or "")
     assert "not built" in (daemon._refuse("batch", "submitJob", "sync") or "")
     assert isinstance(daemon.core.registry, MockedRegistry)
 

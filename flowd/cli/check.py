@@ -18,9 +18,10 @@ from flowd.asl.diagnostics import INVALID_JSON, SCHEMA, Diagnostic, errors
 from flowd.asl.model import DefinitionError
 from flowd.asl.parse import parse
 from flowd.asl.validate import advise, validate
+from flowd.asl.validate_resources import is_known_call
 from flowd.cli.command import FAILED, OK, Command, CommandError, json_flag
 from flowd.cli.output import clean, complain, print_json
-from flowd.cloudsettings import HERE
+from flowd.cloudsettings import HERE, MOCK
 from flowd.config import Config
 from flowd.engine.cloud import refusal
 from flowd.engine.dropfolder.scan import Scanner
@@ -68,6 +69,8 @@ def check_definition(
         reason = refuse_unbuilt(service, action)
         if isinstance(reason, UnknownName):
             unknown[resource] = reason
+        elif services.get(models.service_of(service)) == MOCK and is_known_call(service, action, pattern):
+            return None
         elif reason is None and (reason := _not_set_up(service, action, services)) is not None:
             elsewhere.add(reason)
         return reason

@@ -29,6 +29,17 @@ def test_what_only_aws_has_is_a_warning_unless_it_is_set_up() -> None:
     assert _severities("nosuchservice:get") == ["ERROR /States/T/Resource"]
 
 
+def test_what_a_mock_file_answers_is_no_reason_to_refuse_a_machine() -> None:
+    def found(resource: str) -> list[str]:
+        task = {"Type": "Task", "Resource": f"arn:aws:states:::{resource}", "Parameters": {"JobName": "j"}, "End": True}
+        machine = json.dumps({"StartAt": "T", "States": {"T": task}})
+        return [each.severity for each in check.check_definition(machine, False, services={"glue": "mock"})]
+
+    assert found("glue:startJobRun.sync") == [] == found("aws-sdk:glue:getJob")
+    assert found("batch:submitJob.sync") == ["ERROR"]
+    assert found("aws-sdk:glue:noSuchOperation") == ["ERROR"] == found("glue:noSuchAction")
+
+
 def test_what_is_offered_is_what_the_daemon_serves() -> None:
     served = {service.name: frozenset(service.operations) for service, _ in SERVICES}
     assert {**served, "s3": OFFERED["s3"]} == OFFERED
