@@ -31,6 +31,7 @@ from flowd.runner.spawn import ALREADY_RUNNING
 
 log = logging.getLogger("flowd.runner")
 _REAP_S = 5.0
+_KEEP_S = 1.0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -86,6 +87,10 @@ def _listen(path: Path, group: str) -> tuple[socket.socket, int]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise AlreadyRunning(f"another runner serves {path}") from None
+    return _bind(path, group), lock
+
+
+def _bind(path: Path, group: str) -> socket.socket:
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)
@@ -100,7 +105,7 @@ def _listen(path: Path, group: str) -> tuple[socket.socket, int]:
             raise ConfigError(f"there is no group {group} (--socket-group)") from None
         path.chmod(0o660)
     listener.listen(64)
-    return listener, lock
+    return listener
 
 
 def _detach(messages: Path | None) -> bool:
@@ -138,16 +143,21 @@ async def _serve(options: argparse.Namespace, listener: socket.socket) -> None:
     await asyncio.to_thread(folders.sweep)
     containers = Containers(hosting, folders, mark)
     server = Server(pool, containers, Ledger(), clock.now_ms(), options.orphan_seconds if options.detach else 0.0)
-    listening = await loop.create_unix_server(server.connect, sock=listener)
+    listening = [await loop.create_unix_server(server.connect, sock=listener)]
     _on_signals(loop, server, options.stop_seconds)
-    reaping = loop.create_task(_reap(hosting))
+    housekeeping = [
+        loop.create_task(_reap(hosting)),
+        loop.create_task(_keep(options.socket, options.socket_group, server, listening)),
+    ]
     log.info("listening on %s", options.socket)
     await server.idle.wait()
+    for duty in housekeeping:
+        duty.cancel()
+    await asyncio.gather(*housekeeping, return_exceptions=True)
     options.socket.unlink(missing_ok=True)
-    listening.close()
+    listening[0].close()
     containers.close()
     await pool.close()
-    reaping.cancel()
     hosting.orphans.end_all()
     server.close()
     log.info("ended")
@@ -157,6 +167,22 @@ async def _reap(hosting: Hosting) -> None:
     while True:
         await asyncio.sleep(_REAP_S)
         hosting.orphans.reap()
+
+
+async def _keep(path: Path, group: str, server: Server, listening: list[asyncio.Server]) -> None:
+    """A socket file that somebody has removed is made anew: the lock keeps others from taking this runner's place."""
+    while True:
+        await asyncio.sleep(_KEEP_S)
+        if os.path.lexists(path):
+            continue
+        try:
+            fresh = await asyncio.get_running_loop().create_unix_server(server.connect, sock=_bind(path, group))
+        except (ConfigError, OSError) as error:
+            log.warning("the socket file %s was removed and cannot be made anew: %s", path, error)
+            continue
+        listening[0].close()
+        listening[0] = fresh
+        log.warning("the socket file %s was removed; it is made anew", path)
 
 
 def _state(socket_path: Path, what: str) -> Path:

@@ -318,6 +318,22 @@ async def test_a_runner_that_is_told_twice_to_stop_takes_its_functions_along(
     assert not alive(waiting.pids[0])
 
 
+async def test_a_socket_file_that_was_removed_is_made_anew(
+    own_runner: Callable[..., RunnerProcess], waiting: Waiting
+) -> None:
+    runner = own_runner()
+    waiting.go()
+    async with connected(runner.socket, waiting) as client:
+        runner.socket.unlink()
+        assert value(await client.invoke("k", "waits", f'"{waiting.event}"')) == "went"
+        await client.acknowledge("k")
+    await until(runner.socket.exists)
+    async with connected(runner.socket, waiting) as client:
+        assert client.pid == runner.process.pid
+        assert value(await client.invoke("k2", "waits", f'"{waiting.event}"')) == "went"
+        await client.acknowledge("k2")
+
+
 def test_a_second_runner_on_one_socket_gives_way(own_runner: Callable[..., RunnerProcess]) -> None:
     runner = own_runner()
     arguments = [sys.executable, "-m", "flowd.runner", "--socket", str(runner.socket)]
