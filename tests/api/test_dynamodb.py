@@ -122,8 +122,8 @@ async def test_refusals_are_classes_with_their_members(client: Any) -> None:
 
 async def test_what_is_not_built_says_so(client: Any) -> None:
     def use() -> None:
-        with pytest.raises(ClientError, match="ExecuteStatement"):
-            client.execute_statement(Statement="SELECT * FROM orders")
+        with pytest.raises(ClientError, match="CreateBackup is an operation of DynamoDB that is not built"):
+            client.create_backup(TableName="orders", BackupName="b")
 
     await asyncio.to_thread(use)
 
@@ -236,5 +236,24 @@ async def test_a_stream_is_followed(box: Box) -> None:
         assert record["dynamodb"]["ApproximateCreationDateTime"].tzinfo is not None
         with pytest.raises(streams.exceptions.ResourceNotFoundException):
             streams.describe_stream(StreamArn=listed["StreamArn"].replace("orders", "others"))
+
+    await asyncio.to_thread(use)
+
+
+async def test_statements_of_partiql_are_run(client: Any) -> None:
+    def use() -> None:
+        insert = "INSERT INTO orders VALUE {'id': ?, 'n': 1, 'raw': ?}"
+        client.execute_statement(Statement=insert, Parameters=[{"S": "a"}, {"B": b"\xff"}])
+        [item] = client.execute_statement(Statement="SELECT * FROM orders WHERE id = 'a'")["Items"]
+        assert item == {"id": {"S": "a"}, "n": {"N": "1"}, "raw": {"B": b"\xff"}}
+        with pytest.raises(client.exceptions.DuplicateItemException):
+            client.execute_statement(Statement=insert, Parameters=[{"S": "a"}, {"B": b""}])
+        told = client.batch_execute_statement(Statements=[{"Statement": "DELETE FROM orders"}])
+        assert told["Responses"][0]["Error"]["Code"] == "ValidationError"
+        with pytest.raises(client.exceptions.TransactionCanceledException) as caught:
+            client.execute_transaction(
+                TransactStatements=[{"Statement": "INSERT INTO orders VALUE {'id': 'a', 'n': 1}"}]
+            )
+        assert caught.value.response["CancellationReasons"][0]["Code"] == "DuplicateItem"
 
     await asyncio.to_thread(use)

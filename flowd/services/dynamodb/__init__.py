@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from flowd.services.dynamodb import batches, control, items, reads, transactions, upkeep
+from flowd.services.dynamodb.partiql import operations as partiql
 from flowd.services.dynamodb.tables import Tables
 from flowd.services.ports import Service
 
 SERVICE: Final[Service[Tables]] = Service(
     name="dynamodb",
     operations={
+        "BatchExecuteStatement": partiql.batch_execute_statement,
         "BatchGetItem": batches.batch_get_item,
         "BatchWriteItem": batches.batch_write_item,
         "CreateTable": control.create_table,
@@ -21,6 +23,8 @@ SERVICE: Final[Service[Tables]] = Service(
         "DescribeLimits": upkeep.describe_limits,
         "DescribeTable": control.describe_table,
         "DescribeTimeToLive": upkeep.describe_time_to_live,
+        "ExecuteStatement": partiql.execute_statement,
+        "ExecuteTransaction": partiql.execute_transaction,
         "GetItem": items.get_item,
         "ListTables": control.list_tables,
         "ListTagsOfResource": upkeep.list_tags_of_resource,
