@@ -16,9 +16,10 @@ from flowd.engine.live import OpenTask, Reply
 from flowd.errors import ActivityWorkerLimitExceeded
 from flowd.history import Event, News
 from flowd.payload import Payload
-from flowd.store import executions, schema
+from flowd.store import executions
 from flowd.store.database import Database
 
+AHEAD = 32  # tasks that a poller reads at once
 POLLERS = 1000  # per activity or task list (quota of both services)
 
 
@@ -94,12 +95,13 @@ class Waiters:
         while not self._stopping and still_there():
             poller = _Poller(worker, still_there, loop.create_future())
             self._waiting[activity].append(poller)
+            found = None
             try:
                 found = await self._claim_stored(activity, worker)
                 if found is None:
                     found = await self._claim_offered(poller, end - loop.time())
             finally:
-                self._leave(activity, poller)
+                self._leave(activity, poller, found)
             if found is not None and still_there():
                 return found
             if found is not None:
@@ -109,13 +111,13 @@ class Waiters:
                 return None
         return None
 
-    def _leave(self, activity: str, poller: _Poller) -> None:
-        """A poller that goes while a task is offered to it passes the task on."""
+    def _leave(self, activity: str, poller: _Poller, found: PolledTask | None) -> None:
+        """A poller that goes while a task is offered to it passes the task on, unless it found that very one stored."""
         if poller in self._waiting.get(activity, ()):
             self._waiting[activity].remove(poller)
         if poller.offered.done() and not poller.offered.cancelled():
             task = poller.offered.result()
-            if task is not None and not poller.used:
+            if task is not None and not poller.used and (found is None or found.token != task.call.token):
                 self.offer(task)
         else:
             poller.offered.cancel()
@@ -140,24 +142,24 @@ class Waiters:
         return PolledTask(task.call.token, task.call.parameters, execution_id, task.frame, task.attempt)
 
     async def _claim_stored(self, activity: str, worker: str | None) -> PolledTask | None:
+        """Take the first of those on disk that is nobody's. Pollers that come at once have read the same: each goes
+        on to the next that none of the others claims, without reading again."""
         tried: set[str] = set()
         while True:
             skip = tried | self._claimed
-            row = await self._db.read(partial(executions.waiting_task, task_list=activity, skip=skip))
-            if row is None:
+            found = await self._db.read(partial(executions.waiting_tasks, task_list=activity, limit=AHEAD, skip=skip))
+            for task in found:
+                tried.add(task.key)
+                if task.key not in self._claimed and await self._take_stored(task, worker):
+                    given = await self._input(task)
+                    return PolledTask(task.token, given, task.execution_id, task.frame, task.attempt)
+            if len(found) < AHEAD:
                 return None
-            key = f"{row.execution_id}:{row.frame}:{row.attempt}"
-            tried.add(key)
-            if key in self._claimed:
-                continue
-            if await self._take_stored(row, key, worker):
-                given = await self._input(row)
-                return PolledTask(row.token or "", given, row.execution_id, row.frame, row.attempt)
 
-    async def _take_stored(self, row: schema.Task, key: str, worker: str | None) -> bool:
-        if row.status == "SCHEDULED":
-            return await self._take(key, row.frame, row.attempt, worker)
-        hand_over = partial(executions.hand_over, task_id=row.id or 0, before="RETURNED", after="STARTED")
+    async def _take_stored(self, task: executions.Waiting, worker: str | None) -> bool:
+        if task.status == "SCHEDULED":
+            return await self._take(task.key, task.frame, task.attempt, worker)
+        hand_over = partial(executions.hand_over, task_id=task.id, before="RETURNED", after="STARTED")
         return await self._db.write(hand_over)
 
     async def give_back(self, activity: str, token: str) -> None:
@@ -171,9 +173,9 @@ class Waiters:
                 poller.offered.set_result(None)  # it looks at what is stored again
                 break
 
-    async def _input(self, row: schema.Task) -> Payload:
-        texts = await self._db.read(partial(executions.payload_texts, ids=[row.parameters_id]))
-        return Payload(text=texts.get(row.parameters_id, "{}"))
+    async def _input(self, task: executions.Waiting) -> Payload:
+        texts = await self._db.read(partial(executions.payload_texts, ids=[task.parameters_id]))
+        return Payload(text=texts.get(task.parameters_id, "{}"))
 
     async def _take(self, key: str, frame: str, attempt: int, worker: str | None) -> bool:
         """Commit ActivityStarted; False if somebody else has the task or it is over."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 from sqlmodel import Session, col, func, select, update
 
@@ -134,18 +135,32 @@ def task_of(session: Session, token: str) -> schema.Task | None:
     return session.exec(select(schema.Task).where(schema.Task.token == token)).first()
 
 
-def waiting_task(session: Session, task_list: str, skip: Collection[str] = ()) -> schema.Task | None:
-    """The task of an activity or task list that no worker has and that is no prompt: high priority first, then the
+class Waiting(NamedTuple):
+    """A task that no worker has, as a poller needs to know it."""
+
+    id: int
+    execution_id: int
+    frame: str
+    attempt: int
+    status: str
+    token: str
+    parameters_id: int
+
+    @property
+    def key(self) -> str:
+        return f"{self.execution_id}:{self.frame}:{self.attempt}"
+
+
+def waiting_tasks(session: Session, task_list: str, limit: int, skip: Collection[str] = ()) -> list[Waiting]:
+    """Tasks of an activity or task list that no worker has and that are no prompts: high priority first, then the
     oldest. `skip` are the keys of those that are just being claimed."""
     rows = raw(session).execute(
-        "SELECT id, execution_id, frame, attempt FROM task WHERE activity = ? AND activity IS NOT NULL"
-        " AND prompt IS NULL AND status IN ('SCHEDULED', 'RETURNED') ORDER BY priority DESC, id",
+        "SELECT id, execution_id, frame, attempt, status, token, parameters_id FROM task WHERE activity = ?"
+        " AND activity IS NOT NULL AND prompt IS NULL AND status IN ('SCHEDULED', 'RETURNED')"
+        " ORDER BY priority DESC, id",
         (task_list,),
     )
-    for task_id, *key in rows:
-        if ":".join(map(str, key)) not in skip:
-            return session.get(schema.Task, task_id)
-    return None
+    return list(islice((found for found in map(Waiting._make, rows) if found.key not in skip), limit))
 
 
 def count_waiting(session: Session, task_list: str) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flowd.api import swf_tasks
+from flowd.store import executions
 from tests.api.box import Box
 from tests.api.swf_shop import CHARGE, DOMAIN, Shop, decision
 
@@ -165,6 +166,64 @@ async def test_a_poller_that_vanishes_while_its_claim_is_written_gives_the_task_
     task = await shop.poll(identity="next")
     assert (await shop.types(run)).count("DecisionTaskStarted") == 1  # the same task under the same token
     await shop.respond(task)
+
+
+async def polled(shop: Shop) -> Any:
+    """An activity task, without the wire."""
+    return await shop.box.world.core.swf_tasks.poll("activity", DOMAIN, "work", None, lambda: True, 5)
+
+
+async def test_pollers_that_come_at_once_read_what_waits_once_each(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = []
+    real = executions.waiting_tasks
+
+    def counted(session: Any, **members: Any) -> Any:
+        reads.append(members["task_list"])
+        return real(session, **members)
+
+    monkeypatch.setattr(executions, "waiting_tasks", counted)
+    await shop.start()
+    await shop.decide(*(call(str(number)) for number in range(10)))
+    reads.clear()
+    tasks = await asyncio.gather(*(polled(shop) for _ in range(10)))
+    assert {task.frame.activity_id for task in tasks} == {str(number) for number in range(10)}
+    assert len(reads) == 10
+
+
+async def test_a_task_that_its_poller_found_stored_is_not_passed_on(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first poller still reads when the task is offered to it, and finds it on disk."""
+    core = shop.box.world.core
+    gate, real = asyncio.Event(), core.waiters._claim_stored
+    claims: list[str] = []
+
+    async def slowly(*arguments: Any) -> Any:
+        await gate.wait()
+        return await real(*arguments)
+
+    take = core.waiters._take
+
+    async def counted(*arguments: Any) -> bool:
+        claims.append(arguments[1])
+        return await take(*arguments)
+
+    await shop.start()
+    task = await shop.poll()
+    monkeypatch.setattr(core.waiters, "_take", counted)
+    monkeypatch.setattr(core.waiters, "_claim_stored", slowly)
+    first = asyncio.create_task(polled(shop))
+    await waiting(shop, 1, "swf/activity/shop/work")
+    monkeypatch.setattr(core.waiters, "_claim_stored", real)
+    second = asyncio.create_task(polled(shop))
+    await waiting(shop, 2, "swf/activity/shop/work")
+    await shop.respond(task, call("a"))
+    gate.set()
+    assert (await first).frame.activity_id == "a"
+    await shop.box.world.settle()
+    assert claims == ["activity/a"] and not second.done()
+    core.waiters.stop()
+    assert await second is None
 
 
 async def test_a_thousand_pollers_are_enough_for_a_list(shop: Shop) -> None:

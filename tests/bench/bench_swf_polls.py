@@ -15,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -107,24 +109,30 @@ async def measure(pid: int, polls: int, lists: int) -> None:
     )
 
 
+@contextmanager
+def served(folder: str) -> Iterator[int]:
+    """A daemon of its own process on data in a folder; its process id."""
+    place = {"FLOWD_DATA": f"{folder}/d", "FLOWD_WORKFLOWS": f"{folder}/w", "FLOWD_SOCKET": f"{folder}/s"}
+    daemon = subprocess.Popen(
+        [sys.executable, "-m", "flowd", "serve", "--listen", f"127.0.0.1:{PORT}", "--no-auth"],
+        env={**os.environ, **place, "FLOWD_CONFIG": os.devnull},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert daemon.stdout is not None
+        daemon.stdout.readline()
+        yield daemon.pid
+    finally:
+        daemon.terminate()
+        daemon.wait(30)
+
+
 def main(polls: int = 5000, lists: int = 5) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 2 * polls + 500)), hard))
-    with tempfile.TemporaryDirectory() as folder:
-        place = {"FLOWD_DATA": f"{folder}/d", "FLOWD_WORKFLOWS": f"{folder}/w", "FLOWD_SOCKET": f"{folder}/s"}
-        daemon = subprocess.Popen(
-            [sys.executable, "-m", "flowd", "serve", "--listen", f"127.0.0.1:{PORT}", "--no-auth"],
-            env={**os.environ, **place, "FLOWD_CONFIG": os.devnull},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            assert daemon.stdout is not None
-            daemon.stdout.readline()
-            asyncio.run(measure(daemon.pid, polls, lists))
-        finally:
-            daemon.terminate()
-            daemon.wait(30)
+    with tempfile.TemporaryDirectory() as folder, served(folder) as pid:
+        asyncio.run(measure(pid, polls, lists))
 
 
 if __name__ == "__main__":
