@@ -12,6 +12,7 @@ import socket
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
@@ -176,8 +177,8 @@ CHECKS: Final[tuple[Callable[[Patient], Iterator[Finding]], ...]] = (
 )
 
 
-def examine(config: Config) -> list[Finding]:
-    """All findings, in the order of the checks."""
+def examine(config: Config, data_given: bool = False) -> list[Finding]:
+    """All findings, in the order of the checks. Unless a data folder was given, the running daemon says which it is."""
     place = client_socket(config)
     health: dict[str, Any] | str
     try:
@@ -185,6 +186,8 @@ def examine(config: Config) -> list[Finding]:
             health = client.flowd("Health")
     except (Unreachable, RemoteError) as error:
         health = str(error)
+    if isinstance(health, dict) and health.get("dataDirectory") and not data_given:
+        config = replace(config, data=Path(str(health["dataDirectory"])))
     patient = Patient(config, place, health)
     return [finding for check in CHECKS for finding in check(patient)]
 
@@ -196,7 +199,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    findings = examine(Config.load(args, os.environ))
+    findings = examine(Config.load(args, os.environ), bool(args.data or os.environ.get("FLOWD_DATA")))
     if args.json:
         print_json([finding._asdict() for finding in findings])
     else:

@@ -3,6 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.cli.conftest import FakeDaemon, Flowd, Refusal, nobody_there
 
 PROMPT: dict[str, Any] = {
@@ -159,6 +161,17 @@ def test_doctor_names_every_thing_that_is_wrong_and_the_way_out(flowd: Flowd, da
     by_subject = {item["subject"]: item["status"] for item in flowd("doctor", "--json").json}
     assert by_subject["data folder"] == "failure"
     assert by_subject["clock"] == "warning"  # the fake daemon lives in 1970
+
+
+def test_doctor_looks_at_the_data_folder_of_the_daemon_that_answers_unless_one_is_given(
+    flowd: Flowd, daemon: FakeDaemon, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = home / "theirs"
+    daemon.answers = {"Health": {**HEALTH, "dataDirectory": str(theirs)}}
+    assert f"{home / 'data'} does not exist" in flowd("doctor").out  # FLOWD_DATA
+    monkeypatch.delenv("FLOWD_DATA")
+    assert f"{theirs} does not exist" in flowd("doctor").out
+    assert f"{home / 'mine'} does not exist" in flowd("doctor", "--data", str(home / "mine")).out
 
 
 @nobody_there
