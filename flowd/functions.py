@@ -26,6 +26,7 @@ class FunctionSpec(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     kind: Kind
     path: str  # absolute: the module file, the executable, or the folder that holds `bootstrap` or the handler module
+    code: str = ""  # of a function that stands in its template: the runner makes a folder of it, where it is `index`
     handler: str = "handler"  # python/node: `handler` of the file `path`; in a folder `module.function` as SAM has it
     timeout_s: float = 900.0
     memory_mb: int = 512

@@ -260,6 +260,9 @@ def _error_object(result: FunctionResult) -> str:
 
 def _code(spec: FunctionSpec) -> tuple[int, str, int]:
     """Size, digest and age of the code that a call would load first. Blocks on the disk."""
+    if spec.code:
+        data = spec.code.encode()
+        return len(data), base64.b64encode(hashlib.sha256(data).digest()).decode(), 0
     path = Path(spec.path)
     if path.is_dir():
         module = spec.handler.rpartition(".")[0]

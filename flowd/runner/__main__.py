@@ -8,6 +8,7 @@ import fcntl
 import grp
 import logging
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -142,7 +143,10 @@ async def _serve(options: argparse.Namespace, listener: socket.socket) -> None:
     folders = Folders(_state(options.socket, "folders"))
     await asyncio.to_thread(folders.sweep)
     containers = Containers(hosting, folders, mark)
-    server = Server(pool, containers, Ledger(), clock.now_ms(), options.orphan_seconds if options.detach else 0.0)
+    orphan_s = options.orphan_seconds if options.detach else 0.0
+    texts = _state(options.socket, "inline")
+    await asyncio.to_thread(shutil.rmtree, texts, ignore_errors=True)  # of functions that the runner before us had
+    server = Server(pool, containers, Ledger(), clock.now_ms(), orphan_s, texts)
     listening = [await loop.create_unix_server(server.connect, sock=listener)]
     _on_signals(loop, server, options.stop_seconds)
     housekeeping = [

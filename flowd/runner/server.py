@@ -10,11 +10,12 @@ import logging
 import os
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from flowd.runner import outcomes
+from flowd.runner import inline, outcomes
 from flowd.runner.attempts import Attempt, Ledger
 from flowd.runner.containers import CANNOT_START, Containers
 from flowd.runner.outcomes import Outcome
@@ -52,13 +53,21 @@ class Server:
     """What daemons can ask of a runner. `idle` is set once a wished-for end has come."""
 
     def __init__(
-        self, pool: Pool, containers: Containers, ledger: Ledger, started_ms: int, orphan_s: float = 0.0
+        self,
+        pool: Pool,
+        containers: Containers,
+        ledger: Ledger,
+        started_ms: int,
+        orphan_s: float = 0.0,
+        texts: Path = Path("/nowhere"),
     ) -> None:
-        """`orphan_s`: without a connection and with nothing held for so long, `idle` is set too; 0 = never."""
+        """`orphan_s`: without a connection and with nothing held for so long, `idle` is set too; 0 = never. `texts`:
+        where the code of functions goes that has no file."""
         self.idle = asyncio.Event()
         self._pool = pool
         self._ledger = ledger
         self._containers = containers
+        self._texts = texts
         self._started_ms = started_ms
         self._ending = False  # wished for by a daemon, until one comes back
         self._stopping = False  # by a signal, for good
@@ -131,7 +140,7 @@ class Server:
         return Welcome(request.number, VERSION, os.getpid(), self._started_ms)
 
     def register(self, connection: Framing, request: Register) -> Answer:
-        self._pool.register(request.specs, request.environment)
+        self._pool.register(inline.placed(request.specs, self._texts), request.environment)
         return Done(request.number)
 
     def invoke(self, connection: Framing, request: Invoke) -> Answer | None:

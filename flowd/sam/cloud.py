@@ -257,7 +257,7 @@ def _simple_table(given: Given) -> list[Step]:
 def _bucket(given: Given) -> list[Step]:
     given.ignore(
         *("BucketName", "AccessControl", "BucketEncryption", "OwnershipControls", "PublicAccessBlockConfiguration"),
-        *("Tags", "VersioningConfiguration", "LoggingConfiguration"),
+        *("Tags", "VersioningConfiguration", "LoggingConfiguration", "NotificationConfiguration"),
     )
     return [Step("s3", "CreateBucket", {"Bucket": given.name}, EXISTS)]
 

@@ -19,6 +19,7 @@ from flowd.sam.resources import FUNCTION, Template
 #: (path relative to the template, kind, handler) -> (absolute path, None) or ("", why it cannot be used)
 FindCode = Callable[[str, Kind, str], tuple[str, str | None]]
 
+_ASSET = re.compile(r"([0-9a-f]{64})\.zip")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # API reference, CreateFunction
 _RUNTIMES: tuple[tuple[str, Kind], ...] = (("python", "python"), ("nodejs", "node"), ("provided", "bootstrap"))
 _MOST_SECONDS = 900  # API reference, CreateFunction: Timeout; 3 is its default, 128 that of MemorySize
@@ -45,7 +46,7 @@ def read_function(template: Template, logical_id: str, find_code: FindCode, sour
     path = ("Resources", logical_id, "Properties")
     properties = _with_globals(template, logical_id)
     for name in properties:
-        if name not in _READ | _IGNORED | {"Events", "ImageUri", "InlineCode"}:
+        if name not in _READ | _IGNORED | {"Code", "Events", "ImageUri", "InlineCode"}:
             template.unsupported(logical_id, f"the property {name} of a function is not supported", *path, name)
     try:
         return _read(template, logical_id, properties, find_code, source)
@@ -71,8 +72,6 @@ def _read(
     resolver = template.resolver
     if properties.get("PackageType") == "Image" or "ImageUri" in properties:
         raise _Refused("ImageUri", "container images are not run as functions here; use a zip function with CodeUri")
-    if "InlineCode" in properties:
-        raise _Refused("InlineCode", "InlineCode is not supported; put the code into a file and say CodeUri")
     name = template.name_of(logical_id)
     if _NAME.fullmatch(name) is None:
         raise _Refused("FunctionName", f"{name!r} is no name of a function: 1 to 64 of A-Z a-z 0-9 - _")
@@ -83,13 +82,15 @@ def _read(
     handler = resolver.text(properties.get("Handler", "bootstrap" if kind == "bootstrap" else ""))
     if kind != "bootstrap" and "." not in handler:
         raise _Refused("Handler", f"the handler {handler!r} must be module.function")
-    code, reason = find_code(_code_uri(template, logical_id, properties), kind, handler)
+    inline = _inline(template, properties, kind, handler)
+    path, reason = ("", None) if inline else find_code(_code_uri(template, logical_id, properties), kind, handler)
     if reason is not None:
         raise _Refused("CodeUri", reason)
     return FunctionSpec(
         name=name,
         kind=kind,
-        path=code,
+        path=path,
+        code=inline,
         handler=handler,
         timeout_s=_whole(template, properties, "Timeout", _DEFAULT_SECONDS, 1, _MOST_SECONDS),
         memory_mb=_whole(template, properties, "MemorySize", _DEFAULT_MB, _LEAST_MB, _MOST_MB),
@@ -100,20 +101,40 @@ def _read(
     )
 
 
+def _inline(template: Template, properties: dict[str, Any], kind: Kind, handler: str) -> str:
+    """Code that stands in the template, or "" (CloudFormation, AWS::Lambda::Function Code: ZipFile)."""
+    code = properties.get("Code")
+    name = "InlineCode" if "InlineCode" in properties else "Code"
+    given = properties.get("InlineCode", code.get("ZipFile") if isinstance(code, dict) else None)
+    text = "" if given is None else template.resolver.text(given)
+    if text and kind == "bootstrap":
+        raise _Refused(name, "code in a template is Python or Node; put a bootstrap into a folder and say CodeUri")
+    if text and handler.partition(".")[0] != "index":
+        raise _Refused("Handler", f"the handler {handler!r} must be index.function: code in a template is a file index")
+    return text
+
+
 def _code_uri(template: Template, logical_id: str, properties: dict[str, Any]) -> str:
     """A folder beside the template. The CDK writes it into the Metadata, beside a Code that is in S3."""
     metadata = template.resources[logical_id].get("Metadata")
     asset = metadata.get("aws:asset:path") if isinstance(metadata, dict) else None
     if "Code" in properties:
-        if not isinstance(asset, str):
-            raise _Refused(
-                "Code", "code in S3 or in the template is not supported; say CodeUri, or use the CDK's assets"
-            )
+        asset = asset if isinstance(asset, str) else _asset(template.resolver.value(properties["Code"]))
+        if asset is None:
+            raise _Refused("Code", "code in S3 is not supported; say CodeUri, or use the CDK's assets")
         return posixpath.normpath(asset)
     value = template.resolver.value(properties.get("CodeUri", "."))
     if not isinstance(value, str) or value.startswith("s3://"):
         raise _Refused("CodeUri", "code in S3 is not supported; CodeUri must be a folder beside the template")
     return posixpath.normpath(value)
+
+
+def _asset(code: Any) -> str | None:
+    """The folder beside the template that the CDK made of an asset, by its key in S3: it writes Metadata only when its
+    toolkit is around it."""
+    key = code.get("S3Key") if isinstance(code, dict) else None
+    found = _ASSET.fullmatch(key) if isinstance(key, str) else None
+    return None if found is None else f"asset.{found[1]}"
 
 
 def _whole(template: Template, properties: dict[str, Any], name: str, default: int, least: int, most: int) -> int:

@@ -6,6 +6,7 @@ definition refer to it, directly or through a function that does.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -31,6 +32,8 @@ Made = Callable[[str, Place], str]
 class Kind(NamedTuple):
     """How resources of one type are named and referred to.
 
+    `longest`: a logical id beyond it is cut, and ends in a part of its hash.
+
     `own_name`: without a name of its own, its logical id is its name. All others hold data, which two projects must not
     share by accident: their name is that of the stack and the logical id, as CloudFormation makes it up.
     """
@@ -41,6 +44,7 @@ class Kind(NamedTuple):
     own_name: bool = True
     fifo_property: str = ""  # the name must end in .fifo if this is true
     lower: bool = False  # names are in lower case
+    longest: int = 0
 
 
 def _name(name: str, place: Place) -> str:
@@ -86,17 +90,25 @@ PLAIN_FUNCTION = "AWS::Lambda::Function"
 ACTIVITY = "AWS::StepFunctions::Activity"
 TASK_DEFINITION = "AWS::ECS::TaskDefinition"
 CLUSTER = "AWS::ECS::Cluster"
+BUCKET = "AWS::S3::Bucket"
 APIS = ("AWS::Serverless::Api", "AWS::Serverless::HttpApi")
 _FAMILY = _arn("ecs", "task-definition/")  # the newest revision of it
 #: The label of a stream is not known before there is one; `latest` stands for the newest (services.dynamodb).
 _STREAM = {"StreamArn": lambda name, place: f"{_arn('dynamodb', 'table/')(name, place)}/stream/latest"}
 _TABLE = Kind("TableName", _name, {"Arn": _arn("dynamodb", "table/"), **_STREAM}, own_name=False)
 
+#: Networks of a cloud: everything runs on the box's own. What refers to them gets their names.
+_NETWORK = (
+    *("AWS::EC2::EIP", "AWS::EC2::FlowLog", "AWS::EC2::InternetGateway", "AWS::EC2::NatGateway", "AWS::EC2::Route"),
+    *("AWS::EC2::RouteTable", "AWS::EC2::SecurityGroup", "AWS::EC2::SecurityGroupEgress", "AWS::EC2::Subnet"),
+    *("AWS::EC2::SecurityGroupIngress", "AWS::EC2::SubnetRouteTableAssociation", "AWS::EC2::VPC"),
+    *("AWS::EC2::VPCEndpoint", "AWS::EC2::VPCGatewayAttachment"),
+)
 _KINDS: dict[str, Kind] = {
-    SERVERLESS_MACHINE: Kind("Name", _machine, {"Arn": _machine, "Name": _name}),
-    PLAIN_MACHINE: Kind("StateMachineName", _machine, {"Arn": _machine, "Name": _name}),
-    FUNCTION: Kind("FunctionName", _name, {"Arn": _function}),
-    PLAIN_FUNCTION: Kind("FunctionName", _name, {"Arn": _function}),
+    SERVERLESS_MACHINE: Kind("Name", _machine, {"Arn": _machine, "Name": _name}, longest=80),
+    PLAIN_MACHINE: Kind("StateMachineName", _machine, {"Arn": _machine, "Name": _name}, longest=80),
+    FUNCTION: Kind("FunctionName", _name, {"Arn": _function}, longest=64),
+    PLAIN_FUNCTION: Kind("FunctionName", _name, {"Arn": _function}, longest=64),
     ACTIVITY: Kind("Name", _activity, {"Arn": _activity, "Name": _name}),
     TASK_DEFINITION: Kind("Family", _FAMILY, {"TaskDefinitionArn": _FAMILY}),
     CLUSTER: Kind("ClusterName", _name, {"Arn": _arn("ecs", "cluster/")}),
@@ -109,7 +121,7 @@ _KINDS: dict[str, Kind] = {
     "AWS::Lambda::Alias": Kind("FunctionName", _function, {"AliasArn": _function}),
     "AWS::Lambda::EventInvokeConfig": Kind("", _name, {}, own_name=False),
     "AWS::Lambda::Version": Kind("FunctionName", _function, {"FunctionArn": _function, "Version": lambda n, p: "1"}),
-    "AWS::S3::Bucket": Kind(
+    BUCKET: Kind(
         "BucketName",
         _name,
         {"Arn": lambda name, place: f"arn:aws:s3:::{name}", "DomainName": _bucket(".s3.amazonaws.com")},
@@ -134,16 +146,21 @@ _KINDS: dict[str, Kind] = {
         fifo_property="FifoQueue",
     ),
     "AWS::StepFunctions::StateMachineVersion": Kind("StateMachineArn", _machine, {"Arn": _machine}),
+    "AWS::EC2::SecurityGroup": Kind("", _name, {"GroupId": _name, "VpcId": _name}),
+    "AWS::EC2::Subnet": Kind("", _name, {"SubnetId": _name}),
+    "AWS::EC2::VPC": Kind("", _name, {"VpcId": _name, "DefaultSecurityGroup": _name}),
     # Permissions and logs have no meaning on one box; what refers to them still gets a proper ARN.
     "AWS::IAM::Role": Kind("RoleName", _name, {"Arn": _role}),
     "AWS::KMS::Key": Kind("", _name, {"Arn": _arn("kms", "key/"), "KeyId": _name}),
     "AWS::Logs::LogGroup": Kind("LogGroupName", _name, {"Arn": lambda n, p: f"{_arn('logs', 'log-group:')(n, p)}:*"}),
 }
 
-#: Types that are passed over: they only say who may do what, where logs go, or what is always so here.
+#: Types that are passed over: they say who may do what, where logs go, by which network, or what is always so here.
 IGNORED = frozenset(
     {
+        "AWS::ApiGateway::Account",
         "AWS::CDK::Metadata",
+        *_NETWORK,
         "AWS::Events::EventBusPolicy",
         "AWS::IAM::ManagedPolicy",
         "AWS::IAM::Policy",
@@ -161,8 +178,17 @@ IGNORED = frozenset(
         "AWS::SQS::QueuePolicy",
         "AWS::Serverless::Connector",
         "AWS::StepFunctions::StateMachineVersion",
+        "Custom::S3AutoDeleteObjects",  # empties a bucket whose stack is deleted; here what holds data stays
+        "Custom::VpcRestrictDefaultSG",
     }
 )
+
+
+def _cut(name: str, longest: int) -> str:
+    """A logical id as a name, as CloudFormation cuts it: the CDK's may have 255 characters."""
+    if not 0 < longest < len(name):
+        return name
+    return f"{name[: longest - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 class Template:
@@ -227,7 +253,7 @@ class Template:
     def _made_up(self, logical_id: str, kind: Kind) -> str:
         """The name of a resource that has none."""
         if kind.own_name:
-            return logical_id
+            return _cut(logical_id, kind.longest)
         fifo = self.properties(logical_id).get(kind.fifo_property)
         name = f"{self.place.stack}-{logical_id}{'.fifo' if fifo in (True, 'true') else ''}"
         return name.lower() if kind.lower else name

@@ -18,10 +18,12 @@ from flowd.sam.events import read_schedules
 from flowd.sam.functions import FindCode, read_function
 from flowd.sam.intrinsics import Unresolvable
 from flowd.sam.machines import read_machine
+from flowd.sam.notifications import CUSTOM, read_notifications
 from flowd.sam.project import INVALID, UNSUPPORTED, Listed, Problem, Project, SamMachine, SamResource, Verdict
 from flowd.sam.resources import (
     ACTIVITY,
     APIS,
+    BUCKET,
     CLUSTER,
     FUNCTION,
     HERE,
@@ -124,6 +126,7 @@ def _project(template: Template, find_code: FindCode, source: str) -> Project:
         if logical_id not in template.absent:
             by_type.setdefault(template.type_of(logical_id), []).append(logical_id)
     malformed = by_type.pop("", [])
+    buckets = [*by_type.get(BUCKET, []), *by_type.pop(CUSTOM, [])]
     resources = _resources(template, by_type, source)
     function_ids = [each for name in (FUNCTION, PLAIN_FUNCTION) for each in by_type.pop(name, [])]
     found = [read_function(template, each, find_code, source) for each in _open(template, function_ids)]
@@ -151,6 +154,7 @@ def _project(template: Template, find_code: FindCode, source: str) -> Project:
         action: Action = "start" if template.type_of(each) in _MACHINES else "function"
         routes += read_routes(template, each, action, target, source)
     resources += [resource for each in triggers for resource in each.resources]
+    resources += [one for each in _open(template, buckets) for one in read_notifications(template, each, source)]
     sources = [one for one in mappings if one is not None] + [one for each in triggers for one in each.sources]
     return Project(
         machines=tuple(machines),
@@ -223,7 +227,7 @@ def _listed(template: Template, logical_id: str) -> Listed:
         verdict, note = "refused", template.refused[logical_id]
     elif type_name in IGNORED:
         verdict, note = "ignored", "it has no meaning on one box"
-    elif type_name not in _LOADED and type_name not in ORDER:
+    elif type_name not in (*_LOADED, *ORDER, CUSTOM):
         verdict, note = "unsupported", f"{type_name} is not supported"
     elif said is not None:
         note = said.message

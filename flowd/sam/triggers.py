@@ -15,6 +15,7 @@ from flowd.names import split_arn
 from flowd.sam.cloud import Given, Wrong, arn_of, as_text, rule, subscribe, undo
 from flowd.sam.events import read_schedule
 from flowd.sam.intrinsics import Unresolvable
+from flowd.sam.notifications import told
 from flowd.sam.project import UNSUPPORTED, SamResource, SamSource, Step
 from flowd.sam.resources import Template
 from flowd.sam.routes import KINDS
@@ -239,42 +240,9 @@ def _from_bucket(event: _Event) -> _Made:
     bucket, kinds = given.get("Bucket"), given.get("Events")
     if not isinstance(bucket, str):
         raise Wrong("Bucket", "Bucket must be given")
-    types: list[str] = []
-    for kind in kinds if isinstance(kinds, list) else [kinds]:
-        found = next((name for prefix, name in _S3_EVENTS.items() if str(kind).startswith(prefix)), None)
-        if found is None:
-            raise Wrong("Events", f"{kind} is not told here; allowed: {', '.join(_S3_EVENTS)} and what begins so")
-        types.append(found)
-    detail: dict[str, Any] = {"bucket": {"name": [bucket]}}
     rules = ((given.get("Filter") or {}).get("S3Key") or {}).get("Rules") or ()
-    wanted = {str(each.get("Name")).lower(): str(each.get("Value")) for each in rules}
-    if wanted:
-        star = f"{wanted.get('prefix', '')}*{wanted.get('suffix', '')}"
-        detail["object"] = {"key": [{"wildcard": star}]}
     name = f"{given.template.place.stack}-{event.name}"
-    steps: list[Step] = []
-    for number, kind in enumerate(sorted(set(types))):
-        pattern = {"source": ["aws.s3"], "detail-type": [kind], "detail": detail}
-        said = {**_S3_RECORD, "InputTemplate": _S3_TEMPLATE.replace("KIND", _S3_NAMES[kind])}
-        target = {"Id": "Target", "Arn": event.target, "InputTransformer": said}
-        steps += rule(name + (f"-{number}" if number else ""), None, as_text(pattern), [target], {})
-    return _Made(name, steps)
-
-
-_S3_EVENTS: Final = {"s3:ObjectCreated:": "Object Created", "s3:ObjectRemoved:": "Object Deleted"}
-#: Source: S3 user guide, "Event message structure".
-_S3_RECORD: Final = {
-    "InputPathsMap": {
-        **{"region": "$.region", "time": "$.time", "bucket": "$.detail.bucket.name", "key": "$.detail.object.key"},
-        **{"size": "$.detail.object.size", "etag": "$.detail.object.etag"},
-    }
-}
-_S3_NAMES: Final = {"Object Created": "ObjectCreated:Put", "Object Deleted": "ObjectRemoved:Delete"}
-_S3_TEMPLATE: Final = (
-    '{"Records":[{"eventVersion":"2.1","eventSource":"aws:s3","awsRegion":<region>,"eventTime":<time>,'
-    '"eventName":"KIND","s3":{"s3SchemaVersion":"1.0","bucket":{"name":<bucket>,"arn":"arn:aws:s3:::<bucket>"},'
-    '"object":{"key":<key>,"size":<size>,"eTag":<etag>}}}]}'
-)
+    return _Made(name, told(name, bucket, kinds, rules, event.target))
 
 
 _EVENTS: Final[dict[str, Callable[[_Event], _Made]]] = {

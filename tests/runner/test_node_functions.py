@@ -142,3 +142,9 @@ async def test_a_handler_in_a_folder_is_found_as_sam_has_it(functions: Functions
     source = "exports.run = async () => require('./words').word;"
     await functions.add("app/index.js", source, name="sam", path=str(folder), handler="index.run")
     assert value(await functions.call("sam")) == "found"
+
+
+async def test_code_without_a_file_runs_as_index(functions: Functions) -> None:
+    source = "exports.run = async (event) => [event, __filename.split('/').pop()];"
+    await functions.add("unused.js", "", name="inline", kind="node", path="", code=source, handler="index.run")
+    assert value(await functions.call("inline", "1")) == [1, "index.js"]

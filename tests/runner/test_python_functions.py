@@ -419,3 +419,15 @@ async def test_reserved_concurrency_is_kept_and_its_excess_was_never_run(functio
 async def test_a_function_with_no_reserved_concurrency_left_is_switched_off(functions: Functions) -> None:
     name = await functions.add("off.py", "def handler(event, context): return 1\n", reserved=0)
     assert (await functions.call(name)).error == "Lambda.TooManyRequestsException"
+
+
+async def test_code_without_a_file_is_written_once_and_runs_as_index(functions: Functions) -> None:
+    source = "def run(event, context):\n    return [event, __file__]\n"
+    for name in ("one", "two"):
+        await functions.add("unused.py", "", name=name, kind="python", path="", code=source, handler="index.run")
+    first, second = [value(await functions.call(name, "1")) for name in ("one", "two")]
+    assert first == second
+    assert first[0] == 1 and first[1].endswith("/index.py")
+    changed = source.replace("[event,", "[2,")
+    await functions.add("unused.py", "", name="one", kind="python", path="", code=changed, handler="index.run")
+    assert value(await functions.call("one", "1"))[0] == 2
