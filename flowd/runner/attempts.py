@@ -52,6 +52,7 @@ class Attempt:
         "_listeners",
         "acknowledged",
         "arn",
+        "asked_by",
         "client_context",
         "detached",
         "fleeting",
@@ -87,6 +88,7 @@ class Attempt:
         self.detached = detached
         self.fleeting = fleeting
         self.acknowledged = False
+        self.asked_by = ""  # the daemon's instance that waits for it
         self.request_id = str(uuid.uuid4())
         self.log = Log()
         self.outcome: Outcome | None = None
@@ -163,6 +165,14 @@ class Ledger:
         gone = [key for key, each in self._attempts.items() if each.fleeting and each.fleeting != instance]
         if gone:
             self.acknowledge(gone)
+
+    def drop_unasked(self, instance: str) -> int:
+        """Forget ended runs that this daemon has never asked for, though it has asked for all that it has open: their
+        acknowledgement was lost with the daemon before. How many that were."""
+        gone = [key for key, each in self._attempts.items() if each.outcome is not None and each.asked_by != instance]
+        if gone:
+            self.acknowledge(gone)
+        return len(gone)
 
     def forget(self, key: str) -> None:
         self._attempts.pop(key, None)

@@ -47,6 +47,8 @@ from flowd.runner.protocol import (
 )
 
 log = logging.getLogger(__name__)
+#: So long an outcome may wait for a daemon that has begun to work and could have asked for it.
+UNASKED_S = 600.0
 
 
 class Server:
@@ -72,6 +74,8 @@ class Server:
         self._ending = False  # wished for by a daemon, until one comes back
         self._stopping = False  # by a signal, for good
         self._connections: set[Framing] = set()
+        self._instances: dict[Framing, str] = {}
+        self._begun: set[str] = set()  # instances that have registered functions: by then they know what they have open
         self._orphan_s = orphan_s
         self._orphaned: asyncio.TimerHandle | None = None
         ledger.on_change = self._check_idle
@@ -102,6 +106,7 @@ class Server:
 
     def _lost(self, connection: Framing) -> None:
         self._connections.discard(connection)
+        self._instances.pop(connection, None)
         self._watch_for_orphanhood()
 
     def _watch_for_orphanhood(self) -> None:
@@ -136,11 +141,16 @@ class Server:
 
     def hello(self, connection: Framing, request: Hello) -> Answer:
         self._ending = False
+        self._instances[connection] = request.instance
         self._ledger.drop_fleeting(request.instance)
         return Welcome(request.number, VERSION, os.getpid(), self._started_ms)
 
     def register(self, connection: Framing, request: Register) -> Answer:
         self._pool.register(inline.placed(request.specs, self._texts), request.environment)
+        instance = self._instances.get(connection, "")
+        if instance and instance not in self._begun:
+            self._begun.add(instance)
+            asyncio.get_running_loop().call_later(UNASKED_S, self._drop_unasked, instance)
         return Done(request.number)
 
     def invoke(self, connection: Framing, request: Invoke) -> Answer | None:
@@ -184,7 +194,12 @@ class Server:
             return Unheld(request.number)
         return self._answer_with(connection, request.number, attempt)
 
+    def _drop_unasked(self, instance: str) -> None:
+        if instance in self._instances.values() and (count := self._ledger.drop_unasked(instance)):
+            log.info("%d outcomes are dropped: nobody asks for them any more", count)
+
     def _answer_with(self, connection: Framing, number: int, attempt: Attempt) -> Answer | None:
+        attempt.asked_by = self._instances.get(connection, "")
         if attempt.detached:
             return Accepted(number, attempt.request_id)
 
@@ -220,6 +235,8 @@ class Server:
         return Counts(request.number, self._pool.warm(), running, len(self._ledger) - running, self._pool.packages())
 
     def shutdown_when_idle(self, connection: Framing, request: ShutdownWhenIdle) -> Answer:
+        if (instance := self._instances.get(connection, "")) in self._begun:
+            self._drop_unasked(instance)
         # After the answer has left: an idle runner is gone the next moment.
         asyncio.get_running_loop().call_soon(self.idle.set if request.now else self.end_when_idle)
         return Done(request.number)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from flowd.functions import FunctionSpec
+from flowd.runner import server as server_module
 from flowd.runner.attempts import Attempt, Ledger
 from flowd.runner.client import RunnerClient
 from flowd.runner.containers import Containers, Folders
@@ -13,8 +16,9 @@ from flowd.runner.leftovers import Leftovers
 from flowd.runner.outcomes import Outcome
 from flowd.runner.pool import Pool
 from flowd.runner.process import Hosting
+from flowd.runner.protocol import Attach, Hello, Register
 from flowd.runner.server import Server
-from tests.runner.harness import Functions
+from tests.runner.harness import Functions, until
 
 ORPHAN_S = 0.02
 
@@ -57,6 +61,28 @@ async def test_a_runner_stays_while_it_holds_something() -> None:
     assert not await becomes_idle(server)
     ledger.acknowledge(["k"])
     assert await becomes_idle(server)
+
+
+async def test_what_a_daemon_at_work_has_not_asked_for_is_dropped_after_a_while_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server_module, "UNASKED_S", 0.01)
+    ledger = Ledger()
+    server = orphan(ledger)
+    for key in ("wanted", "lost", "runs"):
+        ledger.enter(Attempt(key, "f", b""))
+    connection = server.connect()
+    server.hello(connection, Hello(1, "second daemon"))
+    server.attach(connection, Attach(2, "wanted"))
+    for key in ("wanted", "lost"):
+        attempt = ledger.find(key)
+        assert attempt is not None
+        attempt.end(Outcome(output=b"1"))
+    await asyncio.sleep(0.05)
+    assert ledger.find("lost") is not None  # it has not begun to work
+    server.register(connection, Register(3, [], {}))
+    await until(lambda: ledger.find("lost") is None)
+    assert ledger.find("wanted") is not None and ledger.find("runs") is not None
 
 
 async def test_a_call_of_a_starting_daemon_waits_until_the_functions_are_known(functions: Functions) -> None:

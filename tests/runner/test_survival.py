@@ -186,6 +186,24 @@ async def test_an_orderly_stop_leaves_the_runner_until_its_work_is_fetched(
     assert runner.process.returncode == 0
 
 
+async def test_an_outcome_whose_acknowledgement_was_lost_does_not_keep_the_runner_of_a_daemon_that_stops(
+    own_runner: Callable[..., RunnerProcess], waiting: Waiting
+) -> None:
+    runner = own_runner()
+    daemon = waiting.daemon(runner.socket)
+    await until(lambda: waiting.pids)
+    daemon.kill()  # as if it had taken the outcome, and died before it could say so
+    daemon.wait()
+    waiting.go()
+    async with connected(runner.socket, waiting) as client:
+        async with asyncio.timeout(DEADLINE_S):
+            while not await held(client):
+                await asyncio.sleep(0.005)
+        await client.shutdown_when_idle()
+        await until(lambda: runner.process.poll() is not None)
+    assert runner.process.returncode == 0
+
+
 async def test_a_runner_that_is_killed_fails_what_was_open_and_a_new_one_ends_what_is_left(
     own_runner: Callable[..., RunnerProcess], waiting: Waiting
 ) -> None:
