@@ -53,7 +53,8 @@ Resources:
     Type: AWS::Serverless::StateMachine
     Properties:
       DefinitionUri: import.asl.json
-      DefinitionSubstitutions: {Price: !GetAtt Price.Arn, Sum: !GetAtt Sum.Arn, Table: !Ref Files, Results: !Ref Results}
+      DefinitionSubstitutions:
+        {Price: !GetAtt Price.Arn, Sum: !GetAtt Sum.Arn, Table: !Ref Files, Results: !Ref Results}
       Events:
         Dropped:
           Type: EventBridgeRule
