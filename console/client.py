@@ -15,6 +15,7 @@ __all__ = ["Daemon", "Item", "RemoteError", "SocketDaemon", "Unreachable"]
 
 Item = dict[str, Any]
 WATCH_S = 25
+COUNTED = 10_000
 
 
 class Daemon(Protocol):
@@ -67,7 +68,8 @@ class SocketDaemon:
         return await self._flowd("ListExecutions", filter=text or None, before=before, limit=limit, skip=skip or None)
 
     async def count(self, text: str) -> Item:
-        return await self._flowd("CountExecutions", filter=text or None)
+        """Exact for what counters tell; else counted up to `COUNTED`, with `more` if there may be more."""
+        return await self._flowd("CountExecutions", filter=text or None, most=COUNTED)
 
     async def execution(self, arn: str) -> Item:
         return await self._flowd("GetExecution", executionArn=arn)

@@ -60,15 +60,23 @@ class KeysetSource:
             return self._end
         return max(self._expected, max(self._before) * PAGE + 1)
 
+    @property
+    def ended(self) -> bool:
+        """True once the last row was seen: then `total` is exact."""
+        return self._end is not None
+
     def row(self, index: int) -> Item | None:
         page = self._pages.get(index // PAGE)
         return page[index % PAGE] if page is not None and index % PAGE < len(page) else None
 
     def lacks(self, first: int, last: int) -> int | None:
         """The first page between two rows that has to be read, if any."""
-        last = min(last, self.total - 1)
-        pages = range(first // PAGE, last // PAGE + 1) if last >= first else range(0)
+        pages = self.pages(first, min(last, self.total - 1))
         return next((page for page in pages if page not in self._pages or page in self._doubt), None)
+
+    def pages(self, first: int, last: int) -> range:
+        """The pages that hold the rows from one to another."""
+        return range(first // PAGE, last // PAGE + 1) if last >= first else range(0)
 
     async def step(self, page: int) -> None:
         """Read the page; one that is held and in doubt is brought up to date."""

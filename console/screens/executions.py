@@ -41,6 +41,7 @@ class ExecutionsScreen(ExecutionVerbs):
         self.newer = 0
         self.incomplete = False
         self._source: KeysetSource | None = None
+        self._more = False  # there may be more than were counted
         self._changed: dict[str, str] = {}
         self._stale = True
 
@@ -78,13 +79,14 @@ class ExecutionsScreen(ExecutionVerbs):
     async def _fresh(self) -> None:
         """Read the list from its top."""
         daemon, text = self.host.daemon, self.text
-        expected = sum(self.counts.values()) if not text else (await daemon.count(text)).get("total", 0)
+        counted: Item = await daemon.count(text) if text else {"total": sum(self.counts.values())}
         self.incomplete = False
         if text:
             self.incomplete = bool((await daemon.executions(text, None, 1)).get("incomplete"))
-        source = KeysetSource(partial(daemon.executions, text), expected)
+        source = KeysetSource(partial(daemon.executions, text), counted.get("total", 0))
         await source.step(0)
         self._source, self._stale, self.newer = source, False, 0
+        self._more = bool(counted.get("more"))
         self._changed.clear()
         self.table.empty = NO_MATCH if text else EMPTY
         self.table.show_rows(source, keep=False)
@@ -99,7 +101,7 @@ class ExecutionsScreen(ExecutionVerbs):
         changed, self._changed = self._changed, {}
         if changed:
             await source.again(*self.table.in_view, changed)
-            self.table.refresh()
+            self.table.refresh_changed()
 
     def heard(self, news: News) -> None:
         for change in news.changes:
@@ -121,18 +123,23 @@ class ExecutionsScreen(ExecutionVerbs):
         """The line above the table: the filter, how many match, what is new."""
         parts: list[Span] = []
         if self.table.everything:
-            parts += [Span(f"● all {number(self._source.total if self._source else 0)} marked", "accent"), Span("   ")]
+            parts += [Span(f"● all {self._total()} marked", "accent"), Span("   ")]
         elif self.table.marked:
             parts += [Span(f"● {number(len(self.table.marked))} marked", "accent"), Span("   ")]
         if self.incomplete:
             parts += [Span("◷ the search index is being built   ", "late")]
         if self.text:
-            total = self._source.total if self._source is not None else 0
-            parts += [Span("/ ", "key"), Span(clean(self.text)), Span(f"   {number(total)} match", "dim"), Span("   ")]
+            parts += [Span("/ ", "key"), Span(clean(self.text)), Span(f"   {self._total()} match", "dim"), Span("   ")]
         if self.newer:
             more = "+" if self.newer >= LOOK_BACK else ""
             parts += [Span(f"▲ {self.newer}{more} new ", "accent"), Span("n", "key"), Span(" shows them", "dim")]
         self.query_one("#line", Facts).say(*parts)
+
+    def _total(self) -> str:
+        """How many match; with a plus if nobody counted to the end."""
+        if self._source is None:
+            return "0"
+        return number(self._source.total) + ("+" if self._more and not self._source.ended else "")
 
     def tick(self) -> None:
         self.table.refresh_running()

@@ -80,6 +80,10 @@ class LineView(Painted, ScrollView, can_focus=True):
     head = 0
     empty = ""
 
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._painted: dict[int, Strip] = {}
+
     def length(self) -> int:
         raise NotImplementedError
 
@@ -94,7 +98,13 @@ class LineView(Painted, ScrollView, can_focus=True):
         """The number of lines or their text changed."""
         self.virtual_size = Size(self.size.width, self.length() + self.head)
         self.cursor = max(0, min(self.cursor, self.length() - 1))
-        self.refresh()
+        self.refresh_changed()
+
+    def refresh_changed(self) -> None:
+        """Paint again only the lines that read differently than they did when they were painted."""
+        for y in range(self.size.height):
+            if self._line(y) != self._painted.get(y):
+                self.refresh(Region(0, y, self.size.width, 1))
 
     def on_resize(self) -> None:
         self.relayout()
@@ -106,6 +116,10 @@ class LineView(Painted, ScrollView, can_focus=True):
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
+        self._painted[y] = self._line(y)
+        return self._painted[y]
+
+    def _line(self, y: int) -> Strip:
         width, base = self.size.width, self.rich_style
         if y < self.head:
             style = base + self.get_component_rich_style("line--head", partial=True)

@@ -14,6 +14,8 @@ from console.rows import Now, Sheet
 from console.text import number, took
 from console.widgets.paint import LineView
 
+PATIENCE_S = 0.25
+
 
 class VirtualTable(LineView):
     """A table over any number of rows."""
@@ -27,6 +29,7 @@ class VirtualTable(LineView):
         self.source: Source = ListSource()
         self._fitted: tuple[int, list[Fitted]] = (-1, [])
         self._walking = False
+        self._left: int | None = None  # the row a jump began at, while the rows it leads to are read
         self.marked: set[str] = set()
         self.everything = False  # all that match are marked, also those that are not here
 
@@ -72,6 +75,29 @@ class VirtualTable(LineView):
         top = self.scroll_offset.y
         return top, max(top, min(self.length(), top + self.page_height()) - 1)
 
+    def watch_cursor(self, old: int, new: int) -> None:
+        """A jump to rows that are not here waits a moment for them: to paint blanks first would double what is sent."""
+        source = self.source
+        if not isinstance(source, KeysetSource) or source.lacks(*self._view_of(new)) is None:
+            left, self._left = self._left, None
+            super().watch_cursor(old if left is None else left, new)
+        elif self._left is None:
+            self._left = old
+            self.set_timer(PATIENCE_S, self._land)
+            self._walk()
+
+    def _land(self) -> None:
+        """The rows are here, or it has taken too long: show where the cursor is."""
+        left, self._left = self._left, None
+        if left is not None:
+            super().watch_cursor(left, self.cursor)
+
+    def _view_of(self, index: int) -> tuple[int, int]:
+        """First and last row on the screen once this row is in view."""
+        height, top = self.page_height(), self.scroll_offset.y
+        first = index if index < top else max(top, index - height + 1)
+        return first, first + height - 1
+
     def length(self) -> int:
         return self.source.total
 
@@ -102,19 +128,21 @@ class VirtualTable(LineView):
 
     def _lacks(self, source: KeysetSource) -> int | None:
         """The page to read next: what is in view first, then what a page key would bring into view."""
-        first, last = self.in_view
+        first, last = self._view_of(self.cursor) if self._left is not None else self.in_view
         page, height = source.lacks(first, last), self.page_height()
         return source.lacks(max(0, first - height), last + height) if page is None else page
 
     async def _steps(self, source: KeysetSource) -> None:
         try:
             while self.source is source and (page := self._lacks(source)) is not None:
-                total, seen = source.total, source.lacks(*self.in_view) == page
+                total = source.total
                 await source.step(page)
                 if source.total != total:
                     self.relayout()
-                elif seen:
-                    self.refresh()
+                if self._left is not None and source.lacks(*self._view_of(self.cursor)) is None:
+                    self._land()
+                elif page in source.pages(*self.in_view):
+                    self.refresh_changed()
         finally:
             self._walking = False
 

@@ -22,7 +22,7 @@ from flowd.errors import (
     ValidationException,
 )
 from flowd.payload import InvalidJson, Payload
-from flowd.store import reads, schema
+from flowd.store import matching, reads, schema
 
 #: What AWS bills of the least execution, which is as much as flowd can know (recorded).
 BILLED_MB = 64
@@ -193,14 +193,14 @@ async def list_executions(do: Services, request: Any, caller: Caller) -> Body:
     key = f"ListExecutions {arn.name}:{arn.qualifier} {request.statusFilter}"
     before = do.pages.position(key, request.nextToken)
     size = pages.size(request.maxResults)
-    wanted = reads.Filter(
+    wanted = matching.Filter(
         machine_id=machine.id,
         version=target.version.number if target.version and target.alias is None else None,
         alias=target.alias,
         statuses=(request.statusFilter,) if request.statusFilter else (),
     )
     bound = before if isinstance(before, int) else None
-    rows = await do.core.db.read(partial(reads.executions, wanted=wanted, before=bound, limit=size + 1))
+    rows = await do.core.db.read(partial(matching.executions, wanted=wanted, before=bound, limit=size + 1))
     token = do.pages.token(key, rows[size - 1].id or 0) if len(rows) > size else None
     return present(executions=[_summary(row) for row in rows[:size]], nextToken=token)
 

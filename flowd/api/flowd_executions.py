@@ -15,7 +15,7 @@ from flowd.api.wire.answers import Body, date, present
 from flowd.api.wire.caller import Caller
 from flowd.errors import ExecutionDoesNotExist, ResourceNotFound, ValidationException
 from flowd.operators import filters
-from flowd.store import reads, schema, swf_reads
+from flowd.store import matching, reads, schema, swf_reads
 
 
 class Listing(msgspec.Struct, kw_only=True):
@@ -27,6 +27,7 @@ class Listing(msgspec.Struct, kw_only=True):
 
 class Counting(msgspec.Struct, kw_only=True):
     filter: str | None = None
+    most: int | None = None
 
 
 class Naming(msgspec.Struct, kw_only=True):
@@ -72,7 +73,7 @@ async def list_executions(do: Services, request: Listing, caller: Caller) -> Bod
     if not 0 <= skip < 1 << 31:
         raise ValidationException(f"skip is {skip}; it must not be negative")
     rows = await do.desk.read(
-        wanted, partial(reads.executions, wanted=wanted, before=request.before, limit=size + 1, skip=skip)
+        wanted, partial(matching.executions, wanted=wanted, before=request.before, limit=size + 1, skip=skip)
     )
     return present(
         executions=[execution_body(row) for row in rows[:size]],
@@ -83,8 +84,15 @@ async def list_executions(do: Services, request: Listing, caller: Caller) -> Bod
 
 async def count_executions(do: Services, request: Counting, caller: Caller) -> Body:
     wanted = filters.parse(request.filter, do.clock.now_ms())
-    counts = await do.desk.read(wanted, partial(reads.count, wanted=wanted))
-    return present(counts=counts, total=sum(counts.values()), incomplete=do.desk.incomplete(wanted) or None)
+    if request.most is not None and request.most < 1:
+        raise ValidationException(f"most is {request.most}; it must be at least 1")
+    found = await do.desk.read(wanted, partial(matching.count, wanted=wanted, most=request.most))
+    return present(
+        counts=found.counts,
+        total=found.total,
+        more=found.more or None,
+        incomplete=do.desk.incomplete(wanted) or None,
+    )
 
 
 async def get_execution(do: Services, request: Naming, caller: Caller) -> Body:

@@ -10,7 +10,7 @@ from flowd.api.wire import pages
 from flowd.api.wire.answers import Body, date, present
 from flowd.api.wire.caller import Caller
 from flowd.errors import ExecutionDoesNotExist, ResourceNotFound, ValidationException
-from flowd.store import mapruns, reads, schema
+from flowd.store import mapruns, matching, reads, schema
 
 _COUNTED = {
     "running": "RUNNING",
@@ -126,9 +126,9 @@ async def children(do: Services, request: Any) -> tuple[list[schema.Execution], 
     key = f"ListExecutions {run.arn} {request.statusFilter}"
     before = do.pages.position(key, request.nextToken)
     size = pages.size(request.maxResults)
-    wanted = reads.Filter(map_run=run.id or 0, statuses=(request.statusFilter,) if request.statusFilter else ())
+    wanted = matching.Filter(map_run=run.id or 0, statuses=(request.statusFilter,) if request.statusFilter else ())
     bound = before if isinstance(before, int) else None
-    rows = await do.core.db.read(partial(reads.executions, wanted=wanted, before=bound, limit=size + 1))
+    rows = await do.core.db.read(partial(matching.executions, wanted=wanted, before=bound, limit=size + 1))
     token = do.pages.token(key, rows[size - 1].id or 0) if len(rows) > size else None
     return rows[:size], token, run.arn
 

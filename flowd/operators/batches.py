@@ -20,9 +20,9 @@ from flowd.errors import ApiError, ResourceNotFound, ServiceUnavailable, Validat
 from flowd.operators import filters
 from flowd.operators.audit import Audit
 from flowd.operators.verbs import VERBS, Call, Verb, verb
-from flowd.store import batches, reads, schema
+from flowd.store import batches, matching, reads, schema
 from flowd.store.batches import Outcome
-from flowd.store.reads import Filter
+from flowd.store.matching import Filter
 from flowd.store.schema_operators import Batch
 
 log = logging.getLogger(__name__)
@@ -94,9 +94,9 @@ class Batches:
                 counts[row.status] = counts.get(row.status, 0) + 1
             return Preview(counts, sum(_applies(does, row) for row in rows))
         every = self._parse(wanted.filter)
-        counts = await self._read(every, partial(reads.count, wanted=every))
+        found = await self._read(every, partial(matching.count, wanted=every))
         narrow = _narrowed(every, does)
-        return Preview(counts, sum((await self._read(narrow, partial(reads.count, wanted=narrow))).values()))
+        return Preview(found.counts, (await self._read(narrow, partial(matching.count, wanted=narrow))).total)
 
     async def begin(self, wanted: Wanted, who: str) -> Batch:
         """A new batch; returns when it is on disk, its items are collected later."""
@@ -175,7 +175,9 @@ class Batches:
         if batch.filter is not None:
             wanted = _narrowed(self._parse(batch.filter, batch.created_ms), VERBS[batch.verb])
             before = await self._core.db.read(partial(batches.lowest, batch_id=batch_id))
-            ids = await self._read(wanted, partial(reads.matching_ids, wanted=wanted, before=before, limit=COLLECTED))
+            ids = await self._read(
+                wanted, partial(matching.matching_ids, wanted=wanted, before=before, limit=COLLECTED)
+            )
             if ids:
                 await self._core.db.write(partial(batches.collect, batch_id=batch_id, ids=ids))
             if len(ids) == COLLECTED:

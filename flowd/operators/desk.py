@@ -19,7 +19,7 @@ from flowd.operators.reminders import Reminders
 from flowd.operators.search import Search
 from flowd.operators.views import Views
 from flowd.store.changes import Change
-from flowd.store.reads import Filter
+from flowd.store.matching import Filter
 from flowd.store.search import SearchIndex
 
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flowd.errors import ValidationException
-from flowd.store.reads import STATUSES, Filter
+from flowd.store.matching import STATUSES, Filter
 from flowd.store.search import phrase
 
 WAITING = ("prompt", "task", "timer", "retry", "decision", "child", "signal")

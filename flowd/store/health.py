@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, func, select
 
-from flowd.store import files, prompts, reads, schema
+from flowd.store import files, matching, prompts, schema
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ def numbers(session: Session) -> Numbers:
     nearest = min((due for due in (earliest, fires) if due is not None), default=None)
     machines = select(func.count()).where(col(schema.StateMachine.status) == "ACTIVE")
     return Numbers(
-        executions=reads.count(session, reads.Filter()),
+        executions=matching.count(session, matching.Filter()).counts,
         open_prompts=prompts.count_open(session),
         rejected_files=files.count_rejected(session),
         machines=int(session.exec(machines).one()),

@@ -15,7 +15,7 @@ from flowd.engine import express, ledger
 from flowd.errors import ServiceUnavailable
 from flowd.integrations.ports import Failed, Succeeded, TaskCall
 from flowd.payload import Payload
-from flowd.store import machines, reads, schema
+from flowd.store import machines, matching, reads, schema
 from flowd.store.database import raw
 from tests.engine.world import World, function
 
@@ -93,7 +93,7 @@ async def test_counts_by_status_are_kept(world: World) -> None:
     started = await world.core.executions.start(machine, None, Payload.of({}))
     await until_closed(world, started.arn)
     await world.core.express.ledger.flushed()
-    assert await world.core.db.read(partial(reads.count, wanted=reads.Filter())) == {"SUCCEEDED": 2}
+    assert await world.core.db.read(partial(matching.count, wanted=matching.Filter())) == ({"SUCCEEDED": 2}, False)
 
 
 async def test_a_synchronous_execution_answers_with_its_end_and_is_shown_afterwards(world: World) -> None:
@@ -199,7 +199,7 @@ async def test_an_asynchronous_execution_starts_over_with_the_next_daemon(world:
     first, second = world.functions.calls
     assert first.key != second.key, "the runner must not answer a new life's call with an old life's outcome"
     assert world.functions.cancelled == [first.key]
-    assert await world.core.db.read(partial(reads.count, wanted=reads.Filter())) == {"SUCCEEDED": 1}
+    assert await world.core.db.read(partial(matching.count, wanted=matching.Filter())) == ({"SUCCEEDED": 1}, False)
 
 
 async def test_a_synchronous_execution_never_runs_twice(world: World) -> None:
@@ -211,7 +211,7 @@ async def test_a_synchronous_execution_never_runs_twice(world: World) -> None:
     with pytest.raises(ServiceUnavailable, match="stopped"):
         await waiting
     assert len(world.functions.calls) == 1
-    found = await world.core.db.read(partial(reads.executions, wanted=reads.Filter(), before=None, limit=5))
+    found = await world.core.db.read(partial(matching.executions, wanted=matching.Filter(), before=None, limit=5))
     assert [(row.name, row.status, row.cause) for row in found] == [("once", "ABORTED", express.STOPPED)]
 
 
@@ -309,5 +309,5 @@ async def test_many_at_once_share_batches(world: World) -> None:
     await asyncio.gather(*(world.core.executions.start(machine, None, Payload.of({"n": n})) for n in range(200)))
     await until(lambda: world.core.express.running == 0)
     await world.core.express.ledger.flushed()
-    assert await world.core.db.read(partial(reads.count, wanted=reads.Filter())) == {"SUCCEEDED": 200}
+    assert await world.core.db.read(partial(matching.count, wanted=matching.Filter())) == ({"SUCCEEDED": 200}, False)
     assert batches < 100, "400 writes"

@@ -175,10 +175,10 @@ async def test_a_map_run_inside_of_a_map_run(world: World) -> None:
 
 
 async def test_children_are_counted_nowhere_but_in_their_run(world: World) -> None:
-    from flowd.store import reads
+    from flowd.store import matching
 
     await world.start(await world.machine(distributed(PASS)), [1, 2, 3])
-    assert await world.core.db.read(partial(reads.count, wanted=reads.Filter())) == {"SUCCEEDED": 1}
+    assert await world.core.db.read(partial(matching.count, wanted=matching.Filter())) == ({"SUCCEEDED": 1}, False)
 
 
 BUCKET = "rows"

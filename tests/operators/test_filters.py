@@ -6,7 +6,7 @@ import pytest
 
 from flowd.errors import ValidationException
 from flowd.operators.filters import parse
-from flowd.store.reads import Filter
+from flowd.store.matching import Filter
 
 NOW = 1_700_000_000_000
 HOUR = 3_600_000

@@ -15,7 +15,7 @@ from flowd.errors import ServiceUnavailable, ValidationException
 from flowd.integrations.ports import Failed
 from flowd.operators.desk import Desk
 from flowd.operators.filters import parse
-from flowd.store import reads
+from flowd.store import matching
 from flowd.store.search import IndexUnusable, SearchIndex
 from tests.engine.world import World, function
 
@@ -36,7 +36,7 @@ async def desk_of(world: World) -> AsyncIterator[Desk]:
 async def found(desk: Desk, text: str) -> list[str]:
     wanted = parse(text, 0)
     return [
-        row.name for row in await desk.read(wanted, partial(reads.executions, wanted=wanted, before=None, limit=50))
+        row.name for row in await desk.read(wanted, partial(matching.executions, wanted=wanted, before=None, limit=50))
     ]
 
 
@@ -75,8 +75,8 @@ async def test_counts_of_searched_words_are_exact(tmp_path: Path) -> None:
         for number in range(7):
             await world.start(echo, {"kind": "blue" if number % 2 else "red"}, f"n{number}")
         wanted = parse("blue", 0)
-        assert await desk.read(wanted, partial(reads.count, wanted=wanted)) == {"SUCCEEDED": 3}
-        page = await desk.read(wanted, partial(reads.executions, wanted=wanted, before=6, limit=1))
+        assert await desk.read(wanted, partial(matching.count, wanted=wanted)) == ({"SUCCEEDED": 3}, False)
+        page = await desk.read(wanted, partial(matching.executions, wanted=wanted, before=6, limit=1))
         assert [row.name for row in page] == ["n3"]
 
 
