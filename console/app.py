@@ -22,6 +22,7 @@ from textual.app import App, ScreenError, SuspendNotSupported, SystemCommand
 from textual.css.query import NoMatches
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.widgets import Input
 
 from console import actions, faults, places, preferences, terminal, themes
 from console.client import Daemon, Item, RemoteError, SocketDaemon, Unreachable
@@ -40,6 +41,7 @@ from console.text import clean
 from console.typeahead import Taken, TypeAhead
 from console.whereabouts import Presence, Trail
 
+LONGEST_LINE = 10_000
 PREPARE_S = 1.0  # by then the first screen is there
 
 
@@ -91,7 +93,7 @@ class FlowdApp(App[int]):
         self.bells = False  # ring when a prompt opens
         self.faults: list[BaseException] = []
         self.moving = False  # between two modes; keys wait
-        self._typed = TypeAhead(self, super().on_event)
+        self._typed = TypeAhead(self, self._take_one)
         self._tasks: list[asyncio.Task[None]] = []
         self._seen_inbox = False
         self.opening = opening
@@ -148,6 +150,12 @@ class FlowdApp(App[int]):
             self._typed.add(event)
         else:
             await super().on_event(event)
+
+    async def _take_one(self, event: events.Event) -> None:
+        if isinstance(event, events.Paste) and isinstance(self.focused, Input) and len(event.text) > LONGEST_LINE:
+            self.notify(f"what was pasted is cut to {LONGEST_LINE:,} characters: this is a line", severity="warning")
+            event.text = event.text[:LONGEST_LINE]  # it is drawn whole whenever its cursor blinks
+        await super().on_event(event)
 
     def on_taken(self, event: Taken) -> None:
         event.seen.set()
@@ -386,5 +394,6 @@ def run(socket: Path, readonly: bool = False, opening: Opening | None = None, be
     app = FlowdApp(SocketDaemon(socket), readonly=readonly, opening=opening, **looks)
     app.bells = bells
     app.take_keys(preferences.config_dir() / preferences.KEYS)
-    code = app.run()
+    with terminal.kept(app):
+        code = app.run()
     return app.return_code or code or 0

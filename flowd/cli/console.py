@@ -40,6 +40,10 @@ def _run(args: argparse.Namespace) -> int:
         return _web(args)
     if not os.environ.get("TEXTUAL_DRIVER") and not all(s.isatty() for s in (sys.stdin, sys.stdout, sys.stderr)):
         raise CommandError("the console needs a terminal; `flowd ls`, `flowd inbox` and `flowd show` print the same")
+    if os.environ.get("TERM") == "dumb":
+        raise CommandError(
+            "TERM=dumb: this terminal cannot place its cursor; set TERM to what it is, or use `flowd ls`, `flowd inbox`"
+        )
     if args.ssh:
         with tunnel(args.ssh, args.socket or REMOTE) as socket:
             args.socket = socket

@@ -54,6 +54,16 @@ def test_the_console_is_told_what_to_open_and_how_it_looks(
     assert {name: given[name] for name in expected} == expected
 
 
+def test_a_terminal_that_cannot_place_its_cursor_is_told_what_else_there_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    assert main(["console"]) == 1
+    assert "TERM=dumb" in (told := capsys.readouterr().err) and "flowd ls" in told
+
+
 def test_an_unknown_word_behind_console_is_told(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
