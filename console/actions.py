@@ -66,9 +66,14 @@ def running(now: Situation) -> str:
     return row(now) or ("" if now.item and now.item.get("status") == "RUNNING" else "it is not running")
 
 
+_INSTEAD = {"SWF": "start the workflow again", "EXPRESS": "N runs it again"}
+
+
 def redrivable(now: Situation) -> str:
     if now.item is None:
         return "nothing is selected"
+    if now.item.get("type") in ("SWF", "EXPRESS"):
+        return f"AWS has no redrive of {now.item['type']} executions; {_INSTEAD[now.item['type']]}"
     if now.item.get("redriveStatus") == "NOT_REDRIVABLE":
         return str(now.item.get("redriveStatusReason") or "it cannot be redriven")
     refused = {"RUNNING": "it is still running", "SUCCEEDED": "it succeeded, nothing is left to do"}

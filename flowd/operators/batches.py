@@ -222,10 +222,21 @@ def _some(ids: tuple[int, ...]) -> tuple[int, ...]:
 
 def _narrowed(wanted: Filter, does: Verb) -> Filter:
     """The executions of a filter that the verb applies to."""
-    statuses = tuple(status for status in does.statuses if not wanted.statuses or status in wanted.statuses)
-    waiting = does.waiting if not wanted.waiting else tuple(set(does.waiting or wanted.waiting) & set(wanted.waiting))
-    return replace(wanted, statuses=statuses or ("",), waiting=waiting or (() if not does.waiting else ("-",)))
+    return replace(
+        wanted,
+        statuses=_both(wanted.statuses, does.statuses),
+        waiting=_both(wanted.waiting, does.waiting),
+        types=_both(wanted.types, does.types),
+    )
+
+
+def _both(asked: tuple[str, ...], needed: tuple[str, ...]) -> tuple[str, ...]:
+    """What fits both conditions, where none is no condition; if they exclude each other, a value that nothing has."""
+    if not asked or not needed:
+        return asked or needed
+    return tuple(value for value in asked if value in needed) or ("-",)
 
 
 def _applies(does: Verb, row: schema.Execution) -> bool:
-    return row.status in does.statuses and (not does.waiting or row.waiting in does.waiting)
+    fits = (not does.waiting or row.waiting in does.waiting) and (not does.types or row.type in does.types)
+    return fits and row.status in does.statuses

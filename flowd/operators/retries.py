@@ -166,7 +166,8 @@ def _where_to_fork(definition: dict[str, Any], name: str) -> str:
     """Why there is no such start, and which state to take instead."""
     for outer, state in definition["States"].items():
         if f'"{name}"' in dumps(state):
-            return f"'{name}' is inside of '{outer}', and a fork begins at an outermost state: fork at '{outer}'"
+            why = f"a fork begins at an outermost state, since what runs beside '{name}' would have no results"
+            return f"'{name}' is inside of '{outer}', and {why}: fork at '{outer}'"
     return f"the definition of this execution has no state '{name}'"
 
 

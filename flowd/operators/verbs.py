@@ -31,12 +31,13 @@ class Call:
 
 @dataclass(frozen=True)
 class Verb:
-    """`statuses` in which it applies; `waiting` narrows that down; `audit` is what the audit calls it."""
+    """`statuses` in which it applies; `waiting` and `types` narrow that down; `audit` is what the audit calls it."""
 
     statuses: tuple[str, ...]
     do: Callable[[Call], Awaitable[None]]
     audit: str
     waiting: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
 
 
@@ -62,7 +63,7 @@ async def retry_at_once(core: Core, row: schema.Execution) -> int:
 
 
 VERBS: dict[str, Verb] = {
-    "redrive": Verb(ENDED_BADLY, redrive, "RedriveExecution"),
+    "redrive": Verb(ENDED_BADLY, redrive, "RedriveExecution", types=("STANDARD",)),
     "stop": Verb(("RUNNING",), stop, "StopExecution", members=("error",)),
     "retry-now": Verb(("RUNNING",), retry_now, "RetryNow", waiting=("retry",)),
 }

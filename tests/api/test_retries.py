@@ -76,7 +76,7 @@ async def test_without_a_state_the_same_definition_runs_from_its_start(box: Box)
 async def test_forks_that_cannot_be_say_why(box: Box) -> None:
     origin = await failed(box)
     for members, told in [
-        ({"state": "Inner"}, "'Inner' is inside of 'Fan', and a fork begins at an outermost state: fork at 'Fan'"),
+        ({"state": "Inner"}, "what runs beside 'Inner' would have no results: fork at 'Fan'"),
         ({"state": "Nowhere"}, "has no state 'Nowhere'"),
         ({"state": "Aside"}, "has not been in 'Aside': say with which input"),
         ({"state": "Work", "input": "{"}, "input is not JSON"),
