@@ -147,6 +147,16 @@ def described(decision: str, found: Mapping[str, Any]) -> str:
     return f"{said} with {', '.join(given)}" if given else said
 
 
+def difference(command: Command, event: Event) -> tuple[str, str]:
+    """What the history has and what the code decides; the member that differs, where the words are the same."""
+    found, given = attributes(event), command.attributes
+    expected, got = recorded(event), described(command.type, given)
+    if not expected.endswith(f": {got}"):
+        return expected, got
+    member = next(key for key, value in given.items() if key in found and found[key] != value)
+    return f"{expected}, {member} {found[member]}", f"{got}, {member} {given[member]}"
+
+
 def recorded(event: Event) -> str:
     """The decision that an event is the echo of, in words, behind the event's type."""
     kind = event["eventType"]

@@ -11,10 +11,15 @@ from flowd.sdk.errors import NonDeterminismError, SdkError
 from flowd.sdk.execution import Info
 from flowd.sdk.registry import Registry
 from flowd.sdk.replay import Decided, Replay
+from flowd.sdk.watch import LONGEST_S, Endless, Watch
 from flowd.sdk.wire import Caller, Fault
 
 log = logging.getLogger("flowd.decider")
 _KEPT = 200  # replays kept between tasks: a history is read once, not at every task
+_ENDLESS = (
+    f"its code computed for {LONGEST_S:.0f} s without waiting for anything, at %s: a loop without a sleep()? "
+    "Deciding takes milliseconds; long work belongs in activities. The task is not answered and will be offered again."
+)
 
 
 class Decider:
@@ -27,6 +32,7 @@ class Decider:
         self._task_list = task_list
         self._kept: OrderedDict[str, Replay] = OrderedDict()
         self._lock = threading.Lock()
+        self.watch = Watch()
 
     def poll(self, identity: str) -> dict[str, Any] | None:
         """The next task with its whole history, or None after a minute without one."""
@@ -51,7 +57,12 @@ class Decider:
             log.error("%s: this file has no workflow of that name; the task is left to time out", named)
             return
         try:
-            decided = replay.advance(task["events"])
+            with self.watch.deciding():
+                decided = replay.advance(task["events"])
+        except Endless:
+            log.error("%s: %s", named, _ENDLESS % (self.watch.place() or "a place that is not known"))
+            replay.dispose()
+            return
         except NonDeterminismError as error:
             log.error("%s: %s\nThe task is not answered and will be offered again.", named, error)
             replay.dispose()

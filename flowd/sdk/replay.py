@@ -19,6 +19,7 @@ from flowd.sdk.commands import (
     Event,
     attributes,
     described,
+    difference,
     is_echo,
     is_refusal,
     matches,
@@ -145,8 +146,8 @@ class Replay:
             raise NonDeterminismError(event["eventId"], recorded(event), "nothing, it waits", place)
         command = self._pending.pop(0)
         if not matches(command, event):
-            got = described(command.type, command.attributes)
-            raise NonDeterminismError(event["eventId"], recorded(event), got, command.place)
+            expected, got = difference(command, event)
+            raise NonDeterminismError(event["eventId"], expected, got, command.place)
         self._by_event[event["eventId"]] = command
         if is_refusal(event):
             if command.type in CLOSES:

@@ -100,8 +100,8 @@ class Worker:
                 self._begin(f"decider-{index}", self._decider.poll, self._decider.work)
             for index in range(self._options.activities):
                 self._begin(f"activities-{index}", self._activities.poll, self._activities.work)
-            beats = threading.Thread(target=self._activities.beat_until, args=[self._stopping], daemon=True)
-            beats.start()
+            for duty in (self._activities.beat_until, self._decider.watch.look_until):
+                threading.Thread(target=duty, args=[self._stopping], daemon=True).start()
             names = ", ".join(sorted(self._registry.workflows))
             log.info("ready: %s of version %s, task list %s", names, self._version, self._task_list)
             self._stopping.wait()

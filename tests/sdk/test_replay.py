@@ -186,6 +186,17 @@ def test_the_first_decision_that_differs_is_named_with_its_place(
     assert f"the code now decides at {problem.place}: {problem.got}\n" in str(problem)
 
 
+def test_a_difference_that_the_words_do_not_show_is_named() -> None:
+    @workflow(name="order")
+    async def elsewhere(amount: int) -> str:
+        return await charge.with_options(task_list="gpu")(amount)
+
+    with pytest.raises(NonDeterminismError) as caught:
+        decide(elsewhere, INFO, _charged())
+    assert caught.value.expected.endswith("(id 1) with input 5, taskList {'name': 'lists'}")
+    assert caught.value.got == "run activity charge (id 1) with input 5, taskList {'name': 'gpu'}"
+
+
 def test_a_change_behind_patched_lets_old_executions_end_and_new_ones_take_it() -> None:
     @workflow(name="order")
     async def patched(amount: int) -> str:
