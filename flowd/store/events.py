@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from sqlmodel import Session, col, delete, func, select
 
-from flowd.services.events.tables import Bus, Resource, Rule, Target
-from flowd.store.schema_events import EventBus, EventResource, EventRule, EventTarget
+from flowd.services.events.tables import Archived, Bus, Resource, Rule, Target
+from flowd.store.schema_events import EventArchived, EventBus, EventResource, EventRule, EventTarget
 
 R = TypeVar("R")
 
@@ -94,6 +94,27 @@ class EventsTables:
 
     def drop_resource(self, resource: Resource) -> None:
         self._session.delete(resource)
+
+    def add_archived(self, archive: str, at_ms: int, body: str) -> None:
+        self._session.add(EventArchived(archive=archive, at_ms=at_ms, body=body, size=len(body.encode())))
+
+    def archived(self, archive: str, after: int, begin_ms: int, end_ms: int, limit: int) -> Sequence[Archived]:
+        query = select(EventArchived).where(
+            EventArchived.archive == archive,
+            col(EventArchived.id) > after,
+            EventArchived.at_ms >= begin_ms,
+            EventArchived.at_ms < end_ms,
+        )
+        return self._session.exec(query.order_by(col(EventArchived.id)).limit(limit)).all()
+
+    def archived_size(self, archive: str) -> tuple[int, int]:
+        sums = (func.count(), func.coalesce(func.sum(EventArchived.size), 0))
+        count, size = self._session.exec(select(*sums).where(EventArchived.archive == archive)).one()
+        return int(count), int(size)
+
+    def drop_archived(self, archive: str, before_ms: int | None = None) -> None:
+        gone = delete(EventArchived).where(col(EventArchived.archive) == archive)
+        self._session.execute(gone if before_ms is None else gone.where(col(EventArchived.at_ms) < before_ms))
 
     def _added(self, row: R) -> R:
         self._session.add(row)

@@ -56,3 +56,16 @@ class EventResource(SQLModel, table=True):
     body: str
     created_ms: int = 0
     changed_ms: int = 0
+
+
+class EventArchived(SQLModel, table=True):
+    """An event that an archive keeps."""
+
+    __tablename__ = "event_archived"
+    id: int | None = Field(default=None, primary_key=True)
+    archive: str
+    at_ms: int
+    body: str
+    size: int
+
+    __table_args__ = (Index("event_archived_of", "archive", "id"), {"sqlite_autoincrement": True})

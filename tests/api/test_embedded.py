@@ -122,8 +122,8 @@ async def test_refusals_come_as_the_sdk_s_own_exceptions(box: Box) -> None:
         await clients.call("events", "put_rule", Name="r", EventPattern="{}")
     with pytest.raises(clients.events.exceptions.ResourceNotFoundException):
         await clients.call("events", "describe_rule", Name="r")
-    with pytest.raises(ClientError, match="CreateArchive is an operation of EventBridge that is not built"):
-        await clients.call("events", "create_archive", ArchiveName="a", EventSourceArn="x")
+    with pytest.raises(ClientError, match="ListEventSources is an operation of EventBridge that is not built"):
+        await clients.call("events", "list_event_sources")
 
 
 async def test_what_was_put_is_there_after_a_restart(box: Box) -> None:

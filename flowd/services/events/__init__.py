@@ -7,13 +7,33 @@ from __future__ import annotations
 
 from typing import Final
 
-from flowd.services.events import buses, connections, destinations, events, rules, scheduled, tagging, targets
+from flowd.services.events import (
+    archives,
+    buses,
+    connections,
+    destinations,
+    events,
+    replays,
+    rules,
+    scheduled,
+    tagging,
+    targets,
+)
 from flowd.services.events.tables import Tables
-from flowd.services.ports import Service
+from flowd.services.ports import Call, Service
+
+
+def _tick(tables: Tables, call: Call) -> int | None:
+    """What time brings: schedules, replays that go on, archived events that are too old."""
+    due = [tick(tables, call) for tick in (scheduled.tick, replays.tick, archives.tick)]
+    return min((each for each in due if each is not None), default=None)
+
 
 SERVICE: Final[Service[Tables]] = Service(
     name="events",
     operations={
+        "CancelReplay": replays.cancel_replay,
+        "CreateArchive": archives.create_archive,
         "CreateApiDestination": destinations.create_api_destination,
         "CreateConnection": connections.create_connection,
         "CreateEventBus": buses.create_event_bus,
@@ -44,15 +64,23 @@ SERVICE: Final[Service[Tables]] = Service(
         "UntagResource": tagging.untag_resource,
         "UpdateApiDestination": destinations.update_api_destination,
         "UpdateConnection": connections.update_connection,
+        "DeleteArchive": archives.delete_archive,
+        "DescribeArchive": archives.describe_archive,
+        "DescribeReplay": replays.describe_replay,
+        "ListArchives": archives.list_archives,
+        "ListReplays": replays.list_replays,
+        "StartReplay": replays.start_replay,
+        "UpdateArchive": archives.update_archive,
         "UpdateEventBus": buses.update_event_bus,
     },
     reads=frozenset(
         {
+            *("DescribeArchive", "DescribeReplay", "ListArchives", "ListReplays"),
             *("DescribeEventBus", "DescribeRule", "ListEventBuses", "ListRuleNamesByTarget", "ListRules"),
             *("DescribeApiDestination", "DescribeConnection", "ListApiDestinations", "ListConnections"),
             *("ListTagsForResource", "ListTargetsByRule", "TestEventPattern"),
         }
     ),
-    tick=scheduled.tick,
+    tick=_tick,
     accept=events.accept,
 )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from flowd.services.events import names, patterns, targets
+from flowd.services.events import archives, names, patterns, targets
 from flowd.services.events.tables import Tables
 from flowd.services.ports import Call, Delivery, Members, ServiceError
 
@@ -69,9 +69,20 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
 
 
-def publish(tables: Tables, bus: str, event: Mapping[str, Any], call: Call, hops: int = 0) -> None:
-    """Tell the targets of all rules that the event matches. A bus that does not exist has no rules (as on AWS)."""
+def publish(
+    tables: Tables,
+    bus: str,
+    event: Mapping[str, Any],
+    call: Call,
+    hops: int = 0,
+    only: frozenset[str] = frozenset(),
+) -> None:
+    """Tell the targets of all rules that the event matches, of `only` these ARNs if there are any. A bus that does not
+    exist has no rules (as on AWS)."""
+    archives.keep(tables, bus, event, call)
     for rule in tables.enabled_rules(bus):
+        if only and names.rule_arn(call, rule) not in only:
+            continue
         if not patterns.compiled(rule.pattern)(event):
             continue
         for delivery in targets.deliveries(tables, rule, event, call):

@@ -11,6 +11,8 @@ from flowd.services.ports import Call, Members, ServiceError
 
 DEFAULT: Final = "default"
 PAGE: Final = 100
+#: What is woken when a rule or an archive of some bus has changed.
+RULES_CHANGED: Final = "events:rules"
 _NAME: Final = re.compile(r"[/.\-_A-Za-z0-9]{1,256}")
 _RULE: Final = re.compile(r"[.\-_A-Za-z0-9]{1,64}")
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from typing import Final
 
-from flowd.services.events import names, patterns
+from flowd.services.events import archives, names, patterns
+from flowd.services.events.names import RULES_CHANGED
 from flowd.services.events.tables import Tables
 
-#: What is woken when a rule of some bus has changed.
-RULES_CHANGED: Final = "events:rules"
+__all__ = ["RULES_CHANGED", "wants"]
 
 
 def wants(tables: Tables, source: str, detail_type: str | None) -> bool:
-    """True if a rule of the default bus may match events of this source and type (None: any type); their details are
-    not looked at."""
+    """True if a rule or archive of the default bus may match events of this source and type (None: any type); their
+    details are not looked at."""
     probe = {"source": source} if detail_type is None else {"source": source, "detail-type": detail_type}
-    return any(_may_match(rule.pattern, probe) for rule in tables.enabled_rules(names.DEFAULT) if tables.targets(rule))
+    texts = [rule.pattern for rule in tables.enabled_rules(names.DEFAULT) if tables.targets(rule)]
+    return any(
+        text is None or _may_match(text, probe) for text in [*texts, *archives.patterns_of(tables, names.DEFAULT)]
+    )
 
 
 def _may_match(text: str, probe: dict[str, str]) -> bool:

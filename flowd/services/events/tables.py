@@ -50,6 +50,14 @@ class Resource(Protocol):
     changed_ms: int
 
 
+class Archived(Protocol):
+    """An event of an archive."""
+
+    id: int | None
+    at_ms: int
+    body: str
+
+
 class Tables(Protocol):
     """The rows of one transaction. A row is changed by setting its columns."""
 
@@ -100,3 +108,17 @@ class Tables(Protocol):
     def add_resource(self, **columns: Any) -> Resource: ...
 
     def drop_resource(self, resource: Resource) -> None: ...
+
+    def add_archived(self, archive: str, at_ms: int, body: str) -> None: ...
+
+    def archived(self, archive: str, after: int, begin_ms: int, end_ms: int, limit: int) -> Sequence[Archived]:
+        """Events of an archive behind an id, that came within a time, the oldest first."""
+        ...
+
+    def archived_size(self, archive: str) -> tuple[int, int]:
+        """How many events, and how many bytes."""
+        ...
+
+    def drop_archived(self, archive: str, before_ms: int | None = None) -> None:
+        """All events of an archive, or those that came before a time."""
+        ...
