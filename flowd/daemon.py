@@ -43,7 +43,7 @@ from flowd.engine.codeworkers import CodeWorkers, Site
 from flowd.engine.connections import StoredConnections
 from flowd.engine.dropfolder.scan import Scanner
 from flowd.engine.dropfolder.taskdefinitions import site_of
-from flowd.engine.dropfolder.watch import DropFolder
+from flowd.engine.dropfolder.watch import SETTLE_S, DropFolder
 from flowd.engine.executions import Limits
 from flowd.engine.expressions import Expressions
 from flowd.engine.invocations import Invocations, deliver_to_functions
@@ -147,6 +147,7 @@ class Daemon:
             substitutions=config.substitutions,
             site=self.cluster.site,
             endpoint=_endpoint(config),
+            still_s=SETTLE_S,
         )
         self.dropfolder = DropFolder(scanner, self.registrar, self.clock)
         self.time = _time(self.clock, config, self.core, self.code)

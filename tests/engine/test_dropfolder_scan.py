@@ -415,6 +415,26 @@ def test_a_file_that_the_machine_could_not_read_just_now_is_read_the_next_time(
     assert not scanner.moving
 
 
+def test_a_file_that_is_written_again_and_again_is_taken_when_its_last_change_is_some_time_ago(tmp_path: Path) -> None:
+    def texts(later_s: float) -> list[str]:
+        changed = (tmp_path / "m.asl.json").stat().st_ctime_ns
+        now.append(changed + int(later_s * 1e9))
+        return [machine.text for machine in scanner.scan(settle=True).machines]
+
+    now = [0]
+    scanner = Scanner(str(tmp_path), still_s=0.2, now_ns=lambda: now[-1])
+    put(tmp_path, {"m.asl.json": "1"})
+    assert texts(0.1) == []
+    put(tmp_path, {"m.asl.json": "22"})
+    assert texts(0.3) == ["22"] and not scanner.moving
+    put(tmp_path, {"m.asl.json": "333"})
+    assert texts(0.1) == ["22"] and scanner.moving
+    put(tmp_path, {"m.asl.json": "4444"})
+    os.utime(tmp_path / "m.asl.json", (1, 1))
+    assert texts(-3600) == ["22"]  # a clock that was set back, a file from another machine: to be met twice
+    assert texts(-3600) == ["4444"]
+
+
 def test_a_renamed_file_is_taken_at_once_under_its_new_name(tmp_path: Path) -> None:
     put(tmp_path, {"old.asl.json": "text", "shop/order.asl.json": "other"})
     scanner = Scanner(str(tmp_path))

@@ -8,6 +8,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 from flowd.errors import FlowdError
@@ -58,12 +60,15 @@ def stamp_of(path: str) -> Stamp | None:
 class Reader:
     """Reads texts and remembers them by stamp, so that an unchanged file is not read again.
 
-    With `settle` a new or changed file must be met twice with the same stamp before it is read; until then its earlier
-    version stands. One that was renamed is known: its old name goes and its new one comes in one look. The caller makes
-    the looks far enough apart, and looks again while `moving`.
+    With `settle` a new or changed file must be met twice with the same stamp before it is read, or be older than
+    `still_s` by the machine's clock: one that is written again and again may never be met twice as it was. Until then
+    its earlier version stands. One that was renamed is known: its old name goes and its new one comes in one look. The
+    caller makes the looks far enough apart, and looks again while `moving`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, still_s: float | None = None, now_ns: Callable[[], int] = time.time_ns) -> None:
+        self._still_ns = None if still_s is None else int(still_s * 1e9)
+        self._now_ns = now_ns
         self._known: dict[str, tuple[Stamp, str | Unusable]] = {}
         self._met: dict[str, Stamp] = {}
         self._seen: set[str] = set()
@@ -83,7 +88,7 @@ class Reader:
         if known is None and (renamed := self._renamed(stamp)) is not None:
             self._known[path] = (stamp, renamed)
             return _given(renamed)
-        if self.settle and self._met.get(path) != stamp:
+        if self.settle and self._met.get(path) != stamp and not self._is_still(stamp):
             self._met[path] = stamp
             self.moving = True
             if known is None:
@@ -97,6 +102,10 @@ class Reader:
         else:
             self._known[path] = (stamp, found)
         return _given(found)
+
+    def _is_still(self, stamp: Stamp) -> bool:
+        """By the time of its last change, which no program can choose (the time of modification it can)."""
+        return self._still_ns is not None and self._now_ns() - stamp.changed_ns >= self._still_ns
 
     def _renamed(self, stamp: Stamp) -> str | Unusable | None:
         """What is known of this file under another name; a rename changes neither inode nor what was written when."""

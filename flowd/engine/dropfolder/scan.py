@@ -7,6 +7,7 @@ before, then the order of the paths.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -68,12 +69,14 @@ class Scanner:
         parameters: Mapping[str, Mapping[str, str]] | None = None,
         site: Site | None = None,
         endpoint: str = "",
+        still_s: float | None = None,
+        now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         """`substitutions` are for `${Name}` in plain definition files, `parameters` for templates (by folder name),
         `site` says what there is for containers."""
         self._site = site or Site(region=region, account=account)
         self.root = root = os.path.abspath(root)
-        self._reader = Reader()
+        self._reader = Reader(still_s, now_ns)
         place = Place(region, account, endpoint=endpoint)
         self._projects = Projects(root, self._reader, place, parameters or {}, self._site)
         self._substitutions = dict(substitutions or {})

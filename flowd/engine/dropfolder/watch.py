@@ -27,7 +27,7 @@ SETTLE_S = 0.2
 TICK_S = 2.0
 FULL_SCAN_TICKS = 30  # a look at everything now and then, for what a watch can lose (full queue, network file system)
 
-_LONGEST_PAUSE_S = 5.0
+_LONGEST_PAUSE_S = 1.0  # others wait as long as that beside a file that never holds still
 _PATIENCE_S = 1.0  # so long a look may take to check definitions, then the next one sees what has come meanwhile
 
 # (folder, stop event, poll instead of asking the kernel) -> True when something has changed, False for a tick.
