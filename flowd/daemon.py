@@ -231,8 +231,8 @@ class Daemon:
         await self.services.desk.start()
         await self.dropfolder.start()
         await go_on_deleting(self.services)
+        await self.http.start()  # before the API answers: who has heard of the daemon may call its routes
         await self.server.start()
-        await self.http.start()
 
     async def stop(self) -> None:
         # While it still serves: what workers are at may be answered.
