@@ -63,6 +63,7 @@ class Model:
             *[self._answer] * 5,
             *[self._signal] * 2,
             self._cancel,
+            self._worker_dies,
             self._pass_time,
             self._pass_time,
         ]
@@ -178,6 +179,10 @@ class Model:
             partial(tasks.heartbeat, token, "alive"),
         ]
         await self.random.choice(answers)()
+
+    async def _worker_dies(self) -> None:
+        """The process that has everything in hand; what it had sent off already may still arrive."""
+        await self.world.core.swf_tasks.worker_died(DOMAIN, "list", "me", "killed")
 
     # -- deciders -------------------------------------------------------------------
 
