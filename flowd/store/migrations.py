@@ -97,6 +97,7 @@ def migrate(session: Session, new_id: str) -> str:
     for number in range(int(version.value) + 1, LATEST + 1):
         for statement in STEPS.get(number, []):
             session.execute(text(statement))
+    session.execute(text("UPDATE meta SET value = value"))  # a file that cannot be written is found out now
     _add_indexes(session)  # behind the steps: they may be over columns that are new
     version.value = str(LATEST)
     session.add(version)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, event
 from sqlmodel import Session, select
 
 from flowd.errors import ServiceUnavailable
+from flowd.store import database as database_module
 from flowd.store import schema
 from flowd.store.database import Database, DatabaseUnusable, raw
 from flowd.store.events import EventsTables
@@ -224,6 +225,18 @@ async def test_a_damaged_file_is_refused_with_its_name_and_a_way_out(tmp_path: P
 async def test_a_file_that_cannot_be_opened_is_refused_with_its_name(tmp_path: Path) -> None:
     (tmp_path / "f.db").mkdir()
     with pytest.raises(DatabaseUnusable, match=r"f\.db cannot be used: .*mode"):
+        await Database(tmp_path / "f.db").start()
+
+
+async def test_a_file_that_cannot_be_written_is_refused_at_the_start_with_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Database(tmp_path / "f.db")
+    await first.start()
+    await first.stop()
+    real = database_module._engine
+    monkeypatch.setattr(database_module, "_engine", lambda path, **_: real(path, writable=False))
+    with pytest.raises(DatabaseUnusable, match=r"f\.db cannot be used: attempt to write a readonly .*its mode"):
         await Database(tmp_path / "f.db").start()
 
 
