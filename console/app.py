@@ -131,7 +131,7 @@ class FlowdApp(App[int]):
             self.push_screen(places.execution(self.opening.arn, clean(name), self.opening.view, self.opening.state))
 
     def _prepare(self) -> None:
-        self.run_worker(asyncio.to_thread(places.prepare), group="prepare", exit_on_error=False)
+        self.run_worker(places.prepare(), group="prepare", exit_on_error=False)
 
     def take_keys(self, path: Path) -> None:
         """The user's own keys; what is wrong with them is told once the console is there."""

@@ -6,6 +6,7 @@ a thread, so that nobody waits for them on the first visit either.
 
 from __future__ import annotations
 
+import asyncio
 from importlib import import_module
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ MODES: Final = {
     "log": ("overviews", "LogScreen"),
     "health": ("health", "HealthScreen"),
 }
+PAUSE_S: Final = 0.05
 _OTHERS: Final = ("execution", "answer", "help", "diff")
 
 
@@ -66,10 +68,11 @@ def help_on(screen: Shell, width: int) -> Screen[None]:
     return HelpScreen(screen.NAME, screen.situation(), width)
 
 
-def prepare() -> None:
-    """Import every screen that is not imported yet."""
-    for module in (*(module for module, _ in MODES.values()), *_OTHERS):
-        _module(module)
+async def prepare(pause_s: float = PAUSE_S) -> None:
+    """Import every screen that is not imported yet, with pauses in which keys are taken."""
+    for module in dict.fromkeys((*_OTHERS, *(module for module, _ in MODES.values()))):
+        await asyncio.to_thread(_module, module)
+        await asyncio.sleep(pause_s)
 
 
 def _module(name: str) -> Any:

@@ -17,8 +17,8 @@ def test_the_first_paint_waits_for_no_import_of_what_it_does_not_show() -> None:
     assert not {*LATER, *LIBRARIES} & {*done.stdout.split()}
 
 
-def test_every_place_that_has_a_name_is_a_screen_of_that_name() -> None:
-    places.prepare()
+async def test_every_place_that_has_a_name_is_a_screen_of_that_name() -> None:
+    await places.prepare(0)
     for name in places.MODES:
         screen = places.mode(name)
         assert isinstance(screen, Shell) and screen.NAME == name
