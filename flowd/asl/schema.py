@@ -100,7 +100,7 @@ TWINS: Final = (
     ("MaxItemsPerBatch", "MaxItemsPerBatchPath"),
     ("MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath"),
 )
-WAITS: Final = ("Seconds", "SecondsPath", "Timestamp", "TimestampPath")
+WAITS: Final = ("SecondsPath", "Seconds", "TimestampPath", "Timestamp")  # in the order in which AWS names them
 
 # Numbers: field -> (smallest, largest, whole numbers only).
 MAX_SECONDS: Final = 99_999_999
@@ -114,10 +114,23 @@ NUMBERS: Final[dict[str, tuple[float, float, bool]]] = {
     "MaxItems": (0, 100_000_000, True),
     "MaxItemsPerBatch": (0, 100_000_000, True),
     "MaxInputBytesPerBatch": (0, 262_144, True),
-    "IntervalSeconds": (1, MAX_SECONDS, True),
+    "IntervalSeconds": (0, MAX_SECONDS, True),
     "MaxAttempts": (0, MAX_SECONDS, True),
     "BackoffRate": (1.0, float("inf"), False),
     "MaxDelaySeconds": (1, 31_622_400, True),
+}
+
+#: What a call of a service cannot do without, as measured on AWS; the rest is found when it is called.
+NEEDED: Final[dict[tuple[str, str], tuple[str, ...]]] = {
+    ("lambda", "invoke"): ("FunctionName",),
+    ("sqs", "sendMessage"): ("QueueUrl", "MessageBody"),
+    ("sns", "publish"): ("Message",),
+    ("dynamodb", "putItem"): ("TableName", "Item"),
+    ("dynamodb", "getItem"): ("TableName", "Key"),
+    ("states", "startExecution"): ("StateMachineArn",),
+    ("events", "putEvents"): ("Entries",),
+    ("ecs", "runTask"): ("TaskDefinition",),
+    ("glue", "startJobRun"): ("JobName",),
 }
 
 RETRIER: Final = frozenset(
@@ -185,7 +198,8 @@ UNBUILT_READERS: Final = {
 RESULT_WRITER: Final = frozenset({"Resource", "Parameters", "Arguments", "WriterConfig"})
 ENUMS: Final[dict[str, tuple[str, ...]]] = {
     "QueryLanguage": QUERY_LANGUAGES,
-    "JitterStrategy": ("FULL", "NONE"),
+    "JitterStrategy": ("NONE", "FULL"),
+    "Version": ("1.0",),
     "Mode": ("INLINE", "DISTRIBUTED"),
     "ExecutionType": ("STANDARD", "EXPRESS"),
     "InputType": ("CSV", "JSON", "JSONL", "PARQUET", "MANIFEST"),

@@ -51,10 +51,15 @@ def check_fields(report: Report, value: dict[str, Any], allowed: frozenset[str],
 
 def check_enum(report: Report, name: str, value: Any, location: str) -> bool:
     """Report a value outside the closed set of field `name`."""
-    values = ENUMS[name]
-    if isinstance(value, str) and value in values:
+    return check_one_of(report, ENUMS[name], value, location)
+
+
+def check_one_of(report: Report, values: tuple[str, ...], value: Any, location: str) -> bool:
+    """Report a value that is none of these."""
+    if value in values and isinstance(value, str):
         return True
-    report.error(f"The field '{name}' should have one of these values: [{', '.join(values)}]", location)
+    among = f"Value should be one of the following: [{', '.join(values)}]"
+    report.error(among if isinstance(value, str) else "Expected value of type [STRING]", location)
     return False
 
 
@@ -95,6 +100,9 @@ def check_path(report: Report, name: str, value: Any, location: str) -> Path | N
     """Report what is no path; null is for the caller."""
     if not expect(report, value, "String", location):
         return None
+    if not value.startswith("$"):
+        report.error("Value must be a valid JSONPath.", location)
+        return None
     try:
         return compile_path(value)
     except PathSyntaxError as error:
@@ -112,6 +120,9 @@ def check_single_path(report: Report, name: str, value: Any, location: str, *, c
 def check_result_path(report: Report, name: str, value: Any, location: str) -> None:
     """A place in the state's own data: no Context object, no variable."""
     if not expect(report, value, "String", location):
+        return
+    if not value.startswith("$"):
+        report.error("Value must be a valid JSONPath.", location)
         return
     try:
         compile_reference(value)
@@ -199,6 +210,8 @@ def check_jsonata(report: Report, value: Any, location: str, *, result: bool = F
             check_jsonata(report, member, at(location, index), result=result, error=error)
     elif (text := expression(value)) is not None:
         _check_expression(report, text, location, result=result, error=error)
+    elif isinstance(value, str) and value.startswith("{%"):
+        report.error("JSONata string must start with {% and end with %}", location)
 
 
 def _check_expression(report: Report, text: str, location: str, *, result: bool, error: bool) -> None:

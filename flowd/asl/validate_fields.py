@@ -11,7 +11,9 @@ from flowd.asl import schema
 from flowd.asl.diagnostics import (
     DUPLICATE_LABEL,
     INVALID_LABEL,
+    INVALID_VARIABLE,
     PASS_RESULT_IS_STATIC,
+    RESERVED_VARIABLE,
     Report,
     ResourceCheck,
     at,
@@ -92,11 +94,12 @@ def check_assign(here: Here, value: Any, location: str, *, result: bool, error: 
     for key in value:
         name = key[:-2] if key.endswith(".$") and not here.is_jsonata else key
         if name.lower() == "states":
-            report.error(f"'{name}' is reserved and cannot be the name of a variable", location)
+            report.error(f"Cannot assign to reserved variable '${name}'.", at(location, key), RESERVED_VARIABLE)
         elif not is_identifier(name):
-            report.error(
-                f"'{key}' is not the name of a variable: 1 to 80 letters, digits and _, a letter first", location
-            )
+            wrong = "exceeds the 80-character limit allowed by the service"
+            if len(name) <= 80:
+                wrong = "the variable name contains invalid characters."
+            report.error(f"Invalid variable name '{name}': {wrong}", at(location, key), INVALID_VARIABLE)
     if here.is_jsonata:
         check_jsonata(report, value, location, result=result, error=error)
     else:
@@ -113,16 +116,19 @@ def check_outputs(here: Here, value: dict[str, Any], location: str, *, result: b
 
 def check_language(here: Here, fields: dict[str, Any], location: str) -> None:
     """Report fields of the other query language."""
-    other, foreign = (
-        (schema.JSONPATH, schema.JSONPATH_ONLY) if here.is_jsonata else (schema.JSONATA, schema.JSONATA_ONLY)
-    )
+    foreign = schema.JSONPATH_ONLY if here.is_jsonata else schema.JSONATA_ONLY
     for name in fields:
         if name in foreign:
-            here.report.error(
-                f"The QueryLanguage is set to '{here.language}', but field '{name}' is only supported "
-                f"for the '{other}' QueryLanguage",
-                location,
-            )
+            here.report.error(foreign_field(here, name), location)
+
+
+def foreign_field(here: Here, name: str) -> str:
+    """What is said of a field of the other query language."""
+    other = schema.JSONPATH if here.is_jsonata else schema.JSONATA
+    return (
+        f"The QueryLanguage is set to '{here.language}', but field '{name}' is only supported "
+        f"for the '{other}' QueryLanguage"
+    )
 
 
 def check_twins(here: Here, fields: dict[str, Any], location: str) -> None:
@@ -226,10 +232,13 @@ def _label(here: Here, name: str, value: Any, location: str) -> None:
     report = here.report
     if not expect(report, value, "String", location):
         return
-    if not value or len(value) > 40 or _LABEL_FORBIDDEN.search(value):
+    if len(value) > 40:
+        text = f"The label '{value}' exceeds the 40-character limit allowed by the service"
+        report.error(text, location, INVALID_LABEL)
+    elif not value or _LABEL_FORBIDDEN.search(value):
         report.error("A label has 1 to 40 characters, without blanks and special characters", location, INVALID_LABEL)
     elif value in here.run.labels:
-        report.error(f"The label '{value}' stands at {here.run.labels[value]} already", location, DUPLICATE_LABEL)
+        report.error(f"Duplicate Label name: {value}", location, DUPLICATE_LABEL)
     here.run.labels.setdefault(value, location)
 
 

@@ -6,11 +6,13 @@ from typing import Any, Final
 
 from flowd.asl import schema
 from flowd.asl.diagnostics import INVALID_RESOURCE, Report, at
+from flowd.asl.resources import split_resource
 from flowd.asl.validate_data import (
     check_enum,
     check_fields,
     check_jsonata,
     check_number,
+    check_one_of,
     check_path,
     check_result_path,
     check_single_path,
@@ -20,9 +22,19 @@ from flowd.asl.validate_data import (
     is_type,
     warn_if_path,
 )
-from flowd.asl.validate_fields import Here, check_language, check_outputs, check_twins, data_path, number, template
+from flowd.asl.validate_fields import (
+    Here,
+    check_language,
+    check_outputs,
+    check_twins,
+    data_path,
+    foreign_field,
+    number,
+    template,
+)
 
 _ALL_ERRORS = "States.ALL"
+_ALL_ALONE = "States.ALL must appear alone and at end of list"
 
 
 def require(report: Report, value: dict[str, Any], names: tuple[str, ...], location: str) -> bool:
@@ -59,7 +71,11 @@ def check_choices(here: Here, value: Any, location: str) -> None:
 
 
 def _check_jsonata_rule(here: Here, rule: dict[str, Any], location: str) -> None:
-    check_fields(here.report, rule, frozenset({"Condition", "Next", "Assign", "Output", "Comment"}), location)
+    tests = frozenset({"Variable", *schema.OPERATORS, *schema.BOOLEAN_OPERATORS})
+    for name in rule:
+        if name in tests:
+            here.report.error(foreign_field(here, name), location)
+    check_fields(here.report, rule, tests | {"Condition", "Next", "Assign", "Output", "Comment"}, location)
     if not require(here.report, rule, ("Condition",), location):
         return
     condition = rule["Condition"]
@@ -76,22 +92,28 @@ def _check_test(here: Here, rule: dict[str, Any], location: str, *, top: bool) -
     operators = [name for name in rule if name in schema.OPERATORS or name in schema.BOOLEAN_OPERATORS]
     allowed = {"Comment", "Variable", "Condition", "Output", *operators} | ({"Next", "Assign"} if top else set())
     check_fields(report, rule, frozenset(allowed), location)
+    kinds = [name for name in ("And", "Or", "Not", "Variable", "Condition") if name in rule]
+    if len(kinds) != 1:
+        text = "The object must have only one of the following fields, [And, Or, Not, Variable, Condition]"
+        report.error(text, location)
+        return
+    if len(operators) != 1 and "Condition" not in rule:
+        some = f"There should only be one of the following fields: [{', '.join(operators)}]"
+        none = f"This object should have only one of the following fields: [{', '.join(schema.OPERATORS)}]"
+        report.error(some if operators else none, location)
     if len(operators) != 1:
-        found = f", not of: [{', '.join(operators)}]" if operators else ""
-        report.error(f"A choice rule needs exactly one comparison operator or one of And, Or, Not{found}", location)
         return
     operator = operators[0]
     if operator in schema.BOOLEAN_OPERATORS:
         _check_combination(here, operator, rule, location)
     elif require(report, rule, ("Variable",), location):
-        check_path(report, "Variable", rule["Variable"], at(location, "Variable"))
+        if _begins(report, rule["Variable"], at(location, "Variable")):
+            check_path(report, "Variable", rule["Variable"], at(location, "Variable"))
         _check_operand(here, operator, rule[operator], at(location, operator))
 
 
 def _check_combination(here: Here, operator: str, rule: dict[str, Any], location: str) -> None:
     place = at(location, operator)
-    if "Variable" in rule:
-        here.report.error("Field 'Variable' is not supported", location)
     if operator != "Not":
         for inner, inner_place in check_list(here.report, rule[operator], place):
             _check_test(here, inner, inner_place, top=False)
@@ -99,15 +121,45 @@ def _check_combination(here: Here, operator: str, rule: dict[str, Any], location
         _check_test(here, rule["Not"], place, top=False)
 
 
+def _begins(report: Report, path: Any, location: str) -> bool:
+    if isinstance(path, str) and not path.startswith("$"):
+        report.error("Value is not a Reference Path: Reference path didn't start with '$'", location)
+        return False
+    return True
+
+
 def _check_operand(here: Here, operator: str, value: Any, location: str) -> None:
     kind = schema.OPERATORS[operator]
     if kind == "path":
-        check_single_path(here.report, operator, value, location)
+        if _begins(here.report, value, location):
+            check_single_path(here.report, operator, value, location)
     elif kind == "Timestamp":
         check_timestamp(here.report, value, location)
     elif expect(here.report, value, {"Numeric": "Number"}.get(kind, kind), location) and kind == "String":
         if operator != "StringMatches":
             warn_if_path(here.report, operator, value, location)
+
+
+# --- Task ------------------------------------------------------------------------------------------------------------
+
+
+def check_call(here: Here, resource: str) -> None:
+    """What goes with a Task's Resource: an activity has no Credentials, a call of a service says what to call with."""
+    report, state = here.report, here.state
+    call = split_resource(resource)
+    if call is None or any(found.location == at(here.location, "Resource") for found in report.found):
+        return
+    if call.family == "activity" and "Credentials" in state:
+        report.error("The field 'Credentials' is not supported for activities", at(here.location, "Credentials"))
+    if call.family != "task" or call.service == "flowd":
+        return
+    name = "Arguments" if here.is_jsonata else "Parameters"
+    if name not in state:
+        report.error(f"{name} field is required for resource ARN: {resource}", here.location)
+    elif isinstance(state[name], dict):
+        for member in schema.NEEDED.get((call.service, call.action), ()):
+            if member not in state[name] and (here.is_jsonata or f"{member}.$" not in state[name]):
+                report.error(f"The field '{member}' is required but was missing", at(here.location, name))
 
 
 # --- Retry and Catch -------------------------------------------------------------------------------------------------
@@ -165,14 +217,14 @@ def _check_error_equals(report: Report, handler: dict[str, Any], location: str) 
     for index, name in enumerate(names):
         expect(report, name, "String", at(place, index))
     if _ALL_ERRORS in names and len(names) > 1:
-        report.error("States.ALL must stand alone in ErrorEquals", place)
+        report.error(_ALL_ALONE, place)
 
 
 def _check_wildcards(report: Report, handlers: Any, location: str) -> None:
     for index, handler in enumerate(handlers[:-1] if isinstance(handlers, list) else ()):
         names = handler.get("ErrorEquals") if isinstance(handler, dict) else None
-        if isinstance(names, list) and _ALL_ERRORS in names:
-            report.error("States.ALL must stand in the last entry", at(location, index, "ErrorEquals"))
+        if names == [_ALL_ERRORS]:
+            report.error(_ALL_ALONE, at(location, index, "ErrorEquals"))
 
 
 # --- Map -------------------------------------------------------------------------------------------------------------
@@ -197,10 +249,11 @@ def check_processor_config(here: Here, config: Any, location: str) -> None:
             check_enum(report, name, config[name], at(location, name))
     if config.get("Mode") == "DISTRIBUTED":
         if here.run.express:
-            report.error("Express state machine does not support Distributed Map", at(location, "Mode"))
+            text = "The field 'Mode' with value 'DISTRIBUTED' is not supported inside 'EXPRESS' state machines"
+            report.error(text, at(location, "Mode"))
         require(report, config, ("ExecutionType",), location)
     elif "ExecutionType" in config:
-        report.error("Field 'ExecutionType' is only supported with Mode DISTRIBUTED", location)
+        report.error("Field 'ExecutionType' is not supported", location)
 
 
 def check_map_parts(here: Here, distributed: bool) -> None:
@@ -228,6 +281,7 @@ def _reader(here: Here, reader: dict[str, Any], location: str) -> None:
     check_fields(report, config, schema.READER_CONFIG, place)
     check_language(here, config, place)
     check_twins(here, config, place)
+    _check_csv(report, config, place)
     for name in config:
         if name in schema.ENUMS:
             if not (here.is_jsonata and expression(config[name]) is not None):
@@ -243,6 +297,16 @@ def _reader(here: Here, reader: dict[str, Any], location: str) -> None:
         unbuilt = schema.UNBUILT_READERS.get((name, str(config[name])))
         if unbuilt is not None:
             report.error(unbuilt, at(place, name), INVALID_RESOURCE)
+
+
+def _check_csv(report: Report, config: dict[str, Any], location: str) -> None:
+    """What a CSV file needs to be told, and no other."""
+    if config.get("InputType") == "CSV" and "CSVHeaderLocation" not in config:
+        report.error("The field 'CSVHeaderLocation' is required", location)
+    if config.get("InputType") == "JSON" and "CSVHeaderLocation" in config:
+        report.error("Field 'CSVHeaderLocation' is not supported", location)
+    if config.get("CSVHeaderLocation") == "GIVEN":
+        require(report, config, ("CSVHeaders",), location)
 
 
 def _headers(here: Here, value: Any, location: str) -> None:
@@ -285,15 +349,14 @@ def _writer(here: Here, writer: dict[str, Any], location: str) -> None:
         return
     check_fields(report, config, frozenset(schema.WRITER_CONFIG), place)
     for name, values in schema.WRITER_CONFIG.items():
-        if name in config and config[name] not in values and not (here.is_jsonata and expression(config[name])):
-            text = f"The field '{name}' should have one of these values: [{', '.join(values)}]"
-            report.error(text, at(place, name))
+        if name in config and not (here.is_jsonata and expression(config[name])):
+            check_one_of(report, values, config[name], at(place, name))
 
 
 def _check_s3(report: Report, resource: Any, location: str, actions: tuple[str, ...]) -> None:
     allowed = [f"arn:aws:states:::s3:{action}" for action in actions]
     if expect(report, resource, "String", location) and resource not in allowed:
-        report.error(f"The Resource must be {' or '.join(allowed)}", location)
+        report.error("The field 'Resource' does not match any of the allowed values", location)
 
 
 def _arguments(here: Here, part: dict[str, Any], location: str) -> None:

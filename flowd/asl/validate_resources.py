@@ -103,7 +103,9 @@ def check_resource(report: Report, text: str, location: str, *, express: bool, c
     """
     resource = split_resource(text)
     if resource is None:
-        report.error(_unknown(text), location)
+        report.error(
+            _unknown(text) if text.startswith(("arn:", "${")) else "Value is not a valid resource ARN", location
+        )
         return
     if express and (refusal := _express_refusal(resource)):
         report.error(refusal, location)

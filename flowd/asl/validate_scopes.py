@@ -11,6 +11,7 @@ from flowd.asl.validate_data import check_enum, check_fields, expect, is_type
 from flowd.asl.validate_fields import FIELDS, Here, Run, check_language, check_outputs, check_twins
 from flowd.asl.validate_flow import check_flow
 from flowd.asl.validate_parts import (
+    check_call,
     check_catch,
     check_choices,
     check_list,
@@ -47,11 +48,13 @@ def check_scope(run: Run, scope: dict[str, Any], location: str, outer: frozenset
 
 
 def _check_name(run: Run, name: str, location: str) -> None:
-    if not 0 < len(name) <= 80:
+    if not name:
         run.report.error("The name of a state has 1 to 80 characters", location, INVALID_STATE_NAME)
+    if len(name) > 80:
+        message = f"The state name '{name}' exceeds the 80-character limit allowed by the service"
+        run.report.error(message, location, INVALID_STATE_NAME)
     if name in run.states:
-        message = f"The state name '{name}' stands at {run.states[name]} already: names are unique in the whole machine"
-        run.report.error(message, location, DUPLICATE_STATE)
+        run.report.error(f"Duplicate State name: {name}", location, DUPLICATE_STATE)
     run.states.setdefault(name, location)
 
 
@@ -95,7 +98,7 @@ def _check_end(here: Here) -> None:
     if "Next" in state and state.get("End") is True:
         here.report.error("There should only be one of the following fields: [Next, End]", here.location)
     elif "Next" not in state and state.get("End") is not True:
-        here.report.error("There should be one of the following fields: [Next, End]", here.location)
+        here.report.error("This object should have only one of the following fields: [Next, End]", here.location)
 
 
 def _check_kind(here: Here, variables: frozenset[str]) -> None:
@@ -121,7 +124,8 @@ def _check_kind(here: Here, variables: frozenset[str]) -> None:
 
 def _check_task(here: Here) -> None:
     state = here.state
-    require(here.report, state, ("Resource",), here.location)
+    if require(here.report, state, ("Resource",), here.location) and isinstance(state["Resource"], str):
+        check_call(here, state["Resource"])
     timeout: Any = state.get("TimeoutSeconds")
     heartbeat: Any = state.get("HeartbeatSeconds")
     if is_type(timeout, "Integer") and is_type(heartbeat, "Integer") and heartbeat >= timeout:
@@ -130,11 +134,11 @@ def _check_task(here: Here) -> None:
 
 def _check_wait(here: Here) -> None:
     found = [name for name in schema.WAITS if name in here.state]
+    names = ", ".join(name for name in schema.WAITS if not (here.is_jsonata and name in schema.JSONPATH_ONLY))
     if len(found) > 1:
-        here.report.error(f"There should only be one of the following fields: [{', '.join(found)}]", here.location)
+        here.report.error(f"There should only be one of the following fields: [{names}]", here.location)
     elif not found:
-        names = [name for name in schema.WAITS if not (here.is_jsonata and name in schema.JSONPATH_ONLY)]
-        here.report.error(f"There should be one of the following fields: [{', '.join(names)}]", here.location)
+        here.report.error(f"This object should have only one of the following fields: [{names}]", here.location)
 
 
 def _check_map(here: Here, variables: frozenset[str]) -> None:
@@ -142,7 +146,9 @@ def _check_map(here: Here, variables: frozenset[str]) -> None:
     processor = here.state.get(name)
     distributed = is_distributed(processor)
     check_map_parts(here, distributed)
-    if not require(here.report, here.state, (name,), here.location):
+    if name not in here.state:
+        text = "This object should have only one of the following fields: [ItemProcessor, Iterator]"
+        here.report.error(text, here.location)
         return
     place = at(here.location, name)
     if not expect(here.report, processor, "Object", place) or not isinstance(processor, dict):
@@ -165,10 +171,12 @@ def check_machine(run: Run, machine: dict[str, Any]) -> None:
     check_fields(run.report, machine, schema.MACHINE, "/")
     if "QueryLanguage" in machine:
         check_enum(run.report, "QueryLanguage", machine["QueryLanguage"], "/QueryLanguage")
-    if machine.get("Version", "1.0") != "1.0":
-        run.report.error("The field 'Version' should have one of these values: [1.0]", "/Version")
+    if "Version" in machine:
+        check_enum(run.report, "Version", machine["Version"], "/Version")
     here = Here(run, "", run.language, "/", machine)
     for name in ("Comment", "TimeoutSeconds"):
-        if name in machine:
+        if name in machine and not (
+            name == "TimeoutSeconds" and machine[name] == 0
+        ):  # measured: 0 is accepted, as none
             FIELDS[name](here, name, machine[name], at("/", name))
     check_scope(run, machine, "/", NO_VARIABLES)

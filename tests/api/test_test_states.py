@@ -68,7 +68,7 @@ async def test_the_context_object_is_that_of_an_express_execution(box: Box) -> N
 
 async def test_a_state_of_a_machine_is_tested_whatever_else_the_machine_needs(box: Box) -> None:
     machine = json.loads(activity_machine("arn:aws:states:::aws-sdk:glacier:listJobs"))
-    machine["States"]["Ask"] |= {"End": False, "Next": "Last"}
+    machine["States"]["Ask"] |= {"End": False, "Next": "Last", "Parameters": {}}
     del machine["States"]["Ask"]["End"]
     machine["States"]["Last"] = {"Type": "Succeed"}
     definition = json.dumps(machine)
@@ -123,6 +123,8 @@ async def test_jsonata_is_worked_out(box: Box) -> None:
 PASS = text(Type="Pass")
 MACHINE = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}})
 
+START = "arn:aws:states:::states:startExecution"
+
 
 @pytest.mark.parametrize(
     ("members", "code", "said"),
@@ -151,7 +153,7 @@ MACHINE = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": Tr
         ),
         (
             {
-                "definition": text(Type="Task", Resource="arn:aws:states:::states:startExecution"),
+                "definition": text(Type="Task", Resource=START, Parameters={"StateMachineArn": "m"}),
                 "mock": {"result": "{}"},
             },
             "ValidationException",
@@ -167,7 +169,7 @@ async def test_what_cannot_be_tested_is_refused(box: Box, members: dict[str, Any
 
 
 async def test_a_mock_without_checks_takes_anything(box: Box) -> None:
-    definition = text(Type="Task", Resource="arn:aws:states:::states:startExecution")
+    definition = text(Type="Task", Resource=START, Parameters={"StateMachineArn": "m"})
     answer = await box.call("test_state", definition=definition, mock={"result": "5", "fieldValidationMode": "NONE"})
     assert answer["output"] == "5"
 

@@ -110,6 +110,115 @@ def test_the_service_s_own_words_are_kept(text: str, message: str, location: str
     assert (found.message, found.location, found.code) == (message, location, "SCHEMA_VALIDATION_FAILED")
 
 
+INVOKE = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "f"}}
+SEND = "arn:aws:states:::sqs:sendMessage"
+PASSES: dict[str, Any] = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
+DISTRIBUTED = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, **PASSES}
+
+
+def _choice(rule: dict[str, Any], **members: Any) -> str:
+    choice = {"Type": "Choice", "Choices": [rule], "Default": "D"}
+    return json.dumps({"StartAt": "C", "States": {"C": choice, "D": {"Type": "Succeed"}}, **members})
+
+
+def _reader(resource: str = "getObject", **config: Any) -> str:
+    reader = {"Resource": f"arn:aws:states:::s3:{resource}", "ReaderConfig": config, "Parameters": {"Bucket": "b"}}
+    return machine({"Type": "Map", "ItemReader": reader, "ItemProcessor": DISTRIBUTED})
+
+
+def _retry(*names: list[str], **members: Any) -> str:
+    return machine({**INVOKE, "Retry": [{"ErrorEquals": each, **members} for each in names]})
+
+
+ONE = "There should only be one of the following fields: "
+KIND = "The object must have only one of the following fields, [And, Or, Not, Variable, Condition]"
+ALONE = "States.ALL must appear alone and at end of list"
+
+
+# Measured with ValidateStateMachineDefinition in September 2026 by the authors of floci and of cdk-preflight.
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (_retry(["x"], JitterStrategy="SOME"), "Value should be one of the following: [NONE, FULL]"),
+        (machine({"Type": "Pass"}, Version="2"), "Value should be one of the following: [1.0]"),
+        (machine({"Type": "Pass"}, QueryLanguage="X"), "Value should be one of the following: [JSONPath, JSONata]"),
+        (machine({"Type": "Pass"}, QueryLanguage=1), "Expected value of type [STRING]"),
+        (_retry(["States.ALL", "x"]), ALONE),
+        (_retry(["States.ALL"], ["x"]), ALONE),
+        (_reader("putObject", InputType="JSON"), "The field 'Resource' does not match any of the allowed values"),
+        (_reader(InputType="CSV"), "The field 'CSVHeaderLocation' is required"),
+        (_reader(InputType="JSON", CSVHeaderLocation="FIRST_ROW"), "Field 'CSVHeaderLocation' is not supported"),
+        (_reader(InputType="CSV", CSVHeaderLocation="GIVEN"), "These fields are required: [CSVHeaders]"),
+        (
+            machine({"Type": "Wait", "Seconds": 1, "Timestamp": "2030-01-01T00:00:00Z"}),
+            ONE + "[SecondsPath, Seconds, TimestampPath, Timestamp]",
+        ),
+        (
+            machine({"Type": "Task", "Resource": ACTIVITY, "Credentials": {"RoleArn": "arn:aws:iam::1:role/r"}}),
+            "The field 'Credentials' is not supported for activities",
+        ),
+        (machine({"Type": "Task", "Resource": "work"}), "Value is not a valid resource ARN"),
+        (
+            json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass"}}}),
+            "This object should have only one of the following fields: [Next, End]",
+        ),
+        (
+            machine({"Type": "Map"}),
+            "This object should have only one of the following fields: [ItemProcessor, Iterator]",
+        ),
+        (
+            machine(
+                {"Type": "Map", "ItemProcessor": {**DISTRIBUTED, "ProcessorConfig": {"ExecutionType": "STANDARD"}}}
+            ),
+            "Field 'ExecutionType' is not supported",
+        ),
+        (_choice({"Next": "D"}), KIND),
+        (_choice({"And": [{"Variable": "$.a", "IsNull": True}], "Variable": "$.a", "Next": "D"}), KIND),
+        (_choice({"Variable": "$.a", "IsNull": True, "IsString": True, "Next": "D"}), ONE + "[IsNull, IsString]"),
+        (
+            _choice({"Variable": "a", "IsNull": True, "Next": "D"}),
+            "Value is not a Reference Path: Reference path didn't start with '$'",
+        ),
+        (machine({"Type": "Pass", "InputPath": "a"}), "Value must be a valid JSONPath."),
+        (machine({"Type": "Pass", "ResultPath": "a"}), "Value must be a valid JSONPath."),
+        (
+            machine({"Type": "Pass", "Assign": {"states": 1}}),
+            "RESERVED_VARIABLE_NAME: Cannot assign to reserved variable '$states'.",
+        ),
+        (
+            machine({"Type": "Pass", "Assign": {"a-b": 1}}),
+            "INVALID_VARIABLE_NAME: Invalid variable name 'a-b': the variable name contains invalid characters.",
+        ),
+        (
+            machine({"Type": "Pass", "Output": "{% 1"}, QueryLanguage="JSONata"),
+            "JSONata string must start with {% and end with %}",
+        ),
+        (
+            machine({"Type": "Parallel", "Branches": [{"StartAt": "S", "States": {"S": PASSES["States"]["P"]}}]}),
+            "DUPLICATE_STATE_NAME: Duplicate State name: S",
+        ),
+        (
+            machine({"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke"}),
+            "Parameters field is required for resource ARN: arn:aws:states:::lambda:invoke",
+        ),
+        (
+            machine(
+                {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "Parameters": {"QueueUrl.$": "$"}}
+            ),
+            "The field 'MessageBody' is required but was missing",
+        ),
+    ],
+)
+def test_the_words_that_others_measured_are_kept(text: str, found: str) -> None:
+    one = only(errors(validate(text)))
+    assert found in (one.message, f"{one.code}: {one.message}")
+
+
+def test_a_distributed_map_cannot_stand_in_an_express_machine() -> None:
+    one = only(errors(validate(machine({"Type": "Map", "ItemProcessor": DISTRIBUTED}), type="EXPRESS")))
+    assert one.message == "The field 'Mode' with value 'DISTRIBUTED' is not supported inside 'EXPRESS' state machines"
+
+
 @pytest.mark.parametrize(
     ("resource", "message"),
     [
@@ -125,7 +234,8 @@ def test_the_service_s_own_words_are_kept(text: str, message: str, location: str
     ],
 )
 def test_express_refuses_what_waits(resource: str, message: str) -> None:
-    text = machine({"Type": "Task", "Resource": resource})
+    given = {"StateMachineArn": "m", "QueueUrl": "q", "MessageBody": "b"}
+    text = machine({"Type": "Task", "Resource": resource, **({} if resource == ACTIVITY else {"Parameters": given})})
     assert errors(validate(text)) == []
     found = only(errors(validate(text, type="EXPRESS")))
     assert (found.message, found.location) == (message, "/States/S/Resource")
