@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from flowd.api.wire.app import Operation
@@ -16,6 +17,8 @@ from flowd.errors import ServiceUnavailable
 from flowd.payload import dumps
 
 RETRY_S = 1.0
+#: Executions that Tasks start at once. Others wait, so that machines that start each other hold up no client.
+STARTS_AT_ONCE = 50
 
 
 class LocalOperations:
@@ -25,6 +28,7 @@ class LocalOperations:
         self._table: Mapping[str, Operation] = {}
         self._closed: Callable[[str], Awaitable[None]] | None = None
         self._draining = asyncio.Event()
+        self._starts = asyncio.Semaphore(STARTS_AT_ONCE)
 
     def bind(self, table: Mapping[str, Operation], closed: Callable[[str], Awaitable[None]]) -> None:
         """`table` by full target; `closed` waits for the end of an execution."""
@@ -55,7 +59,8 @@ class LocalOperations:
         try:
             while True:
                 try:
-                    return await row.handle(request, caller) or {}
+                    async with self._starts if operation == "StartExecution" else nullcontext():
+                        return await row.handle(request, caller) or {}
                 except ServiceUnavailable:
                     await asyncio.sleep(RETRY_S)
         finally:

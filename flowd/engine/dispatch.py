@@ -38,9 +38,12 @@ class Dispatch:
         self._answered: set[str] = set()  # calls whose outcome is on its way to the store: nothing is left to cancel
         self._working: set[str] = set()  # calls that do something; one that waits for a job or a child does not
         self._by_token: set[str] = set()  # attempts that somebody answers by their token just now
+        self._stopped = False
 
     def begin(self, task: OpenTask) -> None:
-        """Call the integration; returns at once."""
+        """Call the integration; returns at once. Once stopped, the call is left to the next daemon."""
+        if self._stopped:
+            return
         if task.submitted is None:
             self._working.add(task.call.key)
         call = asyncio.create_task(self._run(task), name=f"call {task.call.key}")
@@ -85,7 +88,11 @@ class Dispatch:
             log.exception("%s: could not be cancelled", task.call.key)
 
     async def stop(self) -> None:
-        """Let go of all calls without ending the work: whoever does it keeps the outcome for the next daemon."""
+        """Let go of all calls without ending the work: whoever does it keeps the outcome for the next daemon.
+
+        None begins any more either: executions that start each other would never come to rest.
+        """
+        self._stopped = True
         calls = [*self._calls.values(), *self._cancels]
         for call in self._calls.values():
             call.cancel()
