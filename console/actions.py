@@ -156,7 +156,6 @@ EVERYWHERE: tuple[Action, ...] = (
         "colon",
         "go to",
         ":exec :inbox :sm :sched :act :dead :batch :deploy :log :audit :health :view NAME",
-        bar=False,
     ),
     Action("retry", "ctrl+r", "refresh", "read anew; without a daemon try again at once", bar=False),
     Action("back", "escape", "back", "leave this view, close this dialog", bar=False),
@@ -164,7 +163,7 @@ EVERYWHERE: tuple[Action, ...] = (
     Action("next", "right_square_bracket", "and forward", "forward again", bar=False),
     Action("last", "minus", "last screen", "to the screen before, and back again", bar=False),
     Action("quit", "q", "back, quit", "like esc; on a first screen it quits", bar=False),
-    Action("help", "question_mark", "help", "the keys of this screen"),
+    Action("help", "question_mark,f1", "help", "the keys of this screen"),
 )
 
 TABLE: dict[str, tuple[Action, ...]] = {
@@ -173,7 +172,7 @@ TABLE: dict[str, tuple[Action, ...]] = {
         Action("filter", "slash", "filter", "status:failed machine:order-* since:24h waiting:prompt"),
         _MARK,
         Action("mark_all", "ctrl+a", "all", "mark all that match, also those that are not in view", bar=False),
-        Action("newer", "n", "show new", "bring in what began since the list was read"),
+        Action("newer", "n", "show new", "bring in what began since the list was read", bar=False),
         _REDRIVE._replace(why=marked_or(redrivable)), _AGAIN, _STOP._replace(why=marked_or(running)),
         Action("retry_now", "exclamation_mark", "retry now", "end the back-offs of what is marked, or of this one",
                marked_or(running), bar=False),
@@ -245,12 +244,17 @@ TABLE: dict[str, tuple[Action, ...]] = {
         Action("remark", "ctrl+y", "remark", "say something that everybody sees", held, bar=False),
         Action("context", "ctrl+t", "context", "show the input of the task, or hide it"),
         Action("execution", "ctrl+o", "execution", "open the execution that asks", row),
+        Action("command", "colon", "go to", "another screen; : is a letter while a field is typed in", bar=False),
+        Action("help", "f1,question_mark", "help", "the keys of this screen; ? is a letter while a field is typed in"),
     ),
     "machines": (
         _OPEN,
         Action("start", "s", "start", "start an execution with an input", all_of(writes, machine)),
         Action("executions", "e", "executions", "the executions of this machine", machine),
-        Action("copy", "y", "copy ARN", "copy the ARN to the terminal's clipboard", row),
+        Action("definition_file", "E", "edit", "open it in $EDITOR, also a refused file; checked on save",
+               all_of(writes, row)),
+        Action("filter", "slash", "filter", "rows that hold these words; !word leaves out"),
+        Action("copy", "y", "copy ARN", "copy the ARN to the terminal's clipboard", row, bar=False),
     ),
     "machine": (
         Action("start", "s", "start", "start an execution with an input", all_of(writes, machine)),
@@ -298,7 +302,8 @@ TABLE: dict[str, tuple[Action, ...]] = {
 
 def of(screen: str) -> tuple[Action, ...]:
     """All actions of a screen, its own first."""
-    return (*TABLE.get(screen, ()), *EVERYWHERE)
+    mine = TABLE.get(screen, ())
+    return (*mine, *(action for action in EVERYWHERE if not any(action.name == own.name for own in mine)))
 
 
 def find(screen: str, name: str) -> Action | None:
@@ -336,6 +341,14 @@ def bindings(screen: str) -> list[BindingType]:
     return [Binding(a.keys, f"do('{a.name}')", a.label, show=False, id=binding_id(screen, a.name)) for a in of(screen)]
 
 
+#: What the key bar shows whatever else it has to leave out.
+ALWAYS = frozenset({"command", "help"})
+#: The key bar while the filter line is open: letters are letters there.
+TYPING = (("enter", "take it", True), ("tab", "complete", True), ("esc", "leave it", True))
+#: The same for the form: how one gets about in it, and how the field that has the focus is filled in.
+FIELDS = {"one": ("← →", "choose", True), "many": ("space", "tick", True), "list": ("enter", "list", True)}
+NEXT_FIELD = ("tab", "next", True)
+
 #: Words after `:` and where they lead.
 GOTO: dict[str, str] = {
     "exec": "executions", "executions": "executions", "inbox": "inbox", "sm": "machines", "machines": "machines",
@@ -343,3 +356,8 @@ GOTO: dict[str, str] = {
     "deploy": "deploys", "deploys": "deploys", "act": "queues", "queues": "queues", "log": "log", "audit": "audit",
     "health": "health", "help": "help", "q": "quit", "quit": "quit",
 }  # fmt: skip
+#: Those of them that `:` shows: one for each screen, all in 78 cells.
+OFFERED = (
+    "exec", "inbox", "machines", "sched", "queues", "dead", "batch", "deploys", "log", "audit", "health", "view",
+    "quit",
+)  # fmt: skip

@@ -14,7 +14,7 @@ from console.jsonlines import parse
 from console.known import Known
 from console.looks import STATE_TYPE, VISIT, Span
 from console.outline import Row, outline
-from console.text import clean, clip, number, pad, took
+from console.text import clean, clip, clip_middle, number, pad, took
 
 SHOWN = 400
 _SIGNS = {
@@ -93,9 +93,11 @@ def first_difference(found: list[Pair]) -> Pair | None:
 _NEVER = Visit((), "", 0, float("inf"))
 
 
-def head(width: int) -> list[Span]:
+def head(width: int, names: tuple[str, str]) -> list[Span]:
+    """The titles: both executions by name."""
     name, side = _columns(width)
-    return [Span("  "), Span(pad("state", name)), Span(pad("this one", side)), Span(pad("the other", side))]
+    left, right = (pad(clip_middle(clean(each), side - 2), side) for each in names)
+    return [Span("  "), Span(pad("state", name)), Span(left), Span(right)]
 
 
 def line(pair: Pair, width: int) -> list[Span]:
@@ -130,7 +132,8 @@ def _side(visit: Visit | None, width: int, slower: bool) -> list[Span]:
 def differences(pair: Pair, left: Known, right: Known) -> list[tuple[str, str]]:
     """What differs in the data of one state, as lines of text and tone."""
     if pair.left is None or pair.right is None:
-        which = "the other one" if pair.left is None else "this one"
+        there = right if pair.left is None else left
+        which = clean((there.item or {}).get("name", "one of them"), 80)
         return [(f"only {which} has been here", "dim")]
     found = list(changes(data_of(left, pair.left), data_of(right, pair.right)))
     if not found:

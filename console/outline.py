@@ -1,7 +1,8 @@
 """One execution as rows: its definition in order, what the history says about each state, and bars of time. Pure.
 
-Containers are indented. What ran many times (the body of a Map) is one row with counts, never one row for each item.
-Definitions in the wild are wrong in many ways: whatever cannot be read is left out, nothing here raises.
+Containers are indented, and so are the ways of a Choice (see `structure`). What ran many times (the body of a Map) is
+one row with counts, never one row for each item. Definitions in the wild are wrong in many ways: whatever cannot be
+read is left out, nothing here raises.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from rich.cells import cell_len
 
 from console.journal import Journal, Path, Visit
 from console.looks import STATE_TYPE, VISIT, WAITING, Span
+from console.structure import caught, steps
 from console.text import clean, local, number, pad, took, until
 
 NO_NOTE = Span("")
@@ -23,12 +25,12 @@ NO_NOTE = Span("")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the outline: a state, or the title of a branch."""
+    """One line of the outline: a state, or a title."""
 
     path: Path
     label: str
     guides: str
-    type: str = ""  # "" for the title of a branch
+    type: str = ""  # "" for the title of a branch, or of a way of a Choice
     visits: tuple[Visit, ...] = ()
     many: bool = False  # inside a Map: counts instead of one status
     note: Span = NO_NOTE
@@ -66,14 +68,17 @@ def _machine(
     states = machine.get("States") if isinstance(machine, dict) else None
     if not isinstance(states, dict):
         return
-    names = [name for name, state in states.items() if isinstance(state, dict)]
-    for place, name in enumerate(names):
-        state, here = states[name], (*path, name)
+    for place, step in enumerate(steps(states, machine.get("StartAt"))):
+        deeper = guides + step.guides
+        if step.title:
+            yield Row((*path, f"?{place}"), step.title, deeper)
+            continue
+        state, here = states[step.name], (*path, step.name)
         visits = tuple(seen.get(here, ()))
-        below = names[place + 1] if place + 1 < len(names) else ""
         note = next((waits[v.frame] for v in reversed(visits) if v.end is None and v.frame in waits), NO_NOTE)
-        yield Row(here, clean(name), guides, str(state.get("Type", "?")), visits, many, note, _leads(state, below))
-        yield from _inside(state, here, guides, many, seen, waits)
+        leads = "  ".join(part for part in (step.leads, _caught(state)) if part)
+        yield Row(here, clean(step.name), deeper, str(state.get("Type", "?")), visits, many, note, leads)
+        yield from _inside(state, here, deeper, many, seen, waits)
 
 
 def _inside(
@@ -91,22 +96,10 @@ def _inside(
         yield from _machine(body, (*here, "*"), guides + "┆ ", True, seen, waits)
 
 
-def _leads(state: dict[str, Any], below: str) -> str:
-    """Where the state goes, if that is not the row below: `→ Done`, `→ A, B`, `↯ Refund`."""
-    nexts = [state.get("Next"), state.get("Default")]
-    nexts += [rule.get("Next") for rule in _list(state.get("Choices")) if isinstance(rule, dict)]
-    targets = list(dict.fromkeys(clean(name) for name in nexts if isinstance(name, str)))
-    caught = [clean(c["Next"]) for c in _list(state.get("Catch")) if isinstance(c, dict) and "Next" in c]
-    parts = []
-    if targets and targets != [clean(below)]:
-        parts.append("→ " + ", ".join(targets))
-    if caught:
-        parts.append("↯ " + ", ".join(dict.fromkeys(caught)))
-    return "  ".join(parts)
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+def _caught(state: dict[str, Any]) -> str:
+    """Where its errors lead: `↯ Refund`."""
+    targets = dict.fromkeys(map(clean, caught(state)))
+    return "↯ " + ", ".join(targets) if targets else ""
 
 
 def waits_of(execution: dict[str, Any], now: float) -> dict[str, Span]:
@@ -147,13 +140,15 @@ def stretch(journal: Journal, now: float) -> tuple[float, float]:
 EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
-def bar(visits: Iterable[Visit], over: tuple[float, float], width: int) -> str:
-    """The stays as a bar of exactly `width` cells; the shortest one still shows as a hair, an unfinished one as `▶`."""
+def bar(visits: Iterable[Visit], over: tuple[float, float], width: int, now: float | None = None) -> str:
+    """The stays as a bar of exactly `width` cells; the shortest one still shows as a hair. An unfinished one goes on to
+    `now` (without it to the end) and has `▶` there."""
     cells = [" "] * width
     start, end = over
+    there = end if now is None else min(now, end)
     for visit in visits:
         left = (visit.start - start) / (end - start) * width
-        right = ((end if visit.end is None else visit.end) - start) / (end - start) * width
+        right = ((there if visit.end is None else visit.end) - start) / (end - start) * width
         first, last = min(max(0, int(left)), width - 1), min(int(right), width)
         for x in range(first, last):
             cells[x] = "█"
@@ -162,7 +157,7 @@ def bar(visits: Iterable[Visit], over: tuple[float, float], width: int) -> str:
         elif last < width and cells[last] == " ":
             cells[last] = EIGHTHS[int((right - last) * 8)]
         if visit.end is None:
-            cells[-1] = "▶"
+            cells[max(first, last - 1)] = "▶"
     return "".join(cells)
 
 
@@ -191,7 +186,7 @@ def render(row: Row, over: tuple[float, float], width: int, now: float) -> list[
     spans.append(Span(f" {length:>6} ", "dim"))
     if rest > 0:
         tone = VISIT.get(row.status, VISIT[""]).tone
-        spans.append(Span(bar(row.visits, over, rest) if row.visits else " " * rest, tone))
+        spans.append(Span(bar(row.visits, over, rest, now) if row.visits else " " * rest, tone))
     return spans
 
 

@@ -67,6 +67,11 @@ def pad(text: str, width: int, right: bool = False) -> str:
     return gap + text if right else text + gap
 
 
+def unbroken(text: str) -> str:
+    """The text with blanks at which no line is folded; painted, they are blanks like any other."""
+    return text.replace(" ", "\u00a0")
+
+
 def number(value: float) -> str:
     return f"{value:,}"
 

@@ -7,8 +7,9 @@ from typing import ClassVar
 
 from textual.containers import Vertical
 from textual.widget import Widget
+from textual.widgets import Select
 
-from console.actions import bindings
+from console.actions import FIELDS, NEXT_FIELD, bindings
 from console.answers import comment_of, complaints, context_of, output_of, schema_of
 from console.client import Item, RemoteError, Unreachable
 from console.drafts import Draft, packed
@@ -21,6 +22,7 @@ from console.text import ago, block, clean, count_of, until
 from console.widgets.bars import Facts
 from console.widgets.form import SchemaForm
 from console.widgets.jsonview import JsonView
+from console.widgets.options import Options
 from console.widgets.panel import Panel
 
 CONFLICTS = frozenset({"ConflictException", "TaskTimedOut", "ResourceNotFound", "TaskDoesNotExist"})
@@ -98,6 +100,15 @@ class AnswerScreen(PromptVerbs):
         given.focus()
         line = [Span("✓ ", "ok"), Span(f"answered by {clean(answer['by'])} {ago(answer['at'], self.host.now().at)}")]
         self.query_one(Panel).show_lines([line])
+
+    def field_keys(self) -> Sequence[tuple[str, str, bool]]:
+        here, kind = self.focused, ""
+        if isinstance(here, Options):
+            kind = "many" if here.many else "one"
+        elif isinstance(here, Select):
+            kind = "list"
+        found = [FIELDS[kind]] if kind else []
+        return [*found, NEXT_FIELD] if not self.prompt.get("answer") else []
 
     @property
     def form(self) -> SchemaForm:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from console.client import Item
 from console.looks import Span, status
 from console.screens.dialogs import Fill, Send
-from console.text import left_alone, number
+from console.text import left_alone, number, unbroken
 
 #: What the verbs of a batch are called when one is asked about them; those that destroy want their word typed.
 WORDS = {"redrive": "redrive", "stop": "stop", "retry-now": "retry now"}
@@ -29,7 +29,8 @@ class Reasoned(Fill):
         self._word = typed
         asked = [("reason", ""), *entries, *([("confirm", "")] if typed else [])]
         confirm = [[Span("to confirm, type the word "), Span(typed, "key")]] if typed else []
-        super().__init__(title, verb, send, entries=asked, lines=[*lines, *confirm, []], needs="reason")
+        told, hints = [*lines, *confirm, []], {"confirm": typed}
+        super().__init__(title, verb, send, entries=asked, lines=told, needs="reason", hints=hints)
 
     def action_send(self) -> None:
         if self._word and self.entries()["reason"] and self.entries()["confirm"] != self._word:
@@ -43,7 +44,7 @@ def preview_lines(verb: str, preview: Item) -> list[list[Span]]:
     counts: list[Span] = []
     for name, amount in preview["counts"].items():
         look = status(name)
-        counts += [Span(f"{look.glyph} {number(amount)} {look.word}", look.tone), Span("  ")]
+        counts += [Span(unbroken(f"{look.glyph} {number(amount)} {look.word}"), look.tone), Span("  ")]
     left = preview["matches"] - preview["applies"]
     told = f"{WORDS[verb]} is for {number(preview['applies'])} of them"
     return [

@@ -5,7 +5,7 @@ A dialog that sends something stays open until the daemon has taken it, so nothi
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar
 
 from textual import events
@@ -16,7 +16,7 @@ from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Static, TextArea
 
-from console.actions import GOTO
+from console.actions import GOTO, OFFERED
 from console.client import RemoteError, Unreachable
 from console.jsonlines import parse
 from console.looks import Span
@@ -125,11 +125,13 @@ class Fill(Dialog[bool]):
         entries: Sequence[tuple[str, str]] = (),
         lines: Sequence[Sequence[Span]] = (),
         needs: str = "",
+        hints: Mapping[str, str] | None = None,
     ) -> None:
-        """`lines` say beforehand what will happen; the entry `needs` must not be empty."""
+        """`lines` say beforehand what will happen; the entry `needs` must not be empty; `hints` stand in empty ones."""
         super().__init__(title, [("ctrl+s", verb), ("esc", "leave it")])
         self._send, self._text, self._entries = send, text, entries
         self._lines, self._needs = lines, needs
+        self._hints = {needs: "say why", **(hints or {})}
         self._busy = False
         self.set_class(text is not None, "-big")
 
@@ -137,7 +139,7 @@ class Fill(Dialog[bool]):
         if self._lines:
             yield Panel(id="lines")
         for label, value in self._entries:
-            told = "say why" if label == self._needs else "optional"
+            told = self._hints.get(label, "optional")
             with Horizontal(classes="pair"):
                 yield Static(label, classes="label", markup=False)
                 yield Input(value, compact=True, placeholder=told if not value else "", name=label)
@@ -236,7 +238,17 @@ class CommandLine(ModalScreen[str]):
 
     def compose(self) -> ComposeResult:
         words = [f":{word}" for word in (*GOTO, *self._more)]
-        yield TypedLine(":", id="command", compact=True, select_on_focus=False, suggester=SuggestFromList(words))
+        with Vertical():
+            yield Facts(id="words")
+            yield TypedLine(":", id="command", compact=True, select_on_focus=False, suggester=SuggestFromList(words))
+
+    def on_mount(self) -> None:
+        self._tell("")
+
+    def _tell(self, typed: str) -> None:
+        """Where one can go; what the typed letters may still become stands out."""
+        spans = [Span(f"{word} ", "key" if word.startswith(typed) else "faint") for word in OFFERED]
+        self.query_one("#words", Facts).say(*spans)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.dismiss(event.value.strip().removeprefix(":"))
@@ -244,6 +256,8 @@ class CommandLine(ModalScreen[str]):
     def on_input_changed(self, event: Input.Changed) -> None:
         if not event.value:
             self.dismiss(None)
+        else:
+            self._tell(event.value.removeprefix(":"))
 
     def on_click(self, event: events.Click) -> None:
         if event.widget is self:

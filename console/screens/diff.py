@@ -16,7 +16,6 @@ from console.looks import Span, status
 from console.messages import Opened
 from console.screens.shell import Shell
 from console.screens.verbs import read_history
-from console.text import clean
 from console.widgets.jsonview import JsonView
 from console.widgets.paint import LineView
 
@@ -31,12 +30,14 @@ class PairView(LineView):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.pairs: list[Pair] = []
+        self.names = ("", "")
 
     @property
     def pair(self) -> Pair | None:
         return self.pairs[self.cursor] if self.cursor < len(self.pairs) else None
 
-    def show_pairs(self, found: list[Pair]) -> None:
+    def show_pairs(self, found: list[Pair], names: tuple[str, str]) -> None:
+        self.names = names
         self.pairs, self.empty = found, "neither has been in any state"
         self.relayout()
 
@@ -44,10 +45,14 @@ class PairView(LineView):
         return len(self.pairs)
 
     def heading(self, width: int) -> Sequence[Span]:
-        return head(width)
+        return head(width, self.names)
 
     def spans(self, index: int, width: int) -> Sequence[Span]:
         return line(self.pairs[index], width)
+
+
+def _name(known: Known) -> str:
+    return str((known.item or {}).get("name", ""))
 
 
 class DiffScreen(Shell):
@@ -76,7 +81,7 @@ class DiffScreen(Shell):
         for known in (self.left, self.right):
             if known.item is not None:
                 look = status(known.item["status"])
-                spans += [Span(f"{look.glyph} ", look.tone), Span(f"{clean(known.item['name'], 40)}   ")]
+                spans += [Span(f"{look.glyph} {look.word}", look.tone), Span("  ")]
         return spans
 
     def opened(self) -> None:
@@ -90,7 +95,7 @@ class DiffScreen(Shell):
             known.learn(await daemon.execution(arn), await read_history(daemon, arn, known.journal.last))
         view = self.query_one(PairView)
         found = pairs(self.left, self.right)
-        view.show_pairs(found)
+        view.show_pairs(found, (_name(self.left), _name(self.right)))
         first = first_difference(found)
         if first is not None:
             view.cursor = found.index(first)

@@ -18,7 +18,9 @@ from console.text import clean
 
 
 async def edit_machine(shell: Shell, machine: Item) -> None:
-    """Edit the definition of a machine, whoever owns it."""
+    """Edit the definition of a machine, whoever owns it; or a file of the drop folder that was refused."""
+    if "diagnostics" in machine:
+        machine = {"owner": "file", "source": machine["path"]}
     if machine.get("owner") in ("file", "template") and machine.get("source"):
         await _edit_file(shell, Path(str(shell.host.link.health.get("workflowsDirectory", ""))) / machine["source"])
     else:

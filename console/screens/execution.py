@@ -25,6 +25,7 @@ from console.looks import Span, status
 from console.messages import Chosen, News, Opened
 from console.outline import Row
 from console.pages import ListSource
+from console.rows import Now
 from console.screens.family import StateVerbs
 from console.screens.verbs import read_history
 from console.stages import Stage, log, merged, stages, trial_of, variables_before
@@ -70,7 +71,7 @@ class ExecutionScreen(StateVerbs):
         yield Facts(id="slider")
         with Container(id="views"):
             yield GraphView(id="graph")
-            yield OutlineView(self.host.now, id="outline", empty="reading …")
+            yield OutlineView(self._then, id="outline", empty="reading …")
             yield VirtualTable(EVENTS, self.host.now, id="events", empty="no events")
             yield JsonView(id="io", empty="reading …")
             yield LogView(id="tasks", empty="no task has printed anything")
@@ -78,6 +79,11 @@ class ExecutionScreen(StateVerbs):
             yield Inspector(id="inspector")
         yield Panel(id="inspect")
         yield Input(id="filter", compact=True, placeholder="find")
+
+    def _then(self) -> Now:
+        """Now, or the moment that is looked back at."""
+        now = self.host.now()
+        return now._replace(at=self.known.moment(now.at))
 
     def crumbs(self) -> Sequence[str]:
         return ("flowd", "executions", self._label)
@@ -103,6 +109,9 @@ class ExecutionScreen(StateVerbs):
 
     def opened(self) -> None:
         self.query_one("#slider", Facts).say()
+        for key, (name, word) in enumerate(VIEWS, 1):
+            self.query_one(f"#{name}").border_title = f"{key} {word}"
+        self.query_one("#inspector").border_title = "tab inspect"
         self.fit_panes()
         self.focused_view().focus()
 

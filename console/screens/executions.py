@@ -40,6 +40,7 @@ class ExecutionsScreen(ExecutionVerbs):
         self.counts: dict[str, int] = {}
         self.newer = 0
         self.incomplete = False
+        self.refused = ""  # what is wrong with the filter in the line
         self._source: KeysetSource | None = None
         self._more = False  # there may be more than were counted
         self._changed: dict[str, str] = {}
@@ -121,7 +122,7 @@ class ExecutionsScreen(ExecutionVerbs):
 
     def _tell(self) -> None:
         """The line above the table: the filter, how many match, what is new."""
-        parts: list[Span] = []
+        parts: list[Span] = [Span(f"✗ {self.refused}", "bad"), Span("   ")] if self.refused else []
         if self.table.everything:
             parts += [Span(f"● all {self._total()} marked", "accent"), Span("   ")]
         elif self.table.marked:
@@ -224,9 +225,10 @@ class ExecutionsScreen(ExecutionVerbs):
         async def send(text: str, entries: dict[str, str]) -> None:
             await self.host.daemon.ask("SaveView", name=entries["name"], filter=self.text)
 
-        lines = [[Span("/ ", "key"), Span(clean(self.text) or "(everything)")]]
+        lines = [[Span("/ ", "key"), Span(clean(self.text) or "(everything)")], []]
+        hints = {"name": "what to call it; the same name again replaces it"}
         told = "Keep this filter under a name"
-        if await self.app.push_screen_wait(Fill(told, "save", send, entries=(("name", ""),), lines=lines)):
+        if await self.app.push_screen_wait(Fill(told, "save", send, entries=(("name", ""),), lines=lines, hints=hints)):
             self.say("saved; v lists your views")
 
     async def do_views(self) -> None:
@@ -271,6 +273,7 @@ class ExecutionsScreen(ExecutionVerbs):
 
     def _close_filter(self) -> None:
         self.query_one("#filter", Input).remove_class("-open")
+        self._refuse("")
         self.table.focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -281,12 +284,21 @@ class ExecutionsScreen(ExecutionVerbs):
         try:
             await self.host.daemon.count(text)
         except RemoteError as error:
-            self.say(clean(error), bad=True)
+            self._refuse(clean(error))
         except Unreachable as error:
             self.host.lost(error)
         else:
             self._close_filter()
             self.show_filter(text)
+
+    def _refuse(self, why: str) -> None:
+        """Say above the list what is wrong with the filter; "" takes it back."""
+        if why != self.refused:
+            self.refused = why
+            self._tell()
+
+    def on_input_changed(self) -> None:
+        self._refuse("")
 
     def show_filter(self, text: str) -> None:
         """Show the executions this filter holds."""

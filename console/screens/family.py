@@ -19,7 +19,6 @@ from console.stages import stages, variables_before
 from console.text import clean, count_of
 
 SHOWN = 12
-GLUE = "\u00a0"  # a blank at which no line is broken
 _REASON = (("reason", ""),)
 _FOR_REAL = "this one state runs for real, once, outside of any execution: what its task does is done"
 
@@ -156,7 +155,7 @@ def plan_lines(plan: Item, type_of: Any) -> list[list[Span]]:
     """What a fork may run, and with which variables."""
     names = [str(name) for name in plan.get("willRun") or []]
     line = [Span("may run ", "dim")]
-    line += [Span(f"{STATE_TYPE.get(type_of(name), '·')}{GLUE}{clean(name)}  ") for name in names[:SHOWN]]
+    line += [Span(f"{STATE_TYPE.get(type_of(name), '·')}\u00a0{clean(name)}  ") for name in names[:SHOWN]]
     if len(names) > SHOWN:
         line.append(Span(f"and {count_of(len(names) - SHOWN, 'more state')}", "dim"))
     lines = [line]

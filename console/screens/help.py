@@ -47,10 +47,10 @@ def _lines(action: Action, now: Situation, width: int) -> list[list[Span]]:
 class HelpScreen(Dialog[None]):
     """The page in a box."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark,q,enter", "cancel", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark,f1,q,enter", "cancel", show=False)]
 
     def __init__(self, screen: str, now: Situation, width: int) -> None:
-        super().__init__(f"keys · {screen}", [("esc", "close")])
+        super().__init__(f"keys · {screen}", [("↓ ↑", "read on"), ("esc", "close")])
         self._lines: Sequence[Sequence[Span]] = help_lines(screen, now, min(90, width * 96 // 100) - 8)
 
     def content(self) -> ComposeResult:

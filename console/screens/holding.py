@@ -9,7 +9,7 @@ from console.looks import Span
 from console.rows import Now
 from console.screens.dialogs import Ask, Fill
 from console.screens.shell import Shell
-from console.text import ago, clean, count_of, took
+from console.text import ago, clean, count_of, took, unbroken
 
 
 def whose(prompt: Item) -> str:
@@ -40,7 +40,8 @@ def hold_spans(prompt: Item, you: str, now: Now) -> list[Span]:
     spans: list[Span] = []
     if prompt.get("claimedBy"):
         by = "you" if prompt["claimedBy"] == you else clean(prompt["claimedBy"])
-        spans.append(Span(f"  ▣ claimed by {by}, lease {took(prompt['claimedUntil'] - now.at)}", "accent"))
+        lease = unbroken(f"lease {took(prompt['claimedUntil'] - now.at)}")
+        spans.append(Span(f"  {unbroken(f'▣ claimed by {by}')}, {lease}", "accent"))
     if prompt.get("assignedTo"):
         spans.append(Span(f"  for {clean(prompt['assignedTo'])} (by {clean(prompt.get('assignedBy', ''))})", "accent"))
     if prompt.get("reminded"):
@@ -98,10 +99,11 @@ class PromptVerbs(Shell):
                 members["comment"] = entries["comment"]
             await self.host.daemon.ask("AssignPrompt", id=item["id"], **members)
 
-        told = [[Span("nobody: it is meant again for whom the definition says", "dim")]]
+        told = [[Span("without a name it is meant again for whom the definition says", "dim")], []]
+        hints = {"to": "a name"}
         title = f"Who shall answer {clean(item.get('title') or item['state'])}?"
         entries = (("to", str(item.get("assignedTo") or "")), ("comment", ""))
-        if await self.app.push_screen_wait(Fill(title, "assign", send, entries=entries, lines=told)):
+        if await self.app.push_screen_wait(Fill(title, "assign", send, entries=entries, lines=told, hints=hints)):
             self.after_hold()
 
     async def do_remark(self) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
+from textual.containers import Vertical
 from textual.widget import Widget
 
 from console import rows
 from console.actions import bindings
-from console.answers import output_of
+from console.answers import context_of, output_of
 from console.client import Item
 from console.looks import Span
 from console.messages import Opened
@@ -18,6 +19,7 @@ from console.screens.dialogs import Fill
 from console.screens.holding import PromptVerbs, comment_lines, hold_spans, is_free, is_mine
 from console.text import ago, block, clean, count_of, until
 from console.widgets.bars import Facts
+from console.widgets.jsonview import JsonView
 from console.widgets.panel import Panel
 from console.widgets.table import VirtualTable
 
@@ -70,8 +72,11 @@ class InboxScreen(PromptVerbs):
 
     def body(self) -> Iterable[Widget]:
         yield Facts(id="line")
-        yield VirtualTable(rows.INBOX, self.host.now, id="table", empty="")
-        yield Panel(id="inspect")
+        with Vertical(classes="split"):
+            with Vertical(classes="main"):
+                yield VirtualTable(rows.INBOX, self.host.now, id="table", empty="")
+                yield Panel(id="inspect")
+            yield JsonView(id="context", empty="nothing was given beside the question")
 
     @property
     def table(self) -> VirtualTable:
@@ -82,6 +87,7 @@ class InboxScreen(PromptVerbs):
         return self.tab == "done"
 
     def opened(self) -> None:
+        self.query_one("#context").add_class("side")
         self._tell()
         self.table.focus()
 
@@ -134,6 +140,19 @@ class InboxScreen(PromptVerbs):
         elif item is not None and item.get("comments"):
             self.work(self._read_about(item))
         self.query_one("#inspect", Panel).show_lines(lines)
+        self._show_context(item)
+
+    def _show_context(self, item: Item | None) -> None:
+        """In a wide terminal, beside the list: what the question is about, or the answer."""
+        context = self.query_one("#context", JsonView)
+        context.display = item is not None and self.size.width >= 120
+        if item is not None and context.display:
+            answer = item.get("answer")
+            context.show_text((answer.get("output") or answer.get("error")) if answer else context_of(item))
+
+    def on_resize(self) -> None:
+        if self.ready:
+            self._show_context(self.item())
 
     async def _read_about(self, item: Item) -> None:
         self.about = await self.host.daemon.ask("GetPrompt", id=item["id"])

@@ -17,12 +17,12 @@ from console.graph.story import Story
 from console.inspector import inspect_lines
 from console.journal import Journal
 from console.looks import Span
-from console.messages import Chosen, Opened
+from console.messages import Chosen
 from console.outline import outline
-from console.pages import ListSource
 from console.screens.dialogs import Fill
 from console.screens.editing import edit_machine
 from console.screens.executions import ExecutionsScreen
+from console.screens.listing import ListScreen
 from console.screens.shell import Shell
 from console.screens.verbs import definition_of
 from console.text import clean, count_of, moment
@@ -30,7 +30,6 @@ from console.widgets.graph import GraphView
 from console.widgets.jsonview import JsonView
 from console.widgets.outline import OutlineView
 from console.widgets.panel import Panel
-from console.widgets.table import VirtualTable
 
 EMPTY = "no state machines yet\n\nput NAME.asl.json, NAME.asl.yaml or a SAM template into the workflows folder"
 
@@ -80,31 +79,25 @@ class MachineVerbs(Shell):
         name = str(machine["name"])
         self.app.push_screen(ExecutionsScreen(f'machine:"{name}"' if " " in name else f"machine:{name}"))
 
+    async def do_definition_file(self) -> None:
+        await edit_machine(self, self.item() or {})
+        self.reload()
+
     def do_copy(self) -> None:
         machine = self.item() or {}
         self.host.copy_text(str(machine.get("stateMachineArn") or machine.get("path")), "the ARN")
 
 
-class MachinesScreen(MachineVerbs):
+class MachinesScreen(MachineVerbs, ListScreen):
     NAME = "machines"
     BINDINGS = bindings("machines")
     KINDS: ClassVar[frozenset[str]] = frozenset({"machine", "file", "execution"})
+    SHEET: ClassVar[rows.Sheet] = rows.MACHINES
+    EMPTY = EMPTY
 
     def __init__(self) -> None:
         super().__init__()
-        self.items: list[Item] = []
         self.files: list[Item] = []
-
-    def body(self) -> Iterable[Widget]:
-        yield VirtualTable(rows.MACHINES, self.host.now, id="table")
-        yield Panel(id="inspect")
-
-    @property
-    def table(self) -> VirtualTable:
-        return self.query_one(VirtualTable)
-
-    def opened(self) -> None:
-        self.table.focus()
 
     def facts(self) -> Sequence[Span]:
         if not self.loaded:
@@ -113,22 +106,11 @@ class MachinesScreen(MachineVerbs):
         told = [Span(count_of(len(self.items) - refused, "machine"))]
         return [*told, Span(f" · ✗ {count_of(refused, 'file')} rejected", "bad")] if refused else told
 
-    def item(self) -> Item | None:
-        return self.table.item if self.ready else None
-
-    async def load(self) -> None:
+    async def fetch(self) -> list[Item]:
         self.files = await self.host.daemon.files()
-        self.items = listed(await self.host.daemon.machines(), self.files)
-        self.table.empty = EMPTY
-        self.table.show_rows(ListSource(self.items))
-        self.on_moved()
+        return listed(await self.host.daemon.machines(), self.files)
 
-    def on_moved(self) -> None:
-        self.query_one(Panel).show_lines(self._told(self.item()))
-
-    def _told(self, item: Item | None) -> list[list[Span]]:
-        if item is None:
-            return []
+    def lines(self, item: Item) -> list[list[Span]]:
         if "diagnostics" in item:
             return diagnostic_lines(item)
         now = self.host.now()
@@ -141,11 +123,7 @@ class MachinesScreen(MachineVerbs):
         if item is not None and "stateMachineArn" in item:
             self.app.push_screen(MachineScreen(item))
         elif item is not None:
-            self.say(f"{clean(item['path'])} was rejected; it is read again as soon as it changes")
-
-    def on_opened(self, event: Opened) -> None:
-        event.stop()
-        self.do_open()
+            self.say(f"{clean(item['path'])} was rejected: E opens it, and it is read again as soon as it changes")
 
 
 #: The views of one machine, and what has the focus in each.
@@ -220,10 +198,6 @@ class MachineScreen(MachineVerbs):
         event.stop()
         outlined = self.query_one(OutlineView)
         outlined.cursor = next((i for i, row in enumerate(outlined.rows) if row.path == event.state), outlined.cursor)
-
-    async def do_definition_file(self) -> None:
-        await edit_machine(self, self.machine)
-        self.reload()
 
     def do_filter(self) -> None:
         self._show("text")

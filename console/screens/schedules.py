@@ -162,9 +162,11 @@ class SchedulesScreen(Shell):
             self.say(f"{count_of(len(started), 'run')} started, {len(fires) - len(started)} had run already")
 
         title = f"Backfill {clean(item['name'])}: start the runs of a time that has passed"
-        told = [[Span("dates like 2026-01-31 or 2026-01-31T12:00, in this terminal's zone; until: now", "dim")]]
+        told = [[Span("dates like 2026-01-31 or 2026-01-31T12:00, in this terminal's zone", "dim")], []]
+        hints = {"since": "needed", "until": "now"}
         entries = (("since", ""), ("until", ""))
-        if not await self.app.push_screen_wait(Fill(title, "preview", preview, entries=entries, lines=told)):
+        span = Fill(title, "preview", preview, entries=entries, lines=told, hints=hints)
+        if not await self.app.push_screen_wait(span):
             return
         if not fires:
             self.say("no run would have been in that time")

@@ -15,7 +15,7 @@ from textual.app import ComposeResult
 from textual.css.query import NoMatches
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from console import actions
 from console.actions import Situation
@@ -65,6 +65,7 @@ class Shell(Screen[None]):
         self._reading = False
         self._again = False
         self.loaded = False
+        self._wanted = ""  # the verb that was asked for before the first reading was over
         self.ready = False  # the widgets are there; Textual resumes a screen and delivers news before that
 
     @property
@@ -127,6 +128,9 @@ class Shell(Screen[None]):
         if news.stale or news.kinds() & self.KINDS:
             self.reload()
 
+    def on_descendant_focus(self) -> None:
+        self.refresh_bars()
+
     def on_selected(self, event: Selected) -> None:
         event.stop()
         self.on_moved()
@@ -156,6 +160,9 @@ class Shell(Screen[None]):
                 await self.load()
                 self.loaded = True
                 self.refresh_bars()
+                wanted, self._wanted = self._wanted, ""
+                if wanted:
+                    await self.action_do(wanted)
         finally:
             self._reading = False
 
@@ -194,7 +201,11 @@ class Shell(Screen[None]):
         header, bar = self.query(Header).first(), self.query(KeyBar).first()
         told = (tuple(self.crumbs()), tuple(self.facts()), tuple(self.host.badge()))
         now = self.situation()
-        keys = [(a.shown, a.label, not a.why(now)) for a in actions.of(self.NAME) if a.bar and self.offers(a.name)]
+        told_of = [action for action in actions.of(self.NAME) if action.bar and self.offers(action.name)]
+        keys = [*self.field_keys(), *((a.shown, a.label, not a.why(now)) for a in told_of)]
+        bar.kept = sum(action.name in actions.ALWAYS for action in told_of)
+        if isinstance(self.focused, Input) and self.focused.id == "filter":
+            keys, bar.kept = list(actions.TYPING), 0
         self.set_class(self.loaded and not self.host.link.up, "-stale")
         if told != (header.crumbs, header.facts, header.right):  # a line that stays is not sent again
             header.crumbs, header.facts, header.right = told
@@ -202,6 +213,10 @@ class Shell(Screen[None]):
         if keys != bar.keys:
             bar.keys = keys
             bar.refresh()
+
+    def field_keys(self) -> Sequence[tuple[str, str, bool]]:
+        """Keys of the control that has the focus; they stand first in the bar."""
+        return ()
 
     def offers(self, name: str) -> bool:
         """Read-only consoles do not show verbs they can never do."""
@@ -214,6 +229,9 @@ class Shell(Screen[None]):
         """Do what a key or the palette asks for, unless there is a reason not to."""
         action = actions.find(self.NAME, name)
         why = action.why(self.situation()) if action is not None else f"there is no {name} here"
+        if why and self._reading and not self.loaded and self.item() is None:
+            self._wanted = name  # done as soon as there is something to do it to
+            return
         if action is not None and why:
             self.say(f"{action.label}: {why}")
             return

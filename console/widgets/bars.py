@@ -49,18 +49,25 @@ class Header(OneLine):
         return header_line(self.crumbs, self.facts, self.right, width)
 
 
-def keys_line(keys: Sequence[tuple[str, str, bool]], width: int) -> list[Span]:
-    """`enter open  x stop`; `? help` keeps its place at the end, what does not fit before it is left out."""
+def keys_line(keys: Sequence[tuple[str, str, bool]], width: int, kept: int) -> list[Span]:
+    """`enter open  x stop`; the last `kept` stay in any case, what else does not fit is left out."""
     spans, used = [Span(" ")], 1
-    *first, last = keys or [("", "", True)]
-    kept = cell_len(last[0]) + cell_len(last[1]) + 2
-    for key, label, now in first:
-        need = cell_len(key) + cell_len(label) + 3
-        if used + need + kept > width:
+    first, last = keys[: len(keys) - kept], keys[len(keys) - kept :]
+    room = width - sum(map(_key_width, last))
+    for each in first:
+        used += _key_width(each)
+        if used > room:
             break
-        spans += [Span(key, "key" if now else "faint"), Span(f" {label}  ", "" if now else "faint")]
-        used += need
-    return [*spans, Span(last[0], "key"), Span(f" {last[1]}")]
+        spans += _key_spans(*each)
+    return [*spans, *(span for each in last for span in _key_spans(*each))]
+
+
+def _key_width(key: tuple[str, str, bool]) -> int:
+    return cell_len(key[0]) + cell_len(key[1]) + 3
+
+
+def _key_spans(key: str, label: str, now: bool) -> list[Span]:
+    return [Span(key, "key" if now else "faint"), Span(f" {label}  ", "" if now else "faint")]
 
 
 class KeyBar(OneLine):
@@ -71,9 +78,10 @@ class KeyBar(OneLine):
     def __init__(self) -> None:
         super().__init__()
         self.keys: Sequence[tuple[str, str, bool]] = ()
+        self.kept = 0
 
     def spans(self, width: int) -> Sequence[Span]:
-        return keys_line(self.keys, width)
+        return keys_line(self.keys, width, self.kept)
 
 
 class Facts(OneLine):

@@ -29,6 +29,7 @@ class Entry(Vertical):
         super().__init__(classes=f"entry entry--{field.kind}")
         self.field = field
         self._raw = raw
+        self._refused: Any = MISSING  # what stood in it when something was wrong with it
 
     def compose(self) -> ComposeResult:
         field = self.field
@@ -74,12 +75,18 @@ class Entry(Vertical):
 
     def complain(self, message: str) -> None:
         """Show a complaint in place of the hint; "" takes it back."""
+        self._refused = self.raw() if message else MISSING
         self.set_class(bool(message), "-wrong")
         told = self.query(".told")
         if told:
             line = told.only_one(Static)
             line.update(f"✗ {message}" if message else self.field.hint)
             line.display = bool(message or self.field.hint)
+
+    def on_edited(self) -> None:
+        """A complaint is over as soon as something else stands in the field; the next check says if that is right."""
+        if self.has_class("-wrong") and self.raw() != self._refused:
+            self.complain("")
 
 
 def _select(field: Field, raw: Any) -> Select[str]:
@@ -159,6 +166,7 @@ class SchemaForm(VerticalScroll, can_focus=False):
         event.stop()
         entry = next((node for node in control.ancestors if isinstance(node, Entry)), None)
         if entry is not None:
+            entry.on_edited()  # not by a message: sent from here it would end here
             self.post_message(Edited(entry.field.path))
 
 

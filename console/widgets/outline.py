@@ -34,7 +34,7 @@ class OutlineView(LineView):
         return len(self.rows)
 
     def heading(self, width: int) -> Sequence[Span]:
-        return ruler(self.over, width, self._now().zone)
+        return [] if not self.rows else ruler(self.over, width, self._now().zone)
 
     def spans(self, index: int, width: int) -> Sequence[Span]:
         if not self.head:

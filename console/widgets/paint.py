@@ -47,7 +47,7 @@ class Painted(Widget):
                 runs[-1] = (before[0] + text, before[1])
             else:
                 runs.append((text, tone))
-        return [Segment(text, base + self.tone(tone)) for text, tone in runs]
+        return [Segment(text.replace("\u00a0", " "), base + self.tone(tone)) for text, tone in runs]
 
 
 class OneLine(Painted):

@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
@@ -36,8 +37,8 @@ def daemon() -> FakeDaemon:
 def make_app(daemon: FakeDaemon, tmp_path: Path) -> Iterator[Callable[..., FlowdApp]]:
     made: list[FlowdApp] = []
 
-    def make(readonly: bool = False) -> FlowdApp:
-        app = FlowdApp(daemon, readonly=readonly, now=lambda: NOW, zone=ZONE, state_dir=tmp_path, settle=0)
+    def make(readonly: bool = False, **looks: Any) -> FlowdApp:
+        app = FlowdApp(daemon, readonly=readonly, now=lambda: NOW, zone=ZONE, state_dir=tmp_path, settle=0, **looks)
         made.append(quiet(app))
         return app
 

@@ -7,6 +7,7 @@ import getpass
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from console.app import FlowdApp
 from console.client import SocketDaemon
 from flowd.api.wire import app as wire
 from flowd.operators import batches
+from flowd.sam.schedules import SamSchedule
 from tests.api.box import Box, activity_machine
 from tests.console import driver
-from tests.console.driver import goes_to, quiet, screen_text, sees, until
+from tests.console.driver import goes_to, notices, quiet, screen_text, sees, until
 
 ME = getpass.getuser()
 DESK = "arn:aws:states:us-east-1:000000000000:activity:desk"
@@ -97,6 +99,75 @@ async def test_a_failed_payment_is_found_by_its_text_and_all_like_it_are_retried
     await box.world.settle()
     found = await box.flowd("ListExecutions", limit=100)
     assert sum(row["redriveCount"] for row in found["executions"]) == 30
+
+
+async def test_a_failed_payment_is_found_by_its_text_its_cause_is_seen_and_it_is_redriven(box: Box) -> None:
+    bank = activity_machine("arn:aws:states:us-east-1:000000000000:activity:bank")
+    machine = await box.machine(bank, name="payments")
+    for order in ("ORD-0041", "ORD-0042"):
+        document = json.dumps({"order": order})
+        await box.call("start_execution", stateMachineArn=machine, name=f"pay-{order}", input=document)
+    await box.world.settle()
+    for order in ("ORD-0041", "ORD-0042"):
+        task = await box.call("get_activity_task", activityArn="arn:aws:states:us-east-1:000000000000:activity:bank")
+        assert order in task["input"]
+        if order == "ORD-0042":
+            cause = "the limit of IBAN CH93 is reached"
+            await box.call("send_task_failure", taskToken=task["taskToken"], error="CardDeclined", cause=cause)
+    await box.world.settle()
+    async with attached(box) as pilot:
+        await sees(pilot, "▶ 1", "✗ 1")
+        await pilot.press("slash", *"ord-0042", "enter")
+        await sees(pilot, "1 match", "pay-ORD-0042", "CardDeclined")
+        await pilot.press("enter")
+        await sees(pilot, "✗ FAILED", "CardDeclined", "the limit of IBAN CH93 is reached")
+        await pilot.press("R")
+        await sees(pilot, "Redrive pay-ORD-0042", "runs again", "ƒ Ask")
+        await pilot.press("y")
+        await sees(pilot, "▶ RUNNING", "redrive 1")
+        again = await box.call("get_activity_task", activityArn="arn:aws:states:us-east-1:000000000000:activity:bank")
+        await box.call("send_task_success", taskToken=again["taskToken"], output='{"paid": true}')
+        await sees(pilot, "✓ SUCCEEDED")
+        await pilot.press("4")
+        await sees(pilot, '"paid": true')
+        await goes_to(pilot, "audit")
+        await sees(pilot, "RedriveExecution")
+
+
+@pytest.mark.slow
+async def test_a_schedule_is_paused_resumed_and_the_runs_it_missed_are_made_up_for(box: Box) -> None:
+    await box.machine(json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}), name="report")
+    hourly = SamSchedule(name="hourly", machine="report", expression="cron(0 * * * ? *)", timezone="UTC")
+    await box.services.core.schedules.set_schedules([hourly])
+    await box.world.settle()
+    async with attached(box) as pilot:
+        await goes_to(pilot, "sched")
+        await sees(pilot, "▶  hourly", "1 schedule")
+        await pilot.press("p")
+        await sees(pilot, "■  hourly", "■ 1 paused", f"by {ME}")
+        since = datetime.fromtimestamp(box.world.clock.now_ms() / 1000).astimezone()
+        await box.world.pass_time(5 * 3600)
+        assert (await box.flowd("CountExecutions"))["total"] == 0
+        await pilot.press("p")
+        await sees(pilot, "▶  hourly")
+        await pilot.press("b")
+        await sees(pilot, "Backfill hourly")
+        await pilot.press(*keys(since.strftime("%Y-%m-%dT%H:%M")), "tab")
+        until_then = since + timedelta(hours=5)
+        await pilot.press(*keys(until_then.strftime("%Y-%m-%dT%H:%M")), "ctrl+s")
+        await sees(pilot, "Start 5 runs?", "5 runs: ")
+        await pilot.press(*"the disk was full", "ctrl+s")
+        await until(pilot, lambda: "5 runs started" in notices(pilot))
+        await box.world.settle()
+        await goes_to(pilot, "exec")
+        await sees(pilot, "✓ 5")
+        await goes_to(pilot, "audit")
+        await sees(pilot, "BackfillSchedule", "5 runs: the disk was full", "PauseSchedule", "ResumeSchedule")
+
+
+def keys(text: str) -> list[str]:
+    """What is pressed to type a text."""
+    return [{"-": "minus", ":": "colon"}.get(char, char) for char in text]
 
 
 async def test_a_prompt_that_two_consoles_want_goes_to_one_and_the_other_is_told(

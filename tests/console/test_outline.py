@@ -43,12 +43,14 @@ state                              came to           took 19:13:09     19:13:15
 │ ƒ Charge                         ✗ ×3 Card.Busy    3.3s         ██████████▊
 └ branch 2
   ƒ TellCustomer                   ✓ ok             600ms       ██▌
-◆ BigOrder  → Ship, Approve
-ƒ Approve
+◆ BigOrder
+└ if total>1000
+  ƒ Approve
 ƒ Ship
 ✓ Done
-ƒ Refund                           ✗ Refund.Unkno…  700ms                   ███
-✗ NotDone"""
+↯ handlers
+  ƒ Refund                         ✗ Refund.Unkno…  700ms                   ███
+  ✗ NotDone"""
     )
 
 
@@ -59,7 +61,7 @@ def test_an_order_that_waits_for_a_person_after_a_map_of_many() -> None:
         "┆ ƒ Reserve                        128: 128✓        52.4s ██▏",
         "┆ · Label                          128: 128✓        52.0s ▏▏▏",
     ]
-    assert lines[11] == "ƒ Approve                          ▶ ▣ prompt 19c2  6m04s   ██████████████████▶"
+    assert lines[12] == "  ƒ Approve                        ▶ ▣ prompt 19c2  6m04s   ██████████████████▶"
 
 
 def test_a_map_is_one_row_with_counts_while_it_runs() -> None:

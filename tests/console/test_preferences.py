@@ -41,7 +41,7 @@ async def test_a_key_of_ones_own_works_and_is_shown(app: App) -> None:
     async with app('[execution]\nview_graph = "ctrl+g"\n[everywhere]\nhelp = "f1"\n').run_test(size=(80, 24)) as pilot:
         await sees(pilot, "order-1000", "f1 help")
         await pilot.press("enter")
-        await sees(pilot, "CheckOrder")
+        await sees(pilot, "BigOrder")
         await pilot.press("2")
         await pilot.press("ctrl+g")
         await sees(pilot, "┌┄ ‖ PayAndTell")
@@ -135,7 +135,7 @@ async def edit(pilot: Pilot[int], editor: Editor) -> None:
     pilot.app.edit_file = editor  # type: ignore[attr-defined]
     await sees(pilot, "order-1000")
     await pilot.press("enter")
-    await sees(pilot, "CheckOrder")
+    await sees(pilot, "BigOrder")
     await pilot.press("e")
 
 
@@ -158,7 +158,7 @@ async def test_a_file_is_edited_where_it_lies_and_checked(app: App, daemon: Fake
 
 async def edit_again(pilot: Pilot[int], editor: Editor) -> None:
     pilot.app.edit_file = editor  # type: ignore[attr-defined]
-    await sees(pilot, "CheckOrder")
+    await sees(pilot, "BigOrder")
     await pilot.press("e")
 
 

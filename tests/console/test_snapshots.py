@@ -11,7 +11,7 @@ import textual
 from textual.pilot import Pilot
 
 from console.app import FlowdApp
-from tests.console.driver import goes_to, sees, until
+from tests.console.driver import goes_to, screen_text, sees, until
 from tests.console.fake import FakeDaemon
 
 Story = Callable[[Pilot[int]], Awaitable[None]]
@@ -134,6 +134,60 @@ async def deploys(pilot: Pilot[int]) -> None:
     await sees(pilot, "etl.asl.json", "order-fulfilment")
 
 
+async def queues(pilot: Pilot[int]) -> None:
+    await executions(pilot)
+    await goes_to(pilot, "queues")
+    await sees(pilot, "nobody polls 1 queue", "encode")
+
+
+async def audit(pilot: Pilot[int]) -> None:
+    await executions(pilot)
+    await goes_to(pilot, "audit")
+    await sees(pilot, "PauseSchedule", "AnswerPrompt")
+
+
+async def log(pilot: Pilot[int]) -> None:
+    await executions(pilot)
+    await goes_to(pilot, "log")
+    await sees(pilot, "notice dropped after 12 tries")
+
+
+async def compared(pilot: Pilot[int]) -> None:
+    await failed(pilot)
+    await pilot.press("d")
+    await sees(pilot, "compare", "not there")
+
+
+async def in_out(pilot: Pilot[int]) -> None:
+    await failed(pilot)
+    await pilot.press("4")
+    await sees(pilot, '"errorMessage": "no such payment"')
+
+
+async def logs(pilot: Pilot[int]) -> None:
+    await failed(pilot)
+    await pilot.press("5")
+    await sees(pilot, "[red]not markup[/red]")
+
+
+async def bulk(pilot: Pilot[int]) -> None:
+    await executions(pilot)
+    await pilot.press("ctrl+a", "x")
+    await sees(pilot, "Stop 127 executions?")
+
+
+async def command(pilot: Pilot[int]) -> None:
+    await executions(pilot)
+    await pilot.press("colon", "d")
+    await sees(pilot, "exec inbox machines", ":de")
+
+
+async def refused(pilot: Pilot[int]) -> None:
+    await executions(pilot)
+    await pilot.press("slash", *"state:failed", "enter")
+    await sees(pilot, "✗ unknown word in the filter: state:failed")
+
+
 async def help_page(pilot: Pilot[int]) -> None:
     await executions(pilot)
     await pilot.press("question_mark")
@@ -151,7 +205,8 @@ async def no_daemon(pilot: Pilot[int]) -> None:
 
 STORIES: list[Story] = [
     executions, filtered, states, failed, graph, events, inspector, definition, redrive, inbox, form, machines, machine,
-    schedules, health, batches, dead, deploys, help_page, no_daemon,
+    schedules, health, batches, dead, deploys, help_page, no_daemon, queues, audit, log, compared, in_out, logs, bulk,
+    command, refused,
 ]  # fmt: skip
 
 
@@ -161,7 +216,30 @@ def test_screen(story: Story, size: tuple[int, int], snap_compare: Any, make_app
     assert snap_compare(make_app(), terminal_size=size, run_before=story)
 
 
-@pytest.mark.parametrize("story", [executions, graph, form], ids=lambda story: story.__name__)
+LOOKED_AT: list[Story] = [executions, states, graph, form, redrive]
+
+
+@pytest.mark.parametrize("story", LOOKED_AT, ids=lambda story: story.__name__)
+def test_screen_in_ascii(story: Story, snap_compare: Any, make_app: Callable[..., FlowdApp]) -> None:
+    async def plainly(pilot: Pilot[int]) -> None:
+        """The stories wait for signs that are not there in ASCII: it is painted anew at their end."""
+        await story(pilot)
+        assert isinstance(pilot.app, FlowdApp)
+        pilot.app.plain = True
+        for screen in pilot.app.screen_stack:
+            for widget in (screen, *screen.query("*")):
+                widget.refresh()
+        await until(pilot, lambda: screen_text(pilot).isascii())
+
+    assert snap_compare(make_app(), terminal_size=(80, 24), run_before=plainly)
+
+
+@pytest.mark.parametrize("story", LOOKED_AT, ids=lambda story: story.__name__)
+def test_screen_in_the_light(story: Story, snap_compare: Any, make_app: Callable[..., FlowdApp]) -> None:
+    assert snap_compare(make_app(theme="flowd-light"), terminal_size=(80, 24), run_before=story)
+
+
+@pytest.mark.parametrize("story", LOOKED_AT, ids=lambda story: story.__name__)
 def test_screen_without_colours(
     story: Story, snap_compare: Any, make_app: Callable[..., FlowdApp], monkeypatch: pytest.MonkeyPatch
 ) -> None:

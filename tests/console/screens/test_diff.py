@@ -8,7 +8,7 @@ from console.comparing import differences, first_difference, pairs
 from console.known import Known
 from tests.console import stories
 from tests.console.conftest import Console
-from tests.console.driver import sees, until
+from tests.console.driver import screen_text, sees
 from tests.console.fake import FakeDaemon
 from tests.console.stories import NOW, ORDER
 
@@ -24,7 +24,7 @@ async def compared(pilot: Pilot[int]) -> None:
     await pilot.press("j", "j", "j", "enter")
     await sees(pilot, "✗ FAILED", "Refund.Un")
     await pilot.press("d")
-    await sees(pilot, "the other", "not there")
+    await sees(pilot, "2e0cee55-0997", "cc446806-0998", "not there")
 
 
 async def test_a_failure_is_compared_with_the_last_success_and_begins_where_they_part(console: Console) -> None:
@@ -33,9 +33,11 @@ async def test_a_failure_is_compared_with_the_last_success_and_begins_where_they
         text = await sees(pilot, '- "Card.Busy"')
         assert "PayAndTell" in next(line for line in text.splitlines() if line.startswith("▌~"))
         await pilot.press("f", "f")
-        await sees(pilot, "only the other one has been here")
+        await sees(pilot, "only cc446806-0998 has been here")
         await pilot.press("x")
-        await until(pilot, lambda: "✓ cc446806-0998   ✗" in pilot.app.screen._compositor.render_strips()[0].text)
+        await sees(pilot, "✓ SUCCEEDED  ✗ FAILED")
+        heads = screen_text(pilot).splitlines()[1]
+        assert heads.index("cc446806-0998") < heads.index("2e0cee55-0997")
 
 
 async def test_enter_opens_the_left_one_at_the_state(console: Console) -> None:
@@ -50,9 +52,9 @@ async def test_a_fork_is_compared_with_its_origin(console: Console, daemon: Fake
     async with console(100, 30) as pilot:
         await sees(pilot, "order-1000")
         await pilot.press("enter")
-        await sees(pilot, "CheckOrder")
+        await sees(pilot, "BigOrder")
         await pilot.press("d")
-        await sees(pilot, "▶ order-1000   ✗ 2e0cee55-0997")
+        await sees(pilot, "compare   ▶ RUNNING  ✗ FAILED", "order-1000", "2e0cee55-0997")
 
 
 def test_the_same_twice_has_no_difference() -> None:

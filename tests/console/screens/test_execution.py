@@ -17,7 +17,7 @@ async def test_the_states_come_first_and_the_cursor_tells_more(console: Console)
         await sees(pilot, "order-1000")
         await pilot.press("j", "enter")
         await sees(pilot, "6a7be1b7-0999", "128: 128✓", "▣ prompt 19c2")
-        await pilot.press(*"kkkk")
+        await pilot.press(*"kkkkk")
         await sees(pilot, "PayAndTell › Charge", "3 attempts")
 
 
@@ -35,7 +35,7 @@ async def test_every_view_has_a_number(console: Console, key: str, expected: str
     async with console() as pilot:
         await sees(pilot, "order-1000")
         await pilot.press("enter")
-        await sees(pilot, "CheckOrder")
+        await sees(pilot, "BigOrder")
         await pilot.press(key)
         await sees(pilot, expected)
 
@@ -104,7 +104,7 @@ async def test_answering_is_one_key_from_the_execution(console: Console) -> None
     async with console() as pilot:
         await sees(pilot, "order-1000")
         await pilot.press("enter")
-        await sees(pilot, "CheckOrder")
+        await sees(pilot, "BigOrder")
         await pilot.press("a")
         await sees(pilot, "inbox › ", "ctrl+s submit")
 

@@ -31,7 +31,7 @@ async def waiting(pilot: Pilot[int], *keys: str) -> None:
 async def test_a_fork_says_what_may_run_and_opens_the_new_execution(console: Console, daemon: FakeDaemon) -> None:
     async with console() as pilot:
         await failed(pilot, "K")
-        await sees(pilot, "at Refund, with this input", "may run", "✓\u00a0Done", 'variables as they were: {"n": 2}')
+        await sees(pilot, "at Refund, with this input", "may run", "✓ Done", 'variables as they were: {"n": 2}')
         await pilot.press("shift+tab", *"the bank is back", "ctrl+s")
         await until(pilot, lambda: daemon.calls)
         verb, _, members = daemon.calls[0]

@@ -89,7 +89,7 @@ async def test_a_wide_terminal_has_the_inspector_beside_the_view(console: Consol
     async with console(130, 30) as pilot:
         await failed(pilot)
         await sees(pilot, "came to", "[tries]")
-        await pilot.press("k", "k")
+        await pilot.press("k", "k", "k")
         await until(pilot, lambda: screen(pilot).selected == ("Ship",))
         assert screen(pilot).query_one(Inspector).stage is None
 
