@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,37 @@ async def test_of_two_who_answer_the_second_is_told_who_was_first(stage: Stage) 
         await sees(pilot, "answered by ", "what you typed is kept")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "submit: it is answered already" in notices(pilot))
+
+
+MEND = """import pathlib, sys
+path = pathlib.Path(sys.argv[1])
+path.write_text(path.read_text().replace('"StartAt": "A"', '"StartAt": "B"'))
+"""
+
+
+async def test_a_broken_file_is_seen_mended_in_the_editor_and_runs(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = stage.home / "editor.py"
+    editor.write_text(MEND)
+    monkeypatch.setenv("EDITOR", f"{sys.executable} {editor}")
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setattr(FlowdApp, "suspend", lambda app: nullcontext())  # there is no terminal to hand over
+    async with attached(stage) as pilot:
+        await goes_to(pilot, "machines")
+        await sees(pilot, "2 machines", "✗ 1 file rejected", "▌✗ broken", "Missing 'Next' target: A")
+        await pilot.press("enter")
+        await until(pilot, lambda: "E opens it" in notices(pilot))
+        await pilot.press("E")
+        await until(pilot, lambda: "broken.asl.json is valid; it becomes a new version" in notices(pilot))
+        await sees(pilot, "3 machines", "✓ broken")
+        await until(pilot, lambda: "rejected" not in screen_text(pilot))
+        await pilot.press("slash", *"broken", "enter")
+        await sees(pilot, "/ broken", "1 match")
+        await pilot.press("s")
+        await sees(pilot, "Start broken")
+        await pilot.press("ctrl+s")
+        await sees(pilot, "✓ SUCCEEDED", "✓ B")
 
 
 async def test_a_daemon_that_hangs_is_said_to_hang_and_taken_back(stage: Stage) -> None:
