@@ -48,6 +48,10 @@ class Doomed:
         self._loop.call_soon_threadsafe(self.died.set)
         raise Crash
 
+    def spare(self) -> None:
+        """The story is over before its commit: what else is committed is not struck."""
+        self.at = 0
+
 
 def step(name: str, **fields: Any) -> dict[str, Any]:
     return {"Type": "Task", "Resource": function(name), **fields}
