@@ -28,6 +28,7 @@ from console import actions, faults, places, preferences, terminal, themes
 from console.client import Daemon, Item, RemoteError, SocketDaemon, Unreachable
 from console.drafts import unpacked
 from console.fields import Path as FieldPath
+from console.jobs import job
 from console.link import SETTLE_S, Link
 from console.looks import Span
 from console.messages import News
@@ -131,7 +132,7 @@ class FlowdApp(App[int]):
             self.push_screen(places.execution(self.opening.arn, clean(name), self.opening.view, self.opening.state))
 
     def _prepare(self) -> None:
-        self.run_worker(places.prepare(), group="prepare", exit_on_error=False)
+        self.run_worker(job(places.prepare), group="prepare", exit_on_error=False)
 
     def take_keys(self, path: Path) -> None:
         """The user's own keys; what is wrong with them is told once the console is there."""
@@ -181,7 +182,7 @@ class FlowdApp(App[int]):
     def _tick(self) -> None:
         shell = self._shell()
         if self.link.up and shell is not None:
-            self.run_worker(self._attend(shell.looks_at()), group="presence", exit_on_error=False)
+            self.run_worker(job(self._attend, shell.looks_at()), group="presence", exit_on_error=False)
         if shell is not None and shell.ready:
             with contextlib.suppress(NoMatches):  # a screen that is being taken down loses its widgets before it goes
                 if not self.link.up:
@@ -209,9 +210,9 @@ class FlowdApp(App[int]):
         news = News(changes, stale)
         shell = self._shell()
         if "presence" in news.kinds() and shell is not None:
-            self.run_worker(self._attend(shell.looks_at(), anew=True), group="presence", exit_on_error=False)
+            self.run_worker(job(self._attend, shell.looks_at(), anew=True), group="presence", exit_on_error=False)
         if stale or "prompt" in news.kinds():
-            self.run_worker(self._read_inbox(), group="inbox", exclusive=True, exit_on_error=False)
+            self.run_worker(job(self._read_inbox), group="inbox", exclusive=True, exit_on_error=False)
         for screen in self._shells():
             screen.post_message(News(changes, stale))
 
@@ -299,7 +300,7 @@ class FlowdApp(App[int]):
         if visit:
             self.trail.visit(name)
         self.moving = True
-        self.run_worker(self._to_mode(name), exit_on_error=False)
+        self.run_worker(job(self._to_mode, name), exit_on_error=False)
 
     def show_execution(self, arn: str, name: str, state: str = "") -> None:
         """Open one execution on top of what is shown, at one of its states if that is named."""
@@ -311,7 +312,7 @@ class FlowdApp(App[int]):
 
     def show_prompt(self, prompt: Item) -> None:
         """Open the form of one prompt, with what this user has typed into it before, here or elsewhere."""
-        self.run_worker(self._open_prompt(prompt), group="prompt", exclusive=True, exit_on_error=False)
+        self.run_worker(job(self._open_prompt, prompt), group="prompt", exclusive=True, exit_on_error=False)
 
     async def _open_prompt(self, prompt: Item) -> None:
         key = str(prompt["id"])
@@ -337,7 +338,7 @@ class FlowdApp(App[int]):
         if not word:
             return
         if word.startswith("view "):
-            self.run_worker(self._to_view(word[5:].strip()), exit_on_error=False)
+            self.run_worker(job(self._to_view, word[5:].strip()), exit_on_error=False)
             return
         names = {target for key, target in actions.GOTO.items() if key == word} or {
             target for key, target in actions.GOTO.items() if key.startswith(word)

@@ -18,6 +18,7 @@ from textual.widgets import Input, Static, TextArea
 
 from console.actions import GOTO, OFFERED
 from console.client import RemoteError, Unreachable
+from console.jobs import job
 from console.jsonlines import parse
 from console.looks import Span
 from console.text import clean, clip
@@ -176,7 +177,7 @@ class Fill(Dialog[bool]):
             return
         if not self._busy:
             self._busy = True
-            self.run_worker(self._deliver(text, entries), exit_on_error=False)
+            self.run_worker(job(self._deliver, text, entries), exit_on_error=False)
 
     def entries(self) -> dict[str, str]:
         """What stands in the one-line entries, by label."""

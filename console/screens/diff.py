@@ -64,6 +64,7 @@ class DiffScreen(Shell):
         super().__init__()
         self._arns = (left, right)
         self.left, self.right = Known(), Known()
+        self._placed = False
 
     def body(self) -> Iterable[Widget]:
         with Vertical(classes="split"):
@@ -96,11 +97,13 @@ class DiffScreen(Shell):
         view = self.query_one(PairView)
         found = pairs(self.left, self.right)
         view.show_pairs(found, (_name(self.left), _name(self.right)))
-        first = first_difference(found)
-        if first is not None:
-            view.cursor = found.index(first)
-        else:
-            self.say("no state came to anything else")
+        if not self._placed:  # reading again, because news were missed, leaves the cursor where it is
+            self._placed = True
+            first = first_difference(found)
+            if first is not None:
+                view.cursor = found.index(first)
+            else:
+                self.say("no state came to anything else")
         self.on_moved()
 
     def on_moved(self) -> None:
@@ -118,6 +121,7 @@ class DiffScreen(Shell):
     def do_swap(self) -> None:
         self._arns = (self._arns[1], self._arns[0])
         self.left, self.right = self.right, self.left
+        self._placed = False
         self.reload()
 
     def do_open(self) -> None:

@@ -10,6 +10,7 @@ from typing import ClassVar
 from console import list_rows
 from console.actions import bindings
 from console.client import Item, RemoteError, Unreachable
+from console.jobs import job
 from console.looks import Span
 from console.rows import Sheet
 from console.screens.bulk import Reasoned, preview_lines
@@ -194,7 +195,7 @@ class LogScreen(ListScreen):
 
     def opened(self) -> None:
         super().opened()
-        self.run_worker(self._tail(), exit_on_error=False)
+        self.run_worker(job(self._tail), exit_on_error=False)
 
     async def fetch(self) -> list[Item]:
         return list((await self.host.daemon.ask("ReadLog", limit=5000))["lines"])

@@ -8,6 +8,7 @@ from textual.geometry import Region
 
 from console.client import Item
 from console.columns import Fitted, fit, gap, heading, line
+from console.jobs import job
 from console.looks import Span
 from console.pages import KeysetSource, ListSource, Source
 from console.rows import Now, Sheet
@@ -124,7 +125,7 @@ class VirtualTable(LineView):
         """Read what the screen lacks, then the screen above and below it."""
         if not self._walking and isinstance(self.source, KeysetSource):
             self._walking = True
-            self.run_worker(self._steps(self.source), group="walk", exit_on_error=False)
+            self.run_worker(job(self._steps, self.source), group="walk", exit_on_error=False)
 
     def _lacks(self, source: KeysetSource) -> int | None:
         """The page to read next: what is in view first, then what a page key would bring into view."""

@@ -56,6 +56,13 @@ class Rough:
             self.read()
         self.seen = self.seen.partition(text)[2]
 
+    def rest(self) -> None:
+        """Read until nothing comes any more: it has painted all it wants to."""
+        before = -1
+        while len(self.seen) != before:
+            before = len(self.seen)
+            self.read(0.5)
+
     def send(self, text: bytes) -> None:
         """Type all of it, reading meanwhile what it causes."""
         while text:
@@ -100,6 +107,7 @@ def test_a_signal_at_any_moment_leaves_the_terminal_as_it_was(number: int, when:
 def test_a_terminal_made_tiny_and_large_again_shows_what_it_showed() -> None:
     with rough() as console:
         console.until(b"order-1000")
+        console.rest()
         console.size(20, 5)
         console.process.send_signal(signal.SIGWINCH)
         console.until(b"flowd needs 60")
