@@ -183,22 +183,22 @@ async def test_an_image_is_run_by_the_engine_and_values_stay_out_of_its_argument
         image="team/worker:1",
         command=["--fast"],
         entry_point=["/worker", "run"],
-        environment={"SECRET": "42", "BOOK": str(book), "BROKEN": str(tmp_path / "broken")},
+        environment={"SECRET": "xyzzy", "BOOK": str(book), "BROKEN": str(tmp_path / "broken")},
         folder="",
         cpu_units=512,
         engine=str(engine),
         mounts=["/data:/in:ro"],
     )
     end = await ran(containers, spec)
-    assert (end.exit_code, end.log) == (9, "secret is 42\n")
+    assert (end.exit_code, end.log) == (9, "secret is xyzzy\n")
     called = book.read_text()
-    assert "42" not in called
+    assert "xyzzy" not in called
     assert called.startswith(f"{engine} run --rm --network host --name id.c --label flowd-runner=")
     assert "--memory 512m --cpus 0.500 --stop-timeout 30 --env SECRET" in called
     assert called.endswith("--volume /data:/in:ro --entrypoint /worker team/worker:1 run --fast\n")
     (tmp_path / "broken").touch()
     end = await ran(containers, spec, "again")
-    assert (end.exit_code, end.reason) == (None, "CannotStartContainerError: secret is 42")
+    assert (end.exit_code, end.reason) == (None, "CannotStartContainerError: secret is xyzzy")
 
 
 def test_a_local_command_sees_nothing_of_the_runners_environment() -> None:
