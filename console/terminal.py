@@ -86,7 +86,13 @@ _KEPT: Final[WeakKeyDictionary[App[Any], Kept]] = WeakKeyDictionary()
 
 @contextmanager
 def kept(app: App[Any]) -> Iterator[None]:
-    """While the app starts, a signal gives the terminal back; from `guard` on the app hears the signals itself."""
+    """While the app starts, a signal gives the terminal back; from `guard` on the app hears the signals itself.
+
+    The terminal alone says how large it is: a size that a shell exports would hide every resize from Textual.
+    """
+    if not os.environ.get("TEXTUAL_DRIVER"):  # a browser's first size comes in the environment
+        for said in ("COLUMNS", "LINES"):
+            os.environ.pop(said, None)
     before = Kept()
 
     def heard(number: int, frame: FrameType | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from console import terminal
 from console.app import FlowdApp
 from tests.console.fake import ZONE, FakeDaemon
 from tests.console.stories import NOW
@@ -22,7 +23,8 @@ def main() -> int:
     if "--empty" in sys.argv:
         daemon.open, daemon.closed = [], []
     app = Demo(daemon, now=lambda: NOW, zone=ZONE, readonly="--readonly" in sys.argv)
-    return app.run() or 0
+    with terminal.kept(app):
+        return app.run() or 0
 
 
 if __name__ == "__main__":
