@@ -12,7 +12,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as Keys
 from botocore.exceptions import ClientError
 
-from tests.api.test_objects import KEYS, Shop
+from tests.api.shop import KEYS, Shop
 
 
 @pytest.fixture

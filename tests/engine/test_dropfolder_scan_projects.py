@@ -1,0 +1,166 @@
+"""Folders with a template."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flowd.engine.dropfolder.scan import Scanner
+from tests.engine.test_dropfolder_scan import HANDLER, MACHINE, put, said, scan
+
+TEMPLATE = """\
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Do:
+    Type: AWS::Serverless::Function
+    Properties: {CodeUri: src, Handler: app.handler, Runtime: python3.12}
+  Order:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      Type: EXPRESS
+      DefinitionUri: machines/order.asl.json
+      DefinitionSubstitutions: {Fn: !GetAtt Do.Arn, Stack: !Ref AWS::StackName}
+      Events: {Daily: {Type: Schedule, Properties: {Schedule: rate(1 day)}}}
+"""
+DEFINITION = '{"StartAt": "${Stack}", "Resource": "${Fn}", "Left": "${Left}"}'
+
+
+def project(folder: Path, template: str = TEMPLATE) -> Path:
+    return put(
+        folder,
+        {
+            "shop/template.yaml": template,
+            "shop/machines/order.asl.json": DEFINITION,
+            "shop/src/app.py": HANDLER,
+            "shop/functions/never.py": HANDLER,
+            "shop/sub/never.asl.json": MACHINE,
+        },
+    )
+
+
+def test_a_folder_with_a_template_is_read_only_through_it(tmp_path: Path) -> None:
+    project(tmp_path)
+    put(tmp_path, {"shop/template.yml": "Resources: {}"})
+    found = scan(tmp_path)
+    (order,) = found.machines
+    assert (order.name, order.type, order.owner, order.source) == ("Order", "EXPRESS", "template", "shop/template.yaml")
+    assert order.path == "shop/machines/order.asl.json"
+    arn = "arn:aws:lambda:us-east-1:000000000000:function:Do"
+    assert order.text == DEFINITION.replace("${Stack}", "shop").replace("${Fn}", arn)
+    (function,) = found.functions
+    assert (function.name, function.path, function.handler) == ("Do", str(tmp_path / "shop/src"), "app.handler")
+    assert [schedule.name for schedule in found.schedules] == ["OrderDaily"]
+    assert said(found, "shop/template.yaml") == (
+        "loaded",
+        "6:3 ${Left} stands in machines/order.asl.json, but DefinitionSubstitutions has no Left",
+    )
+    assert said(found, "shop/template.yml")[0] == "ignored"
+    assert len(found.files) == 3
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("machines/order", "machines/none", "6:3 the definition machines/none.asl.json: there is no such file"),
+        ("machines/order.asl.json", "../../up.json", "the definition ../../up.json leads out of the drop folder"),
+        ("CodeUri: src", "CodeUri: lost", "CodeUri lost: there is no such folder beside the template"),
+        ("CodeUri: src", "CodeUri: /etc", "CodeUri /etc leads out of the drop folder"),
+        ("app.handler", "other.handler", "CodeUri src has no file other.py"),
+        ("python3.12", "provided", "CodeUri src: it cannot be reached"),
+        ("Resources:", "Resources", "3:5 not YAML"),
+    ],
+)
+def test_a_project_that_is_wrong_says_so_and_keeps_its_machine(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    project(tmp_path, TEMPLATE.replace(old, new))
+    (tmp_path.parent / "up.json").write_text("{}")
+    found = scan(tmp_path)
+    assert found.machines == ()
+    status, text = said(found, "shop/template.yaml")
+    assert status == "rejected"
+    assert message in text
+    assert "Order" in found.names or found.keeps("shop/template.yaml")
+
+
+def test_a_machine_whose_definition_file_is_missing_is_listed_as_refused_with_the_reason(tmp_path: Path) -> None:
+    project(tmp_path, TEMPLATE.replace("machines/order", "machines/none"))
+    listed = {each.resource: each for each in scan(tmp_path).projects["shop/template.yaml"]}
+    machine = next(each for each in listed.values() if each.type == "AWS::Serverless::StateMachine")
+    assert (machine.verdict, machine.note) == (
+        "refused",
+        "the definition machines/none.asl.json: there is no such file",
+    )
+    assert {each.verdict for each in listed.values() if each is not machine} == {"loaded"}
+
+
+def test_a_project_is_read_again_when_a_file_that_it_needs_changes(tmp_path: Path) -> None:
+    project(tmp_path, TEMPLATE.replace("app.handler", "late.handler"))
+    scanner = Scanner(str(tmp_path))
+    assert scanner.scan().machines == ()
+    put(tmp_path, {"shop/src/late.py": HANDLER})
+    first = scanner.scan().machines[0].text
+    put(tmp_path, {"shop/machines/order.asl.json": DEFINITION + " "})
+    assert scanner.scan().machines[0].text == first + " "
+
+
+def test_an_inline_definition_knows_its_lines_in_the_template(tmp_path: Path) -> None:
+    text = """\
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  M:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      Definition:
+        StartAt: A
+        States: {A: {Type: Pass, End: true}}
+"""
+    put(tmp_path, {"template.yaml": text})
+    (machine,) = scan(tmp_path).machines
+    assert (machine.path, machine.yaml) == ("template.yaml", False)
+    assert machine.sam is not None
+    assert machine.sam.locate("/States/A/Type") == (8, 22)
+
+
+SHOP = """\
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Site:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Handler: app.handler
+      CodeUri: site
+      Events:
+        Get: {Type: HttpApi, Properties: {Path: "/items/{id}", Method: GET, ApiId: !Ref Front}}
+        Job: {Type: Api, Properties: {Path: /job, Method: post, RestApiId: !Ref Front}}
+      Environment: {Variables: {JOB: !Ref Resize, CLUSTER: !GetAtt Cluster.Arn}}
+  Front: {Type: AWS::Serverless::HttpApi}
+  Cluster: {Type: AWS::ECS::Cluster}
+  Resize:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ContainerDefinitions: [{Name: main, Image: local/resize, Command: [./resize], Memory: 64}]
+  Engine:
+    Type: AWS::ECS::TaskDefinition
+    Properties: {ContainerDefinitions: [{Name: main, Image: team/x, Memory: 64}]}
+"""
+
+
+def test_a_template_gives_routes_and_task_definitions(tmp_path: Path) -> None:
+    put(tmp_path, {"shop/template.yaml": SHOP, "shop/site/app.py": HANDLER})
+    found = scan(tmp_path)
+    arn = "arn:aws:lambda:us-east-1:000000000000:function:Site"
+    assert [(each.method, each.path, each.format, each.target) for each in found.routes] == [
+        ("GET", "/items/{id}", "2.0", arn),
+        ("POST", "/job", "1.0", arn),
+    ]
+    [resize] = found.task_definitions
+    assert (resize.name, resize.folder, resize.source) == ("Resize", str(tmp_path / "shop"), "shop/template.yaml")
+    [site] = found.functions
+    assert site.environment["JOB"] == "arn:aws:ecs:us-east-1:000000000000:task-definition/Resize"
+    assert site.environment["CLUSTER"] == "arn:aws:ecs:us-east-1:000000000000:cluster/Cluster"
+    status, words = said(found, "shop/template.yaml")
+    assert status == "rejected"
+    assert words.startswith("19:3 Engine: the image team/x needs podman or docker")
