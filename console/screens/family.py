@@ -30,9 +30,9 @@ class StateVerbs(ExecutionMoves):
 
     async def do_fork(self) -> None:
         """A new execution that begins at the selected state."""
-        row = self.own.row
+        row = self.row
         if row is not None:
-            await self._fork({"state": self.own.selected[0]}, f"at {row.label}")
+            await self._fork({"state": self.selected[0]}, f"at {row.label}")
 
     async def do_edit(self) -> None:
         """The same definition from its start, with an edited input."""
@@ -41,7 +41,7 @@ class StateVerbs(ExecutionMoves):
     async def _fork(self, members: dict[str, str], where: str) -> None:
         item = self.item() or {}
         arn, daemon = item["executionArn"], self.host.daemon
-        blank = {"input": "{}"} if members and not self.own.known.visits(self.own.selected[:1]) else {}
+        blank = {"input": "{}"} if members and not self.known.visits(self.selected[:1]) else {}
         plan = await daemon.fork(arn, {**members, **blank, "dryRun": True})
         shown = pretty(plan["input"])
         started: list[str] = []
@@ -61,7 +61,7 @@ class StateVerbs(ExecutionMoves):
             self.host.show_execution(started[0], name)
 
     def _type(self, name: str) -> str:
-        states = self.own.known.definition.get("States", {}) if isinstance(self.own.known.definition, dict) else {}
+        states = self.known.definition.get("States", {}) if isinstance(self.known.definition, dict) else {}
         state = states.get(name)
         return str(state.get("Type", "")) if isinstance(state, dict) else ""
 
@@ -69,7 +69,7 @@ class StateVerbs(ExecutionMoves):
 
     def _open_task(self) -> Item | None:
         """The open task of the selected state."""
-        frames = {visit.frame for visit in self.own.known.visits(self.own.selected) if visit.end is None}
+        frames = {visit.frame for visit in self.known.visits(self.selected) if visit.end is None}
         tasks = (self.item() or {}).get("openTasks") or []
         return next((task for task in tasks if task.get("frame") in frames), None)
 
@@ -126,12 +126,12 @@ class StateVerbs(ExecutionMoves):
 
     async def do_test(self) -> None:
         """Run the selected state alone, with its input from this execution."""
-        row, visit, item = self.own.row, self.own.visit(), self.item() or {}
+        row, visit, item = self.row, self.visit(), self.item() or {}
         if row is None:
             return
-        found = stages(self.own.known.events_of(visit)) if visit is not None else []
+        found = stages(self.known.events_of(visit)) if visit is not None else []
         given = next((json.dumps(stage.value) for stage in found if stage.name == "input"), "{}")
-        variables = variables_before(self.own.known.events, visit.entered, visit.frame) if visit is not None else {}
+        variables = variables_before(self.known.events, visit.entered, visit.frame) if visit is not None else {}
         answers: list[Item] = []
 
         async def send(text: str, entries: dict[str, str]) -> None:

@@ -1,16 +1,16 @@
-"""Moving about in one execution: views, failures, finding, looking back in time. What is shown is the screen's."""
+"""Moving about in one execution: views, failures, finding, looking back in time. Nothing here changes anything."""
 
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, cast
 
 from textual.widgets import Input
 
 from console.event_rows import is_failure
 from console.looks import Span
+from console.messages import Opened
 from console.screens.editing import edit_machine
-from console.screens.verbs import ExecutionVerbs
+from console.screens.views import ExecutionViews
 from console.text import clean, clock, count_of
 from console.widgets.bars import Facts
 from console.widgets.graph import GraphView
@@ -20,56 +20,48 @@ from console.widgets.log import LogView
 from console.widgets.outline import OutlineView
 from console.widgets.table import VirtualTable
 
-if TYPE_CHECKING:
-    from console.screens.execution import ExecutionScreen
-
 SLIDER = 12
 _BAD = ("FAILED", "TIMED_OUT", "CAUGHT")
 
 
-class ExecutionMoves(ExecutionVerbs):
+class ExecutionMoves(ExecutionViews):
     """The verbs of the screen of one execution that change nothing."""
-
-    @property
-    def own(self) -> ExecutionScreen:
-        return cast("ExecutionScreen", self)
 
     # -- views
 
     def do_view_outline(self) -> None:
-        self.own.show("outline")
+        self.show("outline")
 
     def do_view_graph(self) -> None:
-        self.own.show("graph")
+        self.show("graph")
 
     def do_view_events(self) -> None:
-        if self.own.view != "events":
-            self.own.find_in_events()
-        self.own.show("events")
+        if self.view != "events":
+            self.find_in_events()
+        self.show("events")
 
     def do_view_io(self) -> None:
-        self.own.show("io")
+        self.show("io")
 
     def do_view_tasks(self) -> None:
-        self.own.show("tasks")
+        self.show("tasks")
 
     def do_view_definition(self) -> None:
-        self.own.show("definition")
-        self.own.find_in_definition()
+        self.show("definition")
+        self.find_in_definition()
 
     def do_inspect(self) -> None:
         """Into the inspector and back; where it has no room of its own it lies over the view."""
-        own = self.own
         inspector = self.query_one(Inspector)
         if inspector.view.has_focus:
             self.remove_class("-inspecting")
-            own.fit_panes()
-            own.focused_view().focus()
+            self.fit_panes()
+            self.focused_view().focus()
             return
-        if not own.huge and not own.wide:
+        if not self.huge and not self.wide:
             self.add_class("-inspecting")
-        own.fit_panes()
-        own.inspect()
+        self.fit_panes()
+        self.inspect()
         inspector.view.focus()
 
     def do_stage(self) -> None:
@@ -83,16 +75,19 @@ class ExecutionMoves(ExecutionVerbs):
 
     def do_open(self) -> None:
         """From a state to its events; from an event to its state."""
-        own = self.own
-        if own.view == "events":
-            own.show("outline")
+        if self.view == "events":
+            self.show("outline")
             return
-        if own.visit() is not None:
+        if self.visit() is not None:
             self.do_view_events()
+
+    def on_opened(self, event: Opened) -> None:
+        event.stop()
+        self.do_open()
 
     def do_failure(self) -> None:
         """To the next state or event that failed, round and round."""
-        view = self.own.focused_view()
+        view = self.focused_view()
         if isinstance(view, GraphView):
             if not view.next_failure():
                 self.say("nothing failed here")
@@ -101,14 +96,14 @@ class ExecutionMoves(ExecutionVerbs):
         if isinstance(view, OutlineView):
             failed = [i for i, row in enumerate(view.rows) if row.status in _BAD]
         elif isinstance(view, VirtualTable):
-            failed = [i for i, event in enumerate(self.own.events) if is_failure(event["type"])]
+            failed = [i for i, event in enumerate(self.events) if is_failure(event["type"])]
         if failed and isinstance(view, (OutlineView, VirtualTable)):
             view.cursor = next((i for i in failed if i > view.cursor), failed[0])
         else:
             self.say("nothing failed here")
 
     async def do_inbox(self) -> None:
-        prompts = [p for p in await self.host.daemon.prompts(False) if p["executionArn"] == self.own.arn]
+        prompts = [p for p in await self.host.daemon.prompts(False) if p["executionArn"] == self.arn]
         if prompts:
             self.host.show_prompt(prompts[0])
         else:
@@ -131,9 +126,8 @@ class ExecutionMoves(ExecutionVerbs):
 
     def do_copy_command(self) -> None:
         """What opens this view again, here or on another terminal."""
-        own = self.own
-        words = ["flowd", "console", "open", own.arn, "--view", own.view]
-        words += ["--state", own.selected[-1]] if own.selected else []
+        words = ["flowd", "console", "open", self.arn, "--view", self.view]
+        words += ["--state", self.selected[-1]] if self.selected else []
         self.host.copy_text(shlex.join(words), "the command that opens this view")
 
     async def do_definition_file(self) -> None:
@@ -145,32 +139,32 @@ class ExecutionMoves(ExecutionVerbs):
             await edit_machine(self, machine)
 
     def do_wrap(self) -> None:
-        if self.own.view == "tasks":
+        if self.view == "tasks":
             self.say("long lines are wrapped" if self.query_one(LogView).toggle_wrap() else "long lines are cut")
 
     def do_follow(self) -> None:
-        if self.own.view == "tasks":
+        if self.view == "tasks":
             self.say("follows the end" if self.query_one(LogView).toggle_follow() else "stays where it is")
 
     # -- finding
 
     def do_filter(self) -> None:
         box = self.query_one("#filter", Input)
-        box.placeholder = "regular expression; ! in front for all others" if self.own.view == "events" else "find"
+        box.placeholder = "regular expression; ! in front for all others" if self.view == "events" else "find"
         box.add_class("-open")
         box.focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.query_one("#filter", Input).remove_class("-open")
-        self.own.focused_view().focus()
-        if self.own.view == "events":
-            self.own.filter_events(event.value)
+        self.focused_view().focus()
+        if self.view == "events":
+            self.filter_events(event.value)
         else:
             self.find(event.value)
 
     def find(self, text: str) -> None:
         """Go to the first place that has the text; in JSON and logs mark them all."""
-        view = self.own.focused_view()
+        view = self.focused_view()
         if isinstance(view, (JsonView, LogView)):
             found = view.search(text)
             self.say(count_of(found, "hit") if text else "search ended")
@@ -182,16 +176,16 @@ class ExecutionMoves(ExecutionVerbs):
         if place is None:
             self.say(f"no {clean(text)} here")
         else:
-            self.own.select(states.rows[place].path)
+            self.select(states.rows[place].path)
 
     def do_back(self) -> None:
-        box, own = self.query_one("#filter", Input), self.own
+        box = self.query_one("#filter", Input)
         if box.has_class("-open"):
             box.remove_class("-open")
-            own.focused_view().focus()
+            self.focused_view().focus()
         elif self.has_class("-inspecting"):
             self.do_inspect()
-        elif own.known.past is not None:
+        elif self.known.past is not None:
             self.do_past()
         else:
             super().do_back()
@@ -200,7 +194,7 @@ class ExecutionMoves(ExecutionVerbs):
 
     def do_past(self) -> None:
         """Begin to look back, or come back to the present."""
-        known = self.own.known
+        known = self.known
         known.look_back(len(known.events) if known.past is None and known.events else None)
         self._show_moment()
 
@@ -217,24 +211,24 @@ class ExecutionMoves(ExecutionVerbs):
         self._move_in_time(self._leap())
 
     def _leap(self) -> int:
-        return max(5, len(self.own.known.events) // 20)
+        return max(5, len(self.known.events) // 20)
 
     def _move_in_time(self, by: int) -> None:
-        known = self.own.known
+        known = self.known
         if known.past is not None:
             known.look_back(known.past + by)
             self._show_moment()
 
     def _show_moment(self) -> None:
-        own, known = self.own, self.own.known
-        own.paint()
+        known = self.known
+        self.paint()
         slider = self.query_one("#slider", Facts)
         if known.past is None:
             slider.say()
         else:
             event = known.events[known.past - 1]
             path = known.path_of(event)
-            own.select(path)
+            self.select(path)
             done = round(known.past / len(known.events) * SLIDER)
             told = f" {clock(event['timestamp'], self.host.now().zone)}  event {known.past} of {len(known.events)} "
             bar = "█" * done + "·" * (SLIDER - done)
