@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -65,6 +65,51 @@ class FunctionResult(msgspec.Struct, frozen=True, kw_only=True):
 
 class Unknown(msgspec.Struct, frozen=True):
     """The runner holds no run under this key: it was never asked, or it is younger than the run."""
+
+
+class Invoker(Protocol):
+    """Who runs functions. A key is run once; its outcome is held until it is acknowledged."""
+
+    async def knows(self, function: str) -> bool:
+        """True if there is such a function; waits until the host has been told which there are."""
+        ...
+
+    async def invoke(
+        self,
+        key: str,
+        function: str,
+        payload_text: str,
+        timeout_ms: int = 0,
+        *,
+        arn: str = "",
+        client_context: str = "",
+        detached: bool = False,
+        fleeting: bool = False,
+    ) -> FunctionResult:
+        """Run it and wait. `detached`: only until it is taken on. `fleeting`: nobody asks for the outcome after a
+        restart."""
+        ...
+
+    async def cancel(self, key: str) -> None:
+        """Stop and forget it."""
+        ...
+
+    async def acknowledge(self, key: str) -> None:
+        """Forget its outcome."""
+        ...
+
+
+class FunctionHost(Invoker, Protocol):
+    """Who keeps outcomes by key while the daemon restarts, too."""
+
+    @property
+    def started_ms(self) -> int:
+        """Since when the host remembers keys."""
+        ...
+
+    async def attach(self, key: str) -> FunctionResult | Unknown:
+        """Wait for a run that was asked for before."""
+        ...
 
 
 LOG_TAIL: Final = 4_096  # bytes of log that LogType Tail answers with

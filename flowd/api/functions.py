@@ -7,10 +7,9 @@ outcome, as Lambda does when a client has gone.
 from __future__ import annotations
 
 import uuid
-from typing import Protocol
 
 from flowd import names
-from flowd.functions import FunctionResult
+from flowd.functions import FunctionResult, Invoker
 from flowd.integrations.lambda_ import resolve
 from flowd.services.ports import ServiceError
 
@@ -18,33 +17,10 @@ from flowd.services.ports import ServiceError
 LARGEST_REQUEST = 6_291_456
 
 
-class FunctionHost(Protocol):
-    """Who runs functions."""
-
-    async def knows(self, function: str) -> bool: ...
-
-    async def invoke(
-        self,
-        key: str,
-        function: str,
-        payload_text: str,
-        timeout_ms: int = 0,
-        *,
-        arn: str = "",
-        client_context: str = "",
-        detached: bool = False,
-        fleeting: bool = False,
-    ) -> FunctionResult: ...
-
-    async def cancel(self, key: str) -> None: ...
-
-    async def acknowledge(self, key: str) -> None: ...
-
-
 class Functions:
     """The functions of one daemon, called by name or ARN."""
 
-    def __init__(self, host: FunctionHost, region: str, account: str) -> None:
+    def __init__(self, host: Invoker, region: str, account: str) -> None:
         self._host = host
         self._home = names.execution_arn("", "", region, account)  # in whose region and account bare names are meant
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 from flowd.engine.embedded import Embedded
 from flowd.engine.sourcefilters import wanted
 from flowd.errors import FlowdError
-from flowd.integrations.lambda_ import FunctionHost
+from flowd.functions import FunctionHost
 from flowd.sam.project import SamSource
 
 log = logging.getLogger(__name__)

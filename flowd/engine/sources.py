@@ -12,7 +12,7 @@ from flowd import names
 from flowd.engine.embedded import Embedded
 from flowd.engine.sourcequeues import QueuePoller
 from flowd.engine.sourcestreams import PAUSE_S, Positions, StreamPoller
-from flowd.integrations.lambda_ import FunctionHost
+from flowd.functions import FunctionHost
 from flowd.sam.project import SamSource
 from flowd.store import sources as rows
 from flowd.store.database import Database

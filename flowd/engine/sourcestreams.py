@@ -22,8 +22,7 @@ from flowd.engine.embedded import Embedded
 from flowd.engine.sourcefilters import wanted
 from flowd.engine.sourcequeues import failures
 from flowd.errors import ApiError, FlowdError
-from flowd.functions import FunctionResult
-from flowd.integrations.lambda_ import FunctionHost
+from flowd.functions import FunctionHost, FunctionResult
 from flowd.sam.project import SamSource
 from flowd.services.dynamodb import streamreads
 from flowd.services.dynamodb.streams import news

@@ -1,7 +1,7 @@
 """Lambda functions: a Resource that is a function's ARN, and `arn:aws:states:::lambda:invoke`.
 
 It turns a Task into a call of the function host and the host's result into AWS's shapes. It starts no process and
-knows no runner: whoever offers `FunctionHost` runs the code, and keeps outcomes by key while the daemon restarts.
+knows no runner: whoever is a `FunctionHost` runs the code, and keeps outcomes by key while the daemon restarts.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import binascii
 import uuid
 from collections.abc import Callable
 from email.utils import formatdate
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 
 import msgspec
 
 from flowd import names
 from flowd.clock import Clock
 from flowd.decisions import Pattern
-from flowd.functions import FunctionResult, Unknown, log_tail
+from flowd.functions import FunctionHost, FunctionResult, log_tail
 from flowd.integrations.ports import Failed, Outcome, Succeeded, TaskCall
 from flowd.payload import InvalidJson, Payload, dumps
 from flowd.services.ports import Delivery
@@ -47,45 +47,6 @@ _LOST = (
     "The runner was restarted while the function ran, so its outcome is lost. "
     "The function may have run to its end, in part, or not at all."
 )
-
-
-class FunctionHost(Protocol):
-    """Who runs functions. A key is run once; its outcome is held until it is acknowledged."""
-
-    @property
-    def started_ms(self) -> int:
-        """Since when the host remembers keys."""
-        ...
-
-    async def knows(self, function: str) -> bool:
-        """True if there is such a function; waits until the host has been told which there are."""
-        ...
-
-    async def invoke(
-        self,
-        key: str,
-        function: str,
-        payload_text: str,
-        timeout_ms: int = 0,
-        *,
-        arn: str = "",
-        client_context: str = "",
-        detached: bool = False,
-    ) -> FunctionResult:
-        """Run it and wait; `detached`: only until it is taken on."""
-        ...
-
-    async def attach(self, key: str) -> FunctionResult | Unknown:
-        """Wait for a run that was asked for before."""
-        ...
-
-    async def cancel(self, key: str) -> None:
-        """Stop and forget it."""
-        ...
-
-    async def acknowledge(self, key: str) -> None:
-        """Forget its outcome."""
-        ...
 
 
 #: The delivery of an asynchronous invocation, of an ARN and a JSON text.

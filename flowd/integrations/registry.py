@@ -11,13 +11,14 @@ from typing import Final
 
 from flowd.clock import Clock
 from flowd.decisions import Pattern
+from flowd.functions import FunctionHost
 from flowd.integrations import events, models
 from flowd.integrations.apigateway import ApiGateway
 from flowd.integrations.connections import Connections
 from flowd.integrations.dynamodb import Dynamodb
 from flowd.integrations.ecs import Ecs, TaskHost
 from flowd.integrations.http import Http
-from flowd.integrations.lambda_ import FunctionHost, Lambda, Later
+from flowd.integrations.lambda_ import Lambda, Later
 from flowd.integrations.noop import Noop
 from flowd.integrations.optimised import Optimised
 from flowd.integrations.ports import Cloud, Integration, Operations

@@ -41,6 +41,7 @@ class Host:
         arn: str = "",
         client_context: str = "",
         detached: bool = False,
+        fleeting: bool = False,
     ) -> FunctionResult:
         self.calls.append(
             {"key": key, "function": function, "payload": payload_text, "arn": arn, "timeout_ms": timeout_ms}
