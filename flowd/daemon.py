@@ -18,6 +18,7 @@ from flowd.api.front.server import HttpFront
 from flowd.api.functions import Functions
 from flowd.api.lambda_api import LambdaBackend
 from flowd.api.lambda_invoke_configs import InvokeConfigOperations
+from flowd.api.lambda_mappings import MappingOperations
 from flowd.api.local import LocalOperations
 from flowd.api.machines import go_on_deleting
 from flowd.api.operations import Services, operations
@@ -49,6 +50,7 @@ from flowd.engine.expressions import Expressions
 from flowd.engine.invocations import Invocations, deliver_to_functions
 from flowd.engine.invokesettings import InvokeConfigs
 from flowd.engine.machines import Machines
+from flowd.engine.mappings import Mappings
 from flowd.engine.messengers import to_people
 from flowd.engine.objects import Objects
 from flowd.engine.passthrough import PassThrough
@@ -165,6 +167,7 @@ class Daemon:
             link_secret=self.credentials.secret_key,
         )
         self.functions = Functions(self.runner, config.region, config.account)
+        self.mappings = Mappings(self.core.db, self.sources, lambda name: self.functions.named(name)[1])
         table = operations(self.services)
         self.local.bind(table, self.core.closings.wait)
         self.server = Server(
@@ -193,6 +196,7 @@ class Daemon:
             self.services.package_states,
             self.invocations.delivery,
             InvokeConfigOperations(self.functions, self.invoke_configs, self.clock),
+            MappingOperations(self.functions, self.mappings, self.core.embedded, self.clock),
         )
         backends["ecs"] = EcsBackend(self.cluster)
         return {name: backend for name, backend in backends.items() if self.cloud.serves(name)}
@@ -230,6 +234,7 @@ class Daemon:
         await self.bucket_watch.start()
         await self.services.desk.start()
         await self.dropfolder.start()
+        await self.mappings.start()  # behind the functions that they call
         await go_on_deleting(self.services)
         await self.http.start()  # before the API answers: who has heard of the daemon may call its routes
         await self.server.start()

@@ -13,10 +13,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from botocore.model import StructureShape
+
 from flowd import names
 from flowd.api.functions import Functions
-from flowd.api.lambda_invoke_configs import InvokeConfigOperations
 from flowd.api.wire.caller import Caller
+from flowd.api.wire.constraints import Manner, explain
+from flowd.api.wire.protocols.models import operation_model
 from flowd.clock import iso8601
 from flowd.functions import FunctionResult, FunctionSpec, log_tail
 from flowd.integrations.lambda_ import Later
@@ -26,7 +29,8 @@ from flowd.services.ports import Delivery, ServiceError
 LATEST: Final = "$LATEST"
 _LARGEST_EVENT: Final = 1_048_576  # of an asynchronous invocation (quotas)
 _PAGE: Final = 50
-_MOST_ITEMS: Final = 10_000
+#: Names of any region are taken, so patterns are not looked at.
+_MANNER: Final = Manner(camel=True, patterns=False)
 _CONCURRENT: Final = 1_000  # of an account, unless raised
 _RUNTIMES: Final = {
     "python": f"python{sys.version_info.major}.{sys.version_info.minor}",
@@ -39,6 +43,7 @@ _OURS: Final = ("Lambda.Unknown", "Lambda.SdkClientException", "Lambda.ServiceEx
 _NOT_BUILT: Final = ("TenantId", "DurableExecutionName")
 
 Post = Callable[[Delivery], Awaitable[None]]
+Operation = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
 class Specs(Protocol):
@@ -46,6 +51,13 @@ class Specs(Protocol):
 
     @property
     def functions(self) -> tuple[FunctionSpec, ...]: ...
+
+
+class Further(Protocol):
+    """Operations about something beside the functions themselves."""
+
+    @property
+    def operations(self) -> Mapping[str, Operation]: ...
 
 
 class LambdaBackend:
@@ -58,23 +70,27 @@ class LambdaBackend:
         post: Post,
         states: Callable[[], Awaitable[Mapping[str, str]]],
         later: Later,
-        configs: InvokeConfigOperations,
+        *further: Further,
     ) -> None:
         """`later` makes the delivery of an asynchronous invocation, `post` makes it durable; `states` tells of
-        functions whose packages are not there."""
+        functions whose packages are not there; `further` has more operations."""
         self._functions = functions
         self._specs = specs
         self._post = post
         self._states = states
         self._later = later
-        self._configs = configs.operations
+        self._others = {name: each for group in further for name, each in group.operations.items()}
 
     def offers(self, service: str, operation: str) -> bool:
-        return operation in _OPERATIONS or operation in self._configs
+        return operation in _OPERATIONS or operation in self._others
 
     async def invoke(self, service: str, operation: str, members: dict[str, Any], caller: Caller) -> dict[str, Any]:
-        if operation in self._configs:
-            return await self._configs[operation](members)
+        shape = operation_model("lambda", operation).input_shape
+        error = explain(shape, members, _MANNER) if isinstance(shape, StructureShape) else None
+        if error is not None:
+            raise error
+        if operation in self._others:
+            return await self._others[operation](members)
         return await _OPERATIONS[operation](self, members)
 
     # -- calls -------------------------------------------------------------------
@@ -164,12 +180,11 @@ class LambdaBackend:
         return {} if spec.reserved is None else {"ReservedConcurrentExecutions": spec.reserved}
 
     async def _versions(self, members: dict[str, Any]) -> dict[str, Any]:
-        _most(members)
         return {"Versions": [await self._configuration(members)]}
 
     async def _list(self, members: dict[str, Any]) -> dict[str, Any]:
         specs = sorted(self._specs.functions, key=lambda each: each.name)
-        marker, most = members.get("Marker") or "", min(_most(members), _PAGE)
+        marker, most = members.get("Marker") or "", min(members.get("MaxItems") or _PAGE, _PAGE)
         rest = [each for each in specs if each.name > marker]
         states = await self._states()
         shown = [await self._described(each, self._functions.named(each.name)[1], states) for each in rest[:most]]
@@ -197,18 +212,6 @@ _OPERATIONS: Final[dict[str, Callable[[LambdaBackend, dict[str, Any]], Awaitable
     "ListFunctions": LambdaBackend._list,
     "ListVersionsByFunction": LambdaBackend._versions,
 }
-
-
-def _most(members: dict[str, Any]) -> int:
-    """How many a list may have. Raises what the API's model does outside of its range."""
-    most = members.get("MaxItems")
-    if most is None:
-        return _PAGE
-    if not 1 <= most <= _MOST_ITEMS:
-        edge = "greater than or equal to 1" if most < 1 else f"less than or equal to {_MOST_ITEMS}"
-        said = f"1 validation error detected: Value '{most}' at 'maxItems' failed to satisfy constraint: "
-        raise ServiceError("ValidationException", f"{said}Member must have value {edge}")
-    return int(most)
 
 
 def _event(payload: bytes | None) -> str:

@@ -55,7 +55,7 @@ class QueuePoller:
     async def run(self) -> None:
         """Until the daemon stops, or who runs it does."""
         source = self._source
-        room = asyncio.Semaphore(AT_ONCE)
+        room = asyncio.Semaphore(min(source.at_once or AT_ONCE, AT_ONCE))
         said = ""  # a queue that is not there is told of once, not every few seconds
         while not self._embedded.draining:
             await room.acquire()

@@ -51,23 +51,46 @@ class Sources:
         self._host = host
         self._region = region
         self._pause_s = pause_s
-        self._known: tuple[SamSource, ...] = ()
+        self._files: tuple[SamSource, ...] = ()
+        self._clients: tuple[SamSource, ...] = ()
+        self._changing = asyncio.Lock()
         self._running: dict[SamSource, _Running] = {}
         self._ending: list[Poller] = []  # of sources that are gone: their functions may still run
 
+    @property
+    def of_files(self) -> tuple[SamSource, ...]:
+        """Those of templates."""
+        return self._files
+
     async def set_sources(self, sources: Sequence[SamSource]) -> None:
-        """Exactly these; one that has not changed goes on. A stream's place is forgotten with its source."""
-        wanted = {source for source in sources if source.enabled}
+        """Exactly these are in templates; one that has not changed goes on. A stream's place is forgotten with it."""
+        async with self._changing:
+            forgotten = {source.key for source in self._files} - {source.key for source in sources}
+            self._files = tuple(sources)
+            await self._follow()
+            await self._forget(forgotten)
+
+    async def set_mappings(self, sources: Sequence[SamSource]) -> None:
+        """Exactly these have been set by clients, whoever keeps them; as `set_sources`."""
+        async with self._changing:
+            forgotten = {source.key for source in self._clients} - {source.key for source in sources}
+            self._clients = tuple(sources)
+            await self._follow()
+            await self._forget(forgotten)
+
+    async def _follow(self) -> None:
+        """Run what is wanted, end what is not."""
+        wanted = {source for source in (*self._files, *self._clients) if source.enabled}
         gone = [self._running.pop(source) for source in list(self._running) if source not in wanted]
         self._ending = [*(each for each in self._ending if each.busy), *(await self._end(gone))]
-        forgotten = {source.key for source in self._known} - {source.key for source in sources}
-        if forgotten:
-            await self._db.write(partial(rows.forget, names=sorted(forgotten)))
-        self._known = tuple(sources)
         for source in wanted - set(self._running):
             poller = self._poller(source)
             task = asyncio.create_task(poller.run(), name=f"source {source.name}")
             self._running[source] = _Running(poller, task)
+
+    async def _forget(self, keys: set[str]) -> None:
+        if keys:
+            await self._db.write(partial(rows.forget, names=sorted(keys)))
 
     def _poller(self, source: SamSource) -> Poller:
         if source.service == "sqs":

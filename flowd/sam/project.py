@@ -85,6 +85,7 @@ class SamSource(msgspec.Struct, frozen=True, kw_only=True):
     window_s: int = 0  # how long a batch may be waited for
     partial: bool = False  # the function says what failed
     filters: tuple[str, ...] = ()  # patterns, of which one must fit
+    at_once: int = 0  # how many batches of a queue may be worked on; 0 = as many as there may be
     enabled: bool = True
     source: str = ""
     line: int = 0

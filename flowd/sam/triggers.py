@@ -188,12 +188,22 @@ def _source(given: Given, origin: Any, member: str, function: str, name: str, so
         window_s=_whole(given, "MaximumBatchingWindowInSeconds", 0, 0, 300),
         partial="ReportBatchItemFailures" in (given.get("FunctionResponseTypes") or ()),
         filters=_filters(given),
+        at_once=_at_once(given),
         enabled=as_text(given.get("Enabled", True)) == "true",
         source=source,
         line=line,
     )
-    given.ignore("ScalingConfig", "MetricsConfig", "Tags", "KmsKeyArn")
+    given.ignore("MetricsConfig", "Tags", "KmsKeyArn")
     return _stream(given, made) if streams else made
+
+
+def _at_once(given: Given) -> int:
+    """MaximumConcurrency of a queue; 0 = none is said."""
+    said = given.get("ScalingConfig")
+    text = as_text(said.get("MaximumConcurrency", 0)) if isinstance(said, dict) else "0"
+    if text != "0" and not (text.isdecimal() and 2 <= int(text) <= 1000):
+        raise Wrong("ScalingConfig", f"MaximumConcurrency is {text}; it must be a whole number from 2 to 1,000")
+    return int(text)
 
 
 def _stream(given: Given, made: SamSource) -> SamSource:

@@ -1,4 +1,4 @@
-"""The table of what clients set about asynchronous invocations of functions. This module holds no queries."""
+"""Tables of what clients set about functions: asynchronous invocations, what calls them. No queries here."""
 
 from sqlmodel import Field, SQLModel
 
@@ -11,3 +11,11 @@ class InvokeSettings(SQLModel, table=True):
     qualifier: str = Field(primary_key=True)
     body: str
     changed_ms: int = 0
+
+
+class EventSourceMapping(SQLModel, table=True):
+    """A queue or stream that a client told to call a function; `body` is the engine's Mapping as JSON."""
+
+    __tablename__ = "event_source_mapping"
+    uuid: str = Field(primary_key=True)
+    body: str

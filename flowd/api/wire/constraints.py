@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
@@ -26,6 +27,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "list": (list,),
     "structure": (dict,),
     "map": (dict,),
+    "blob": (bytes,),
 }
 _FOUND: dict[type, str] = {
     str: "STRING_VALUE",
@@ -38,47 +40,64 @@ _FOUND: dict[type, str] = {
 _WANTED = {"string": "String", "integer": "Integer", "long": "Long", "float": "Float", "boolean": "Boolean"}
 
 
-def explain(shape: StructureShape, value: dict[str, Any]) -> ValidationException | None:
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """What a service does otherwise: `camel` members are named in its words, `patterns` are looked at."""
+
+    camel: bool = False
+    patterns: bool = True
+
+    def place(self, path: str, name: str) -> str:
+        said = name[:1].lower() + name[1:] if self.camel else name
+        return f"{path}.{said}" if path else said
+
+
+STEP_FUNCTIONS = Manner()
+
+
+def explain(
+    shape: StructureShape, value: dict[str, Any], manner: Manner = STEP_FUNCTIONS
+) -> ValidationException | None:
     """All broken constraints of a request as one ValidationException, or None if there are none.
 
     Raises SerializationException at the first value of a wrong JSON type, as the service does.
     """
-    found = list(_structure(shape, value, ""))
+    found = list(_structure(shape, value, "", manner))
     if not found:
         return None
     many = "error" if len(found) == 1 else "errors"
     return ValidationException(f"{len(found)} validation {many} detected: {'; '.join(found)}")
 
 
-def _structure(shape: StructureShape, value: dict[str, Any], path: str) -> Iterable[str]:
+def _structure(shape: StructureShape, value: dict[str, Any], path: str, manner: Manner) -> Iterable[str]:
     required = set(shape.required_members)
     for name, member in shape.members.items():
-        place = f"{path}.{name}" if path else name
+        place = manner.place(path, name)
         inner = value.get(name)
         if inner is not None:
-            yield from _check(member, inner, place)
+            yield from _check(member, inner, place, manner)
         elif name in required:
             yield f"Value null at '{place}' failed to satisfy constraint: Member must not be null"
 
 
-def _check(shape: Shape, value: Any, place: str) -> Iterable[str]:
+def _check(shape: Shape, value: Any, place: str, manner: Manner) -> Iterable[str]:
     kind = shape.type_name
     _check_type(kind, value, place)
     if isinstance(shape, StructureShape):
-        yield from _structure(shape, value, place)
+        yield from _structure(shape, value, place, manner)
     elif isinstance(shape, ListShape):
         yield from _limits(shape, value, len(value), "length", place)
         for index, member in enumerate(value, 1):
             if member is None:
                 yield f"Value null at '{place}.{index}.member' failed to satisfy constraint: Member must not be null"
             else:
-                yield from _check(shape.member, member, f"{place}.{index}.member")
+                yield from _check(shape.member, member, f"{place}.{index}.member", manner)
     elif isinstance(shape, MapShape):
         for key, member in value.items():
-            yield from _check(shape.value, member, f"{place}.{key}")
+            yield from _check(shape.value, member, f"{place}.{key}", manner)
     elif kind == "string":
         yield from _limits(shape, value, len(value), "length", place)
-        yield from _text(shape, value, place)
+        yield from _text(shape, value, place, manner)
     elif kind in ("integer", "long", "float", "double"):
         yield from _limits(shape, value, value, "value", place)
 
@@ -98,8 +117,8 @@ def _limits(shape: Shape, value: Any, measure: float, what: str, place: str) -> 
         yield f"{_at(shape, value, place)}: Member must have {what} less than or equal to {most}"
 
 
-def _text(shape: Shape, value: str, place: str) -> Iterable[str]:
-    pattern = shape.metadata.get("pattern")
+def _text(shape: Shape, value: str, place: str, manner: Manner) -> Iterable[str]:
+    pattern = shape.metadata.get("pattern") if manner.patterns else None
     if pattern and not re.search(python_pattern(pattern), value):
         yield f"{_at(shape, value, place)}: Member must satisfy regular expression pattern: {pattern}"
     allowed = shape.metadata.get("enum")
