@@ -192,6 +192,10 @@ async def test_a_signed_url_needs_no_key_until_it_is_too_old(shop: Shop, version
         assert (await http.get(url.replace("/box/k", "/box/n"))).status_code == 403
         assert (await http.get(old)).status_code == 403
         assert (await http.delete(url)).status_code == 403
+        for operation in ("list_objects_v2", "get_bucket_location"):
+            of_bucket = client.generate_presigned_url(operation, Params={"Bucket": "box"})
+            assert (await http.get(of_bucket)).status_code == 200
+            assert (await http.get(of_bucket.replace("/box", "/bix"))).status_code == 403
     assert (await shop.get("new"))["Body"] == b"up"
 
 

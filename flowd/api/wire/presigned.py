@@ -85,9 +85,10 @@ def check_old(
     amz += "".join(f"{name}:{given[name]}\n" for name in sorted(given) if name.startswith("x-amz-"))
     parts = sorted((name, value) for name, value in given.items() if name in _SIGNED)
     shown = "&".join(f"{name}={value}" if value else name for name, value in parts)
-    resource = path + (f"?{shown}" if shown else "")
     kind, digest = headers.get("content-type", ""), headers.get("content-md5", "")
-    text = f"{method}\n{digest}\n{kind}\n{expires}\n{amz}{resource}"
-    if not hmac.compare_digest(verifier.sign_old(text), given.get("Signature", "")):
-        raise InvalidSignatureException
-    return access_key
+    for place in {path, path if path.count("/") > 1 else f"{path}/"}:  # boto3 signs a bucket's path with a slash behind
+        resource = place + (f"?{shown}" if shown else "")
+        text = f"{method}\n{digest}\n{kind}\n{expires}\n{amz}{resource}"
+        if hmac.compare_digest(verifier.sign_old(text), given.get("Signature", "")):
+            return access_key
+    raise InvalidSignatureException

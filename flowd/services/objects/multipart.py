@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 
@@ -19,6 +20,7 @@ from flowd.services.s3 import FolderBuckets
 
 MOST: Final = 10_000
 SMALLEST: Final = 5 * 1024 * 1024  # of all parts but the last
+_NO_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _ABOUT: Final = "upload.json"
 _UPLOAD: Final = re.compile(r"[\w-]{1,64}", re.ASCII)  # an id as we make them: it is the name of a folder
 _INVALID_PART: Final = (
@@ -41,7 +43,7 @@ def create_multipart_upload(buckets: FolderBuckets, members: Members, call: Call
     folder.mkdir(parents=True)
     (folder / _ABOUT).write_text(json.dumps({"key": key, "shown": objects.told(members), "sum": _asked(members)}))
     told = {name: members[name] for name in ("ChecksumAlgorithm", "ChecksumType") if members.get(name)}
-    return {"Bucket": bucket, "Key": key, "UploadId": upload, **objects.ENCRYPTION, **told}
+    return {"Bucket": bucket, "Key": _shown(key), "UploadId": upload, **objects.ENCRYPTION, **told}
 
 
 def upload_part(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
@@ -87,9 +89,9 @@ def complete_multipart_upload(buckets: FolderBuckets, members: Members, call: Ca
     kept = objects.write(buckets, bucket, key, _all(paths), etag, tuple(about["shown"]), sums)
     shutil.rmtree(folder, ignore_errors=True)
     notices.created(call, bucket, key, kept, "CompleteMultipartUpload")
-    location = f"{call.endpoint}/{bucket}/{key}"
+    location = f"{call.endpoint}/{bucket}/{quote(key)}"
     told = {**objects.ENCRYPTION, **sums, **checksums.kind_of(sums)}
-    return {"Location": location, "Bucket": bucket, "Key": key, "ETag": etag, **told}
+    return {"Location": location, "Bucket": bucket, "Key": _shown(key), "ETag": etag, **told}
 
 
 def abort_multipart_upload(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
@@ -106,8 +108,16 @@ def list_parts(buckets: FolderBuckets, members: Members, call: Call) -> dict[str
         number = int(path.name.removeprefix("part-"))
         shown = {"PartNumber": number, "ETag": kept.etag, "Size": kept.size, "LastModified": kept.mtime_ns / 1e9}
         parts.append(shown)
-    names = {name: members[name] for name in ("Bucket", "Key", "UploadId")}
+    names = {"Bucket": members["Bucket"], "Key": _shown(members["Key"]), "UploadId": members["UploadId"]}
     return {**names, "Parts": parts, "IsTruncated": False, "StorageClass": "STANDARD"}
+
+
+def _shown(key: str) -> str:
+    """A key in an answer that has no encoding-type: what XML cannot hold is percent-encoded.
+
+    A client knows its key; it must be able to read the id of its upload.
+    """
+    return _NO_XML.sub(lambda found: quote(found[0]), key)
 
 
 def _upload(buckets: FolderBuckets, members: Members) -> tuple[Path, dict[str, Any]]:

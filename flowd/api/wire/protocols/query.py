@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
-from xml.sax.saxutils import escape
 
 from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
 
@@ -52,7 +51,7 @@ def write(operation: OperationModel, members: Members, request_id: str) -> HttpA
 def write_error(model: ServiceModel, error: ApiError, request_id: str) -> HttpAnswer:
     codes = error_codes(model.service_name, error)
     fault = "Sender" if codes.status < 500 else "Receiver"
-    said = f"<Type>{fault}</Type><Code>{escape(codes.query)}</Code><Message>{escape(error.message)}</Message>"
+    said = f"<Type>{fault}</Type><Code>{xml.plain(codes.query)}</Code><Message>{xml.plain(error.message)}</Message>"
     body = (
         f'<ErrorResponse xmlns="{_space(model)}"><Error>{said}<Detail/></Error>'
         f"<RequestId>{request_id}</RequestId></ErrorResponse>"

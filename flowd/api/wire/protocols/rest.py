@@ -210,7 +210,7 @@ def write_error(model: ServiceModel, error: ApiError, request_id: str) -> HttpAn
         body = {"Type": "User" if codes.status < 500 else "Server", "message": error.message, **error.extras}
         headers = [("content-type", "application/json"), ("x-amzn-errortype", codes.name)]
         return HttpAnswer(codes.status, msgspec.json.encode(body), headers)
-    said = "".join(f"<{tag}>{escape(str(text))}</{tag}>" for tag, text in _told(codes.query, error).items())
+    said = "".join(f"<{tag}>{xml.plain(str(text))}</{tag}>" for tag, text in _told(codes.query, error).items())
     body_text = f"{XML_HEAD}<Error>{said}<RequestId>{request_id}</RequestId><HostId>flowd</HostId></Error>"
     return HttpAnswer(codes.status, body_text.encode("utf-8", "replace"), [("content-type", "application/xml")])
 
