@@ -1,6 +1,6 @@
 """The composition root: the only place that constructs services and wires them, and their order of start and stop.
 
-Start: database, runner, recovery, drop folder, listeners, READY. Stop: the reverse; long polls are answered
+Start: addresses, database, runner, recovery, drop folder, listeners, READY. Stop: the reverse; long polls are answered
 empty, requests in flight finish, the runner keeps what still runs. It decides nothing about workflows.
 """
 
@@ -215,6 +215,8 @@ class Daemon:
 
     async def start(self) -> None:
         _make_drop_folder(self.config.workflows)
+        self.server.claim()  # what another program has is told at once, not after a long recovery
+        self.http.claim()
         await self.core.open()
         await self.connections.start(self.clock.now_ms())
         await self.invoke_configs.load()

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from flowd.api.server import Addresses, Server
+from flowd.clock import SystemClock
 from flowd.cloudsettings import CloudSettings
 from flowd.config import Config
 from flowd.daemon import Daemon
 from flowd.errors import ConfigError
 from flowd.foreground import OneLine, _start, serve
+from flowd.httpsettings import HttpSettings
 from flowd.integrations.mocks import MockedRegistry
 
 
@@ -85,6 +89,42 @@ def test_a_runner_s_socket_that_would_be_too_long_is_refused_before_anything_is_
     with pytest.raises(ConfigError, match=r"runner\.sock has more than 107 bytes; .*--socket"):
         Daemon(config)
     Daemon(replace(config, runner_socket=tmp_path / "r"))
+
+
+@pytest.mark.parametrize("taken", ["api", "routes", "socket"])
+async def test_an_address_that_another_has_is_told_before_anything_long_is_begun(tmp_path: Path, taken: str) -> None:
+    config = settings(tmp_path, {}, None)
+    other = socket.socket(socket.AF_UNIX) if taken == "socket" else socket.create_server(("127.0.0.1", 0))
+    with other:
+        if taken == "socket":
+            other.bind(str(config.socket))
+            other.listen()
+        address = ("127.0.0.1", 0) if taken == "socket" else other.getsockname()[:2]
+        if taken == "api":
+            config = replace(config, listen=address)
+        elif taken == "routes":
+            config = replace(config, http=HttpSettings(listen=address))
+        daemon = Daemon(config)
+        with pytest.raises(ConfigError, match=r"another daemon answers on .*--socket|port .*choose another port"):
+            await daemon.start()
+        await daemon.stop()
+    assert not config.database.exists()
+
+
+async def test_a_claimed_port_refuses_connections_until_the_server_starts(tmp_path: Path) -> None:
+    server = Server({}, Addresses(unix=tmp_path / "s", tcp=("127.0.0.1", 0)), SystemClock(), None)
+    server.claim()
+    port = int(str(server.url).rpartition(":")[2])
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
+    assert not (tmp_path / "s").exists()
+    await server.start()
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.close()
+        assert (tmp_path / "s").exists()
+    finally:
+        await server.stop()
 
 
 async def test_a_daemon_that_is_told_to_stop_while_it_starts_stops(tmp_path: Path) -> None:

@@ -83,6 +83,19 @@ class Server:
         """The URL for SDKs, None without a TCP listener."""
         return next((where for where in self.where if where.startswith("http:")), None)
 
+    def claim(self) -> None:
+        """Take the addresses before anything long is begun; connections are refused until `start`. ConfigError if one
+        cannot be had."""
+        wanted = self._addresses
+        if wanted.unix is not None and not self._inherits(unix=True):
+            listeners.try_unix(wanted.unix)
+        self._listeners += [listeners.adopted(sock) for sock in wanted.inherited]
+        if wanted.tcp is not None and not self._inherits(unix=False):
+            self._listeners.append(listeners.tcp(*wanted.tcp))
+        for listener in self._listeners:
+            if self._credentials is None and not listeners.is_loopback(listener):
+                raise ConfigError(f"--no-auth works on loopback only, not on {listener.where}")
+
     async def start(self) -> None:
         """Open the listeners; returns when they accept. ConfigError if one cannot be opened."""
         try:
@@ -125,15 +138,15 @@ class Server:
         log.warning("the socket file %s was removed; it is made anew", path)
 
     def _open(self) -> None:
-        wanted = self._addresses
-        self._listeners += [listeners.adopted(sock) for sock in wanted.inherited]
-        if wanted.unix is not None and not any(sock.family == socket.AF_UNIX for sock in wanted.inherited):
-            self._listeners.append(listeners.unix(wanted.unix))
-        if wanted.tcp is not None and not any(sock.family != socket.AF_UNIX for sock in wanted.inherited):
-            self._listeners.append(listeners.tcp(*wanted.tcp))
+        if not self._listeners:
+            self.claim()
         for listener in self._listeners:
-            if self._credentials is None and not listeners.is_loopback(listener):
-                raise ConfigError(f"--no-auth works on loopback only, not on {listener.where}")
+            listeners.listen(listener)
+        if self._addresses.unix is not None and not self._inherits(unix=True):
+            self._listeners.insert(0, listeners.unix(self._addresses.unix))
+
+    def _inherits(self, unix: bool) -> bool:
+        return any((sock.family == socket.AF_UNIX) == unix for sock in self._addresses.inherited)
 
     def _factory(self, loopback: bool) -> Callable[[], Connection]:
         verifier = Verifier(self._credentials) if self._credentials is not None else None

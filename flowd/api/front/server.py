@@ -58,6 +58,11 @@ class HttpFront:
         """Where it listens, as a URL; None if it does not."""
         return self._server.url
 
+    def claim(self) -> None:
+        """Take the address, as the API's server does. Raises ConfigError."""
+        if self._settings.listen is not None:
+            self._server.claim()
+
     async def start(self) -> None:
         if self._settings.listen is not None:
             await self._server.start()

@@ -42,6 +42,22 @@ class Listener:
 
 def unix(path: Path, mode: int = 0o660) -> Listener:
     """Listen on a socket file. One that a dead daemon left is replaced; one that answers is an error."""
+    listener = _bound(path, mode)
+    try:
+        listen(listener)
+    except ConfigError:
+        listener.close()
+        raise
+    return listener
+
+
+def try_unix(path: Path) -> None:
+    """ConfigError if `unix` could not listen there now. A file that nobody listens behind yet would look to another
+    daemon like a dead one's, so nothing is left of it."""
+    _bound(path, 0o600).close()
+
+
+def _bound(path: Path, mode: int) -> Listener:
     if len(os.fsencode(path)) > SOCKET_PATH_BYTES:
         raise ConfigError(
             f"the socket path {path} has more than {SOCKET_PATH_BYTES} bytes; choose a shorter one with --socket"
@@ -52,14 +68,28 @@ def unix(path: Path, mode: int = 0o660) -> Listener:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         sock.bind(str(path))
-        sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
-        hint = "choose another place with --socket (FLOWD_SOCKET)"
-        raise ConfigError(f"cannot listen on {path}: {error.strerror}; {hint}") from None
+        raise _no_socket(path, error) from None
     finally:
         os.umask(before)
     return Listener(sock, str(path), path)
+
+
+def _no_socket(path: Path, error: OSError) -> ConfigError:
+    hint = "choose another place with --socket (FLOWD_SOCKET)"
+    return ConfigError(f"cannot listen on {path}: {error.strerror}; {hint}")
+
+
+def listen(listener: Listener) -> None:
+    """Accept connections from now on; until then they are refused. Raises ConfigError."""
+    try:
+        listener.sock.listen(BACKLOG)
+    except OSError as error:
+        if listener.path is not None:
+            raise _no_socket(listener.path, error) from None
+        host, port = listener.sock.getsockname()[:2]
+        raise _not_listening(host, port, error) from None
 
 
 def _clear(path: Path) -> None:
@@ -81,7 +111,10 @@ def _clear(path: Path) -> None:
 
 
 def tcp(host: str, port: int) -> Listener:
-    """Listen on TCP; port 0 takes a free one."""
+    """Take a TCP port, or with 0 a free one, for `listen`: it is ours from now on, and refuses connections until then.
+
+    Raises ConfigError if somebody else listens there.
+    """
     try:
         family, kind, proto, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -92,7 +125,6 @@ def tcp(host: str, port: int) -> Listener:
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(address)
-        sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
         raise _not_listening(host, port, error) from None
