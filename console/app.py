@@ -41,6 +41,7 @@ from console.stylesheet import SteadyStylesheet
 from console.text import clean
 from console.typeahead import Taken, TypeAhead
 from console.whereabouts import Presence, Trail
+from console.widgets.paint import PAINTS
 
 LONGEST_LINE = 10_000
 PREPARE_S = 1.0  # by then the first screen is there
@@ -66,6 +67,7 @@ class FlowdApp(App[int]):
         name: partial(places.mode, name) for name in places.MODES
     }
     DEFAULT_MODE = "executions"
+    COMPONENT_CLASSES = PAINTS
     ENABLE_COMMAND_PALETTE = True
     NOTIFICATION_TIMEOUT = 4
 
@@ -355,19 +357,15 @@ class FlowdApp(App[int]):
             self.screen.work(self.screen.show_view(name))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        shell = self._shell()
-        for action in actions.of(shell.NAME) if shell is not None else ():
-            if shell is not None and shell.offers(action.name):
-                yield SystemCommand(
-                    action.label, f"{action.shown}   {action.help}", self._palette_verb(shell, action.name)
-                )
+        if (shell := self._shell()) is not None:
+            for action in actions.of(shell.NAME):
+                if shell.offers(action.name):
+                    told = f"{action.shown}   {action.help}"
+                    yield SystemCommand(action.label, told, partial(shell.action_do, action.name))
         for name in self.MODES:
             yield SystemCommand(f"go to {name}", f"the {name} screen", lambda name=name: self.go(name))
         yield SystemCommand("quit", "leave the console; the daemon goes on", lambda: self.go("quit"))
         yield SystemCommand("theme", "choose other colours", self.action_change_theme)
-
-    def _palette_verb(self, shell: Shell, name: str) -> Callable[[], Any]:
-        return lambda: shell.action_do(name)
 
     # -- whatever goes wrong
 

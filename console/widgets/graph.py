@@ -37,7 +37,6 @@ class GraphView(Painted, ScrollView, can_focus=True):
     """A graph with one state selected. Posts `Chosen` when another one is."""
 
     DEFAULT_CSS = "GraphView { height: 1fr; scrollbar-size: 1 1; }"
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"line--cursor"}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j", "walk(0, 1)", show=False),
         Binding("up,k", "walk(0, -1)", show=False),
@@ -140,7 +139,7 @@ class GraphView(Painted, ScrollView, can_focus=True):
         chosen = bool(owner.path) and owner.path == self.selected
         style = base
         if chosen and owner.kind in ("label", "status"):
-            style = base + self.get_component_rich_style("line--cursor", partial=True)
+            style = base + self.style_of("line--cursor")
         if owner.kind == "status":
             look = self.story.look(owner.path)
             text = f" {look.glyph}" if look.word else run.text

@@ -27,14 +27,30 @@ from console.text import clip
 MARKED = frozenset({"hit"})
 
 
-class Painted(Widget):
-    """A widget that turns spans into segments."""
+#: The component classes of an app whose widgets paint. They are the app's and not each widget's, because a change of
+#: focus works out the component classes of every widget around it again.
+PAINTS = {"line--cursor", "line--head", *(f"tone--{tone}" for tone in TONES)}
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"tone--{tone}" for tone in TONES}
+
+class Painted(Widget):
+    """A widget that turns spans into segments. Its app has `PAINTS` among its component classes."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._styles_of_app: dict[str, Style] = {}
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._styles_of_app.clear()
+
+    def style_of(self, paint: str) -> Style:
+        """The style of one of `PAINTS`, without a background of its own unless the style sheet gives it one."""
+        if paint not in self._styles_of_app:
+            self._styles_of_app[paint] = self.app.get_component_styles(paint).partial_rich_style
+        return self._styles_of_app[paint]
 
     def tone(self, name: str) -> Style:
-        """The style of a tone, without a background of its own unless the style sheet gives it one."""
-        return self.get_component_rich_style(f"tone--{name}", partial=True) if name else Style.null()
+        return self.style_of(f"tone--{name}") if name else Style.null()
 
     def paint(self, spans: Sequence[Span], base: Style) -> list[Segment]:
         """The spans as segments, as few as possible: over a slow line every change of style costs forty bytes."""
@@ -67,7 +83,6 @@ class OneLine(Painted):
 class LineView(Painted, ScrollView, can_focus=True):
     """A list of lines with a cursor, of which only the visible ones exist."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"line--cursor", "line--head"}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j", "move(1)", show=False),
         Binding("up,k", "move(-1)", show=False),
@@ -122,14 +137,14 @@ class LineView(Painted, ScrollView, can_focus=True):
     def _line(self, y: int) -> Strip:
         width, base = self.size.width, self.rich_style
         if y < self.head:
-            style = base + self.get_component_rich_style("line--head", partial=True)
+            style = base + self.style_of("line--head")
             return Strip(self.paint([Span(" "), *self.heading(width - 1)], style)).crop_extend(0, width, style)
         index = self.scroll_offset.y + y - self.head
         if index >= self.length():
             return self._blank(y, width, base)
         current = index == self.cursor
         lit = current and self.has_focus
-        style = base + self.get_component_rich_style("line--cursor", partial=True) if lit else base
+        style = base + self.style_of("line--cursor") if lit else base
         mark = Span("▌", "accent" if self.has_focus else "faint") if current else Span(" ")
         return Strip(self.paint([mark, *self.spans(index, width - 1)], style)).crop_extend(0, width, style)
 

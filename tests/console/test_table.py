@@ -15,6 +15,7 @@ from console.looks import Span
 from console.pages import KeysetSource
 from console.rows import Now, Sheet
 from console.widgets import table
+from console.widgets.paint import PAINTS
 from console.widgets.table import VirtualTable
 from tests.console.test_pages import Many
 
@@ -49,6 +50,8 @@ class Counted(VirtualTable):
 
 
 class Alone(App[None]):
+    COMPONENT_CLASSES = PAINTS
+
     def compose(self) -> ComposeResult:
         yield Counted(SHEET, lambda: Now(0))
 
