@@ -102,7 +102,7 @@ class EcsBackend:
 
     async def _list(self, members: dict[str, Any]) -> dict[str, Any]:
         stopped = members.get("desiredStatus") == "STOPPED"
-        most = min(members.get("maxResults") or _PAGE, _PAGE)
+        most = _most(members)
         after = _number(members.get("nextToken"))
         cluster, family = self._cluster_arn(members).rpartition("/")[2], members.get("family")
         arns: list[str] = []
@@ -124,7 +124,7 @@ class EcsBackend:
         return f"arn:aws:ecs:{self._cluster.site.region}:{self._cluster.site.account}:cluster/{name}"
 
     async def _list_clusters(self, members: dict[str, Any]) -> dict[str, Any]:
-        return {"clusterArns": [self._cluster_arn({})]}
+        return _page("clusterArns", [self._cluster_arn({})], members)
 
     async def _describe_clusters(self, members: dict[str, Any]) -> dict[str, Any]:
         arns = [self._cluster_arn({"cluster": each}) for each in members.get("clusters") or ("default",)]
@@ -155,9 +155,16 @@ _OPERATIONS: Final[dict[str, Callable[[EcsBackend, dict[str, Any]], Awaitable[di
 
 def _page(name: str, found: list[str], members: dict[str, Any]) -> dict[str, Any]:
     first = _number(members.get("nextToken"))
-    most = min(members.get("maxResults") or _PAGE, _PAGE)
+    most = _most(members)
     page = {name: found[first : first + most]}
     return {**page, "nextToken": str(first + most)} if first + most < len(found) else page
+
+
+def _most(members: dict[str, Any]) -> int:
+    most = members.get("maxResults")
+    if most is not None and not 1 <= most <= _PAGE:
+        raise ServiceError("InvalidParameterException", f"maxResults must be from 1 to {_PAGE}.")
+    return int(most or _PAGE)
 
 
 def _number(token: str | None) -> int:

@@ -18,9 +18,9 @@ from botocore.model import StructureShape
 from flowd import names
 from flowd.api.functions import Functions
 from flowd.api.wire.caller import Caller
-from flowd.api.wire.constraints import Manner, explain
 from flowd.api.wire.protocols.models import operation_model
 from flowd.clock import iso8601
+from flowd.constraints import broken
 from flowd.functions import FunctionResult, FunctionSpec, log_tail
 from flowd.integrations.lambda_ import Later
 from flowd.payload import InvalidJson, dumps, loads
@@ -29,8 +29,6 @@ from flowd.services.ports import Delivery, ServiceError
 LATEST: Final = "$LATEST"
 _LARGEST_EVENT: Final = 1_048_576  # of an asynchronous invocation (quotas)
 _PAGE: Final = 50
-#: Names of any region are taken, so patterns are not looked at.
-_MANNER: Final = Manner(camel=True, patterns=False)
 _CONCURRENT: Final = 1_000  # of an account, unless raised
 _RUNTIMES: Final = {
     "python": f"python{sys.version_info.major}.{sys.version_info.minor}",
@@ -86,9 +84,9 @@ class LambdaBackend:
 
     async def invoke(self, service: str, operation: str, members: dict[str, Any], caller: Caller) -> dict[str, Any]:
         shape = operation_model("lambda", operation).input_shape
-        error = explain(shape, members, _MANNER) if isinstance(shape, StructureShape) else None
-        if error is not None:
-            raise error
+        said = broken(shape, members) if isinstance(shape, StructureShape) else ""
+        if said:
+            raise ServiceError("ValidationException", said)
         if operation in self._others:
             return await self._others[operation](members)
         return await _OPERATIONS[operation](self, members)

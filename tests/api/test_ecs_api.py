@@ -44,6 +44,9 @@ async def test_a_definition_is_registered_described_listed_and_deregistered(ecs:
     assert made["taskDefinitionArn"] == "arn:aws:ecs:us-east-1:000000000000:task-definition/job:1"
     await call("register_task_definition", family="job", containerDefinitions=CONTAINERS)
     assert (await call("describe_task_definition", taskDefinition="job"))["taskDefinition"]["revision"] == 2
+    for operation in ("list_clusters", "list_task_definitions", "list_task_definition_families", "list_tasks"):
+        for most in (-1, 0, 101):
+            assert (await ecs.wired.refused(operation, maxResults=most))[0] == "InvalidParameterException"
     listed = await call("list_task_definitions", familyPrefix="job", maxResults=1)
     assert (listed["taskDefinitionArns"], listed["nextToken"]) == ([made["taskDefinitionArn"]], "1")
     gone = await call("deregister_task_definition", taskDefinition="job:1")

@@ -13,7 +13,7 @@ import msgspec
 from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
-from flowd.api.wire.constraints import explain, python_pattern
+from flowd.constraints import explain, python_pattern
 from flowd.errors import SerializationException
 
 _SIMPLE: dict[str, Any] = {

@@ -8,7 +8,7 @@ from typing import Any, Final
 from flowd.services.dynamodb import backfill, definitions, streams
 from flowd.services.dynamodb.errors import in_use, invalid, invalid_values, table_not_found
 from flowd.services.dynamodb.keys import Schema
-from flowd.services.dynamodb.requests import new_table_name, required, table_name, whole
+from flowd.services.dynamodb.requests import index_name, new_table_name, required, table_name, whole
 from flowd.services.dynamodb.tables import Table, Tables
 from flowd.services.ports import Call, Members, ServiceError
 
@@ -105,7 +105,7 @@ def _change_index(tables: Tables, table: Table, change: Mapping[str, Any], attri
     if len(change) != 1:
         raise invalid_values("Exactly one of Create, Update and Delete is expected in a GlobalSecondaryIndexUpdate")
     action, said = next(iter(change.items()))
-    name = required(said, "IndexName")
+    name = index_name(required(said, "IndexName"))
     known = table.definition.get("GlobalSecondaryIndexes") or []
     there = any(index["IndexName"] == name for index in known)
     if action == "Create":

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from flowd.services.dynamodb import streams
 from flowd.services.dynamodb.errors import invalid, invalid_values
-from flowd.services.dynamodb.requests import choice, entries, required
+from flowd.services.dynamodb.requests import choice, entries, index_name, lowered, required
 from flowd.services.dynamodb.tables import Table, Tables
 from flowd.services.ports import Call, Members
 
@@ -85,6 +85,8 @@ def _check_indexes(
             raise invalid_values(f"List of {member}es is empty")
         if given is not None and len(given) > most:
             raise invalid_values(f"{member} count exceeds the per-table limit of {most}")
+        for number, index in enumerate(given or (), 1):
+            index_name(required(index, "IndexName"), f"{lowered(member)}es.{number}.member.indexName")
     if local and len(key) < 2:
         raise invalid_values(
             "Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex"

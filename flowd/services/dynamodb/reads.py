@@ -14,7 +14,7 @@ from flowd.services.dynamodb.errors import invalid, invalid_values
 from flowd.services.dynamodb.keys import BUCKETS, Index, KeySchema, Schema
 from flowd.services.dynamodb.paths import project
 from flowd.services.dynamodb.ranges import Range, range_of
-from flowd.services.dynamodb.requests import choice, table, whole
+from flowd.services.dynamodb.requests import choice, index_name, table, whole
 from flowd.services.dynamodb.syntax import Condition, Path
 from flowd.services.dynamodb.tables import RowKey, Stored, Table, Tables
 from flowd.services.dynamodb.typing_rules import paths_in
@@ -63,7 +63,15 @@ class Read:
         return self.index.row_key(item, self.schema.key)
 
 
+def _check_numbers_and_names(members: Members) -> None:
+    """What AWS looks at before it looks for the table."""
+    whole(members, "Limit", 1)
+    if members.get("IndexName") is not None:
+        index_name(members["IndexName"])
+
+
 def query(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
+    _check_numbers_and_names(members)
     found = table(tables, members)
     schema, index = _place(tables, found, members)
     binder = Binder(members)
@@ -83,9 +91,10 @@ def query(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
 
 
 def scan(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
+    _check_numbers_and_names(members)
+    buckets = _segment(members)
     found = table(tables, members)
     schema, index = _place(tables, found, members)
-    buckets = _segment(members)
     read = _read(found, schema, index, members, Binder(members), "ScanFilter")
     after = _start(read, members, None)
     if after is not None and not buckets[0] <= after.bucket < buckets[1]:
@@ -124,7 +133,7 @@ def _read(found: Table, schema: Schema, index: Index | None, members: Members, b
         select=_select(members, schema, index, paths),
         paths=paths,
         filter=condition,
-        limit=whole(members, "Limit", 1),
+        limit=members.get("Limit"),
         consistent=bool(members.get("ConsistentRead")),
     )
 

@@ -56,6 +56,16 @@ def table(tables: Tables, members: Mapping[str, Any]) -> Table:
     return found
 
 
+def index_name(said: str, place: str = "indexName") -> str:
+    """A name that an index may have (API reference, GlobalSecondaryIndex)."""
+    if not 3 <= len(said) <= 255:
+        end = "greater than or equal to 3" if len(said) < 3 else "less than or equal to 255"
+        raise constraint(said, place, f"have length {end}")
+    if not _NAME.fullmatch(said):
+        raise constraint(said, place, "satisfy regular expression pattern: [a-zA-Z0-9_.-]+")
+    return said
+
+
 def choice(members: Mapping[str, Any], name: str, allowed: Sequence[str], otherwise: str) -> str:
     """A member with a few values."""
     value: str = members.get(name) or otherwise

@@ -19,7 +19,6 @@ _NAME: Final = re.compile(r"[.\-_A-Za-z0-9]{1,48}")
 
 
 def create_archive(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
-    names.need(members, "ArchiveName", "EventSourceArn")
     name = members["ArchiveName"]
     if not _NAME.fullmatch(name):
         raise names.constraint("archiveName", name, r"[\.\-_A-Za-z0-9]+")
@@ -94,7 +93,6 @@ def tick(tables: Tables, call: Call) -> int | None:
 
 
 def known(tables: Tables, members: Members) -> Resource:
-    names.need(members, "ArchiveName")
     row = tables.resource(KIND, members["ArchiveName"])
     if row is None:
         raise names.not_found(f"Archive {members['ArchiveName']} does not exist.")

@@ -13,7 +13,6 @@ FOREVER: Final = -1
 
 
 def create_event_bus(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
-    names.need(members, "Name")
     name = members["Name"]
     names.check_bus_name(name)
     if tables.bus(name) is not None:
@@ -33,7 +32,6 @@ def create_event_bus(tables: Tables, members: Members, call: Call) -> dict[str, 
 
 
 def delete_event_bus(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
-    names.need(members, "Name")
     name = names.bus_name(members["Name"])
     if name == names.DEFAULT:
         raise names.invalid("Cannot delete event bus default.")

@@ -30,7 +30,6 @@ _SECRET: Final = frozenset({"Password", "ApiKeyValue", "ClientSecret"})
 
 
 def create_connection(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
-    names.need(members, "Name", "AuthorizationType", "AuthParameters")
     name = members["Name"]
     if not _NAME.fullmatch(name):
         raise names.constraint("name", name, r"[\.\-_A-Za-z0-9]+")
@@ -130,7 +129,6 @@ def name_of(arn: str) -> str:
 
 
 def _known(tables: Tables, members: Members) -> Resource:
-    names.need(members, "Name")
     row = tables.resource(KIND, members["Name"])
     if row is None:
         raise names.not_found(f"Failed to describe the connection(s). Connection '{members['Name']}' does not exist.")

@@ -18,7 +18,6 @@ _FACTS: Final = ("Description", "ConnectionArn", "InvocationEndpoint", "HttpMeth
 
 
 def create_api_destination(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
-    names.need(members, "Name", "ConnectionArn", "InvocationEndpoint", "HttpMethod")
     name = members["Name"]
     if not _NAME.fullmatch(name):
         raise names.constraint("name", name, r"[\.\-_A-Za-z0-9]+")
@@ -72,7 +71,6 @@ def name_of(arn: str) -> str:
 
 
 def _known(tables: Tables, members: Members) -> Resource:
-    names.need(members, "Name")
     row = tables.resource(KIND, members["Name"])
     if row is None:
         raise names.not_found(f"Failed to describe the api-destination(s). '{members['Name']}' does not exist.")

@@ -69,14 +69,7 @@ def page(members: Members) -> tuple[str, int]:
         after = base64.b64decode(token, altchars=b"-_", validate=True).decode()
     except ValueError:
         raise invalid(f"NextToken is none of ours: {token[:100]}") from None
-    limit = int(members.get("Limit", PAGE))
-    if not 1 <= limit <= PAGE:
-        end = "greater than or equal to 1" if limit < 1 else f"less than or equal to {PAGE}"
-        raise invalid(
-            f"1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: "
-            f"Member must have value {end}"
-        )
-    return after, limit
+    return after, int(members.get("Limit", PAGE))
 
 
 def paged(found: Any, limit: int) -> tuple[list[Any], dict[str, str]]:
@@ -108,15 +101,3 @@ def constraint(member: str, value: str, pattern: str) -> ServiceError:
         f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: "
         f"Member must satisfy regular expression pattern: {pattern}"
     )
-
-
-def need(members: Members, *names: str) -> None:
-    """Raise ValidationException for members that must be there."""
-    missing = [name for name in names if members.get(name) is None]
-    if missing:
-        many = "error" if len(missing) == 1 else "errors"
-        said = "; ".join(
-            f"Value null at '{name[:1].lower()}{name[1:]}' failed to satisfy constraint: Member must not be null"
-            for name in missing
-        )
-        raise invalid(f"{len(missing)} validation {many} detected: {said}")

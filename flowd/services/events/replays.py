@@ -19,7 +19,6 @@ _GOING: Final = ("STARTING", "RUNNING")
 
 
 def start_replay(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
-    names.need(members, "ReplayName", "EventSourceArn", "EventStartTime", "EventEndTime", "Destination")
     name, destination = members["ReplayName"], members["Destination"]
     if not _NAME.fullmatch(name):
         raise names.constraint("replayName", name, r"[\.\-_A-Za-z0-9]+")
@@ -102,7 +101,6 @@ def _end(row: Resource, body: dict[str, Any], state: str, call: Call) -> None:
 
 
 def _known(tables: Tables, members: Members) -> Resource:
-    names.need(members, "ReplayName")
     row = tables.resource(KIND, members["ReplayName"])
     if row is None:
         raise names.not_found(f"Replay {members['ReplayName']} does not exist.")

@@ -14,7 +14,6 @@ _OFF, _ON = "DISABLED", "ENABLED"
 
 def put_rule(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
     """Make a rule or change the one of that name; its tags stay as they were made."""
-    names.need(members, "Name")
     names.check_rule_name(members["Name"])
     bus = names.known_bus(tables, members.get("EventBusName"))
     pattern, schedule = members.get("EventPattern") or "", members.get("ScheduleExpression") or ""
@@ -45,7 +44,6 @@ def put_rule(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
 
 
 def delete_rule(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
-    names.need(members, "Name")
     bus = names.known_bus(tables, members.get("EventBusName"))
     rule = tables.rule(bus, members["Name"])
     if rule is None:
@@ -58,7 +56,6 @@ def delete_rule(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
 
 
 def describe_rule(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
-    names.need(members, "Name")
     return _shown(call, names.known_rule(tables, members)) | {"CreatedBy": call.account}
 
 
@@ -71,7 +68,6 @@ def disable_rule(tables: Tables, members: Members, call: Call) -> dict[str, Any]
 
 
 def _switch(tables: Tables, members: Members, call: Call, *, on: bool) -> dict[str, Any]:
-    names.need(members, "Name")
     rule = names.known_rule(tables, members)
     rule.enabled = on
     scheduled.arm(rule, call)
@@ -87,9 +83,11 @@ def list_rules(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
 
 
 def list_rule_names_by_target(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
-    names.need(members, "TargetArn")
     bus = names.known_bus(tables, members.get("EventBusName"))
-    return {"RuleNames": [rule.name for rule in tables.rules_to(bus, members["TargetArn"])]}
+    after, limit = names.page(members)
+    found = [rule for rule in tables.rules_to(bus, members["TargetArn"]) if rule.name > after]
+    shown, token = names.paged(found, limit)
+    return {"RuleNames": [rule.name for rule in shown], **token}
 
 
 def _shown(call: Call, rule: Rule) -> dict[str, Any]:

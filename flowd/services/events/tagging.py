@@ -11,14 +11,12 @@ from flowd.services.ports import Call, Members
 
 
 def tag_resource(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
-    names.need(members, "ResourceARN", "Tags")
     found = _resource(tables, members["ResourceARN"])
     found.tags = json.dumps(json.loads(found.tags) | {tag["Key"]: tag["Value"] for tag in members["Tags"]})
     return {}
 
 
 def untag_resource(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
-    names.need(members, "ResourceARN", "TagKeys")
     found = _resource(tables, members["ResourceARN"])
     left = {key: value for key, value in json.loads(found.tags).items() if key not in members["TagKeys"]}
     found.tags = json.dumps(left)
@@ -26,7 +24,6 @@ def untag_resource(tables: Tables, members: Members, call: Call) -> dict[str, An
 
 
 def list_tags_for_resource(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
-    names.need(members, "ResourceARN")
     tags = json.loads(_resource(tables, members["ResourceARN"]).tags)
     return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from flowd.services.events.tables import Rule, Tables
 from flowd.services.ports import Call, Delivery, Members, ServiceError
 
 MOST: Final = 5
+_ID: Final = re.compile(r"[.\-_A-Za-z0-9]+")
 #: Kinds of targets that flowd brings events to, by the service of their ARN.
 KINDS: Final = ("states", "lambda", "sqs", "sns", "events")
 #: What a Target may carry for kinds that are not here.
@@ -21,7 +23,6 @@ _NOT_BUILT: Final = (
 
 
 def put_targets(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
-    names.need(members, "Rule", "Targets")
     rule = names.known_rule(tables, members, "Rule")
     for target in members["Targets"]:
         check(target)
@@ -36,7 +37,6 @@ def put_targets(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
 
 
 def remove_targets(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
-    names.need(members, "Rule", "Ids")
     rule = names.known_rule(tables, members, "Rule")
     failed = [
         {
@@ -52,7 +52,6 @@ def remove_targets(tables: Tables, members: Members, call: Call) -> dict[str, An
 
 
 def list_targets_by_rule(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
-    names.need(members, "Rule")
     rule = names.known_rule(tables, members, "Rule")
     after, limit = names.page(members)
     found = [target for target in tables.targets(rule) if target.name > after]
@@ -62,7 +61,8 @@ def list_targets_by_rule(tables: Tables, members: Members, call: Call) -> dict[s
 
 def check(target: Mapping[str, Any]) -> None:
     """Raise ValidationException for a target that nothing can be brought to."""
-    names.need(target, "Id", "Arn")
+    if not _ID.fullmatch(target["Id"]):
+        raise names.constraint("targets.id", target["Id"], r"[\.\-_A-Za-z0-9]+")
     arn, parts = target["Arn"], target["Arn"].split(":", 5)
     if len(parts) != 6 or parts[0] != "arn":
         raise names.invalid(f"Parameter {arn} is not valid. Reason: Provided Arn is not in correct format.")

@@ -144,6 +144,20 @@ def test_a_query_that_cannot_be_is_refused(full: Box, members: dict[str, Any], w
     assert words in refusal(full, "Query", T, **given)
 
 
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({"Limit": -1}, "Value '-1' at 'limit' failed to satisfy constraint: Member must have value greater than or"),
+        ({"IndexName": "ab"}, "'ab' at 'indexName' failed to satisfy constraint: Member must have length greater than"),
+    ],
+)
+def test_what_the_model_excludes_is_said_before_the_table_is_looked_for(
+    ddb: Box, members: dict[str, Any], words: str
+) -> None:
+    for operation in ("Query", "Scan"):
+        assert words in refusal(ddb, operation, {"TableName": "nowhere", **members})
+
+
 def test_a_query_without_a_key_condition_is_refused(full: Box) -> None:
     assert "Either the KeyConditions or KeyConditionExpression parameter" in refusal(full, "Query", T)
 

@@ -14,7 +14,7 @@ SIMPLE: dict[str, Any] = {
     "KeySchema": HASH,
     "BillingMode": "PAY_PER_REQUEST",
 }
-INDEX: dict[str, Any] = {"IndexName": "i", "KeySchema": HASH, "Projection": {"ProjectionType": "ALL"}}
+INDEX: dict[str, Any] = {"IndexName": "by_id", "KeySchema": HASH, "Projection": {"ProjectionType": "ALL"}}
 
 
 def test_a_table_is_described_as_it_was_made(ddb: Box) -> None:
@@ -48,7 +48,7 @@ def test_a_table_is_described_as_it_was_made(ddb: Box) -> None:
         ({"ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}}, "Neither ReadCapacityUnits nor"),
         ({"LocalSecondaryIndexes": [INDEX]}, "Table KeySchema does not have a range key"),
         ({"GlobalSecondaryIndexes": []}, "List of GlobalSecondaryIndexes is empty"),
-        ({"GlobalSecondaryIndexes": [INDEX, INDEX]}, "Duplicate index name: i"),
+        ({"GlobalSecondaryIndexes": [INDEX, INDEX]}, "Duplicate index name: by_id"),
         ({"GlobalSecondaryIndexes": [{**INDEX, "Projection": {"ProjectionType": "INCLUDE"}}]},
          "NonKeyAttributes is not specified"),
     ],

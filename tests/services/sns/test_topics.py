@@ -68,6 +68,25 @@ def test_attributes_and_tags_can_be_changed(sns: Box) -> None:
     assert sns("DeleteTopic", TopicArn=gone) == {}
 
 
+@pytest.mark.parametrize(
+    ("operation", "members", "place"),
+    [
+        ("TagResource", {}, "tags"),
+        ("UntagResource", {}, "tagKeys"),
+        ("TagResource", {"Tags": [{"Key": "a"}]}, "tags.1.member.value"),
+        ("TagResource", {"Tags": [{"Value": "a"}]}, "tags.1.member.key"),
+    ],
+)
+def test_tags_that_are_not_given_are_the_caller_s_mistake(
+    sns: Box, operation: str, members: dict[str, Any], place: str
+) -> None:
+    arn = topic(sns)
+    with pytest.raises(ServiceError) as caught:
+        sns(operation, ResourceArn=arn, **members)
+    words = f"Value null at '{place}' failed to satisfy constraint: Member must not be null"
+    assert (caught.value.code, words in caught.value.message) == ("ValidationError", True)
+
+
 def test_a_queue_is_subscribed_at_once_and_only_once(sns: Box) -> None:
     arn = topic(sns)
     first = subscribe(sns, arn, RawMessageDelivery="true")

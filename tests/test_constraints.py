@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from flowd.api.wire.constraints import as_a_java_set
 from flowd.api.wire.shapes import Request, requests
+from flowd.constraints import as_a_java_set
 from flowd.errors import SerializationException, ValidationException
 
 STATES = requests("stepfunctions")

@@ -1,14 +1,13 @@
 """What AWS says about a request that breaks its service model: every broken constraint, in AWS's own words.
 
-This is the slow path: it runs only when the fast decoders of `shapes` have refused a request. It works on the raw JSON
-value and the service model, and knows no operation.
+For Step Functions and SWF it is the slow path: it runs only when the fast decoders of the API have refused a request.
+It works on a plain value and the service model, and knows no operation.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
@@ -40,64 +39,68 @@ _FOUND: dict[type, str] = {
 _WANTED = {"string": "String", "integer": "Integer", "long": "Long", "float": "Float", "boolean": "Boolean"}
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
-    """What a service does otherwise: `camel` members are named in its words, `patterns` are looked at."""
-
-    camel: bool = False
-    patterns: bool = True
-
-    def place(self, path: str, name: str) -> str:
-        said = name[:1].lower() + name[1:] if self.camel else name
-        return f"{path}.{said}" if path else said
-
-
-STEP_FUNCTIONS = Manner()
-
-
-def explain(
-    shape: StructureShape, value: dict[str, Any], manner: Manner = STEP_FUNCTIONS
-) -> ValidationException | None:
+def explain(shape: StructureShape, value: Mapping[str, Any]) -> ValidationException | None:
     """All broken constraints of a request as one ValidationException, or None if there are none.
 
     Raises SerializationException at the first value of a wrong JSON type, as the service does.
     """
-    found = list(_structure(shape, value, "", manner))
-    if not found:
-        return None
+    found = told(_structure(shape, value, "", strict=True))
+    return ValidationException(found) if found else None
+
+
+def broken(shape: StructureShape, value: Mapping[str, Any]) -> str:
+    """The same for services that name members in camel case; "" if nothing is broken.
+
+    Types have been read by now, or are a template's; patterns are left to the services, which take names of any region
+    and account.
+    """
+    return told(_structure(shape, value, "", strict=False))
+
+
+def told(constraints: Iterable[str]) -> str:
+    """Broken constraints as the message of one error."""
+    found = list(constraints)
     many = "error" if len(found) == 1 else "errors"
-    return ValidationException(f"{len(found)} validation {many} detected: {'; '.join(found)}")
+    return f"{len(found)} validation {many} detected: {'; '.join(found)}" if found else ""
 
 
-def _structure(shape: StructureShape, value: dict[str, Any], path: str, manner: Manner) -> Iterable[str]:
+def _place(path: str, name: str, strict: bool) -> str:
+    said = name if strict else name.lower() if name.isupper() else name[:1].lower() + name[1:]
+    return f"{path}.{said}" if path else said
+
+
+def _structure(shape: StructureShape, value: Mapping[str, Any], path: str, *, strict: bool) -> Iterable[str]:
     required = set(shape.required_members)
     for name, member in shape.members.items():
-        place = manner.place(path, name)
+        place = _place(path, name, strict)
         inner = value.get(name)
         if inner is not None:
-            yield from _check(member, inner, place, manner)
+            yield from _check(member, inner, place, strict=strict)
         elif name in required:
             yield f"Value null at '{place}' failed to satisfy constraint: Member must not be null"
 
 
-def _check(shape: Shape, value: Any, place: str, manner: Manner) -> Iterable[str]:
+def _check(shape: Shape, value: Any, place: str, *, strict: bool) -> Iterable[str]:
     kind = shape.type_name
-    _check_type(kind, value, place)
+    if strict:
+        _check_type(kind, value, place)
+    elif not isinstance(value, _TYPES[kind]):
+        return
     if isinstance(shape, StructureShape):
-        yield from _structure(shape, value, place, manner)
+        yield from _structure(shape, value, place, strict=strict)
     elif isinstance(shape, ListShape):
         yield from _limits(shape, value, len(value), "length", place)
         for index, member in enumerate(value, 1):
             if member is None:
                 yield f"Value null at '{place}.{index}.member' failed to satisfy constraint: Member must not be null"
             else:
-                yield from _check(shape.member, member, f"{place}.{index}.member", manner)
+                yield from _check(shape.member, member, f"{place}.{index}.member", strict=strict)
     elif isinstance(shape, MapShape):
         for key, member in value.items():
-            yield from _check(shape.value, member, f"{place}.{key}", manner)
+            yield from _check(shape.value, member, f"{place}.{key}", strict=strict)
     elif kind == "string":
         yield from _limits(shape, value, len(value), "length", place)
-        yield from _text(shape, value, place, manner)
+        yield from _text(shape, value, place, strict=strict)
     elif kind in ("integer", "long", "float", "double"):
         yield from _limits(shape, value, value, "value", place)
 
@@ -117,8 +120,8 @@ def _limits(shape: Shape, value: Any, measure: float, what: str, place: str) -> 
         yield f"{_at(shape, value, place)}: Member must have {what} less than or equal to {most}"
 
 
-def _text(shape: Shape, value: str, place: str, manner: Manner) -> Iterable[str]:
-    pattern = shape.metadata.get("pattern") if manner.patterns else None
+def _text(shape: Shape, value: str, place: str, *, strict: bool) -> Iterable[str]:
+    pattern = shape.metadata.get("pattern") if strict else None
     if pattern and not re.search(python_pattern(pattern), value):
         yield f"{_at(shape, value, place)}: Member must satisfy regular expression pattern: {pattern}"
     allowed = shape.metadata.get("enum")
