@@ -7,7 +7,6 @@ nothing of the States Language.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from json import JSONDecodeError, JSONDecoder
 from json.decoder import scanstring  # type: ignore[attr-defined]  # there since Python 2, missing from the stubs
 from typing import Any, Final
@@ -34,27 +33,35 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 def locate(text: str, location: str | None, yaml: bool = False) -> tuple[int, int]:
     """Line and column (from 1) of a diagnostic's location; of the mistake itself if the text cannot be read; of the
     nearest part that exists if the location does not."""
-    return locator(text, yaml)(location)
+    document = load(text, yaml)
+    return (document.line, document.column) if isinstance(document, Diagnostic) else document.place(location)
 
 
-def locator(text: str, yaml: bool = False) -> Callable[[str | None], tuple[int, int]]:
-    """`locate` for many locations of one text, which is read once: that takes most of the time."""
-    try:
-        root = compose(text) if yaml else scan(text)
-    except Broken as broken:
-        place = line_column(text, broken.offset)
-        return lambda _: place
-    return lambda location: line_column(text, find(root, location or "/").start)
+class Document:
+    """A text that could be read: `json` is JSON verbatim, YAML converted. It is read once, which for YAML takes nearly
+    all of the time that a check does; the places of JSON are worked out when the first one is asked for."""
+
+    def __init__(self, text: str, json: str, root: Node | None = None) -> None:
+        self.json = json
+        self._text = text
+        self._root = root
+
+    def place(self, location: str | None) -> tuple[int, int]:
+        """As `locate`."""
+        if self._root is None:
+            self._root = scan(self._text)
+        return line_column(self._text, find(self._root, location or "/").start)
 
 
-def load(text: str, yaml: bool = False) -> str | Diagnostic:
-    """The definition as JSON text: JSON verbatim, YAML converted; or what is wrong, with line and column."""
+def load(text: str, yaml: bool = False) -> Document | Diagnostic:
+    """The document, or what is wrong with its text, with line and column."""
     if not yaml:
         _, problems = read_json(text)
-        return problems[0] if problems else text
+        return problems[0] if problems else Document(text, text)
     try:
         _check_size(text)
-        return dumps(plain(compose(text)))
+        root = compose(text)
+        return Document(text, dumps(plain(root)), root)
     except Broken as broken:
         return _diagnostic(text, broken)
     except InvalidJson as error:

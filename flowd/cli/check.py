@@ -77,12 +77,11 @@ def check_definition(
 
     found = [
         msgspec.structs.replace(each, severity="WARNING") if each.message in elsewhere else each
-        for each in validate(loaded, type=type, resources=refused)
+        for each in validate(loaded.json, type=type, resources=refused)
     ]
     if not errors(found):
-        found += _compiled(loaded) + advise(loaded)
-    places = positions.locator(text, yaml)
-    return [placed(_hinted(each, text, unknown), *places(each.location)) for each in found]
+        found += _compiled(loaded.json) + advise(loaded.json)
+    return [placed(_hinted(each, text, unknown), *loaded.place(each.location)) for each in found]
 
 
 def _not_set_up(service: str, action: str, services: Mapping[str, str]) -> str | None:

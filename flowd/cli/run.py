@@ -129,11 +129,10 @@ def _checked(text: str, yaml: bool, registry: Registry, functions: set[str]) -> 
             return "this Task waits for a worker or a person, which needs a daemon: `flowd serve`, then `flowd start`"
         return registry.refuse(service, action, pattern)  # type: ignore[arg-type]  # a text of the same four
 
-    found = errors(validate(loaded, resources=check))
-    found += _distributed_maps(loads(loaded)) if not found else []
-    found += _missing_functions(loads(loaded), functions) if not found else []
-    places = positions.locator(text, yaml)
-    return loaded, [placed(each, *places(each.location)) for each in found]
+    found = errors(validate(loaded.json, resources=check))
+    found += _distributed_maps(loads(loaded.json)) if not found else []
+    found += _missing_functions(loads(loaded.json), functions) if not found else []
+    return loaded.json, [placed(each, *loaded.place(each.location)) for each in found]
 
 
 def _distributed_maps(definition: Any) -> list[Diagnostic]:

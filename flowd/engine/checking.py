@@ -14,7 +14,7 @@ import msgspec
 from flowd.asl.diagnostics import Diagnostic, errors
 from flowd.asl.model import DefinitionError, StateMachine
 from flowd.asl.parse import parse
-from flowd.asl.positions import load, locator
+from flowd.asl.positions import Document, load
 from flowd.asl.validate import invalid_definition_message, validate
 from flowd.decisions import Pattern
 from flowd.errors import InvalidDefinition
@@ -76,15 +76,12 @@ def _check_file(text: str, type: str, refuse: Refuse, yaml: bool) -> Checked:
     loaded = load(text, yaml)
     if isinstance(loaded, Diagnostic):
         return Checked(text, (loaded,))
-    checked = check_now(loaded, type, refuse)
-    if all(each.line for each in checked.diagnostics):
-        return checked
-    places = locator(text, yaml)
-    return replace(checked, diagnostics=tuple(_placed(each, places) for each in checked.diagnostics))
+    checked = check_now(loaded.json, type, refuse)
+    return replace(checked, diagnostics=tuple(_placed(each, loaded) for each in checked.diagnostics))
 
 
-def _placed(diagnostic: Diagnostic, places: Callable[[str | None], tuple[int, int]]) -> Diagnostic:
+def _placed(diagnostic: Diagnostic, document: Document) -> Diagnostic:
     if diagnostic.line:
         return diagnostic
-    line, column = places(diagnostic.location)
+    line, column = document.place(diagnostic.location)
     return msgspec.structs.replace(diagnostic, line=line, column=column)

@@ -103,6 +103,7 @@ class Registrar:
         self._host = host
         self.environment = dict(environment)
         self.functions: tuple[FunctionSpec, ...] = ()
+        self._reported: dict[str, FileReport] | None = None  # what the store has, once it was written by this daemon
 
     async def owned_machines(self) -> Mapping[str, str]:
         return await self._machines.owned_machines()
@@ -163,9 +164,13 @@ class Registrar:
         return await self._code.set_files(files, lambda path: is_kept(path, kept))
 
     async def report(self, reports: Sequence[FileReport]) -> None:
-        """All files, for the console."""
-        rows = [_row(report) for report in reports]
-        await self._db.write(partial(files.replace, files=rows))
+        """All files, for the console. Only what is different from the time before is written and told."""
+        before = self._reported or {}
+        now = {report.path: report for report in reports}
+        rows = [_row(report) for path, report in now.items() if report != before.get(path)]
+        gone = [path for path in before if path not in now] if self._reported is not None else None
+        await self._db.write(partial(files.replace, files=rows, gone=gone))
+        self._reported = now
         cursor = self._db.changes.next_cursor()
         self._db.changes.append(
             [Change(cursor, "file", row.path, status=row.status, name=row.name or "") for row in rows]

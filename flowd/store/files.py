@@ -12,9 +12,14 @@ def every(session: Session) -> list[schema.SourceFile]:
     return list(session.exec(select(schema.SourceFile).order_by(schema.SourceFile.path)).all())
 
 
-def replace(session: Session, files: list[schema.SourceFile]) -> None:
-    """Write: exactly these reports stand."""
-    session.exec(delete(schema.SourceFile))
+def replace(session: Session, files: list[schema.SourceFile], gone: list[str] | None = None) -> None:
+    """Write: these reports stand in place of those of the same files and of files that are `gone`; None: of all."""
+    stale = delete(schema.SourceFile)
+    if gone is not None:
+        for path in [*gone, *(file.path for file in files)]:
+            session.exec(stale.where(col(schema.SourceFile.path) == path))
+    else:
+        session.exec(stale)
     for file in files:
         session.add(schema.SourceFile(**file.model_dump(exclude={"id"})))
 

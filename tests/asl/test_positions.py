@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flowd.asl import positions
 from flowd.asl.diagnostics import Diagnostic
-from flowd.asl.positions import MAX_CHARACTERS, load, locate, read_json
+from flowd.asl.nodes import Node
+from flowd.asl.positions import MAX_CHARACTERS, Document, load, locate, read_json
 from flowd.asl.validate import validate
+from flowd.asl.yamltext import compose
 
 TEXT = """{
   "StartAt": "a/b[0]",
@@ -65,9 +68,9 @@ def test_yaml_is_located_like_json() -> None:
 
 
 def test_yaml_becomes_the_json_that_its_author_reads_in_it() -> None:
-    text = load(YAML, yaml=True)
-    assert isinstance(text, str)
-    assert json.loads(text) == {
+    found = load(YAML, yaml=True)
+    assert isinstance(found, Document)
+    assert json.loads(found.json) == {
         "StartAt": "A",
         "States": {
             "A": {"Type": "Wait", "Timestamp": "2016-03-14T01:59:00Z", "Next": "B"},
@@ -76,9 +79,26 @@ def test_yaml_becomes_the_json_that_its_author_reads_in_it() -> None:
     }
 
 
+def test_a_yaml_text_is_read_once_for_its_value_and_all_its_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def counted(text: str) -> Node:
+        read.append(text)
+        return compose(text)
+
+    monkeypatch.setattr(positions, "compose", counted)
+    found = load(YAML, yaml=True)
+    assert isinstance(found, Document)
+    assert found.place("/States/B/Result/count") == (10, 23)
+    assert found.place("/States/A/Next") == (7, 5)
+    assert len(read) == 1
+
+
 def test_json_is_kept_verbatim() -> None:
     text = '{ "StartAt" : "A",\t"n": 1.0 }'
-    assert load(text) == text
+    found = load(text)
+    assert isinstance(found, Document)
+    assert found.json == text
 
 
 @pytest.mark.parametrize(
@@ -196,9 +216,9 @@ def test_anchors_cannot_make_a_small_text_large() -> None:
 
 
 def test_merge_keys_are_followed_and_own_members_win() -> None:
-    text = load("base: &b {x: 1, y: 2}\nthing:\n  <<: *b\n  y: 3\n", yaml=True)
-    assert isinstance(text, str)
-    assert json.loads(text)["thing"] == {"x": 1, "y": 3}
+    found = load("base: &b {x: 1, y: 2}\nthing:\n  <<: *b\n  y: 3\n", yaml=True)
+    assert isinstance(found, Document)
+    assert json.loads(found.json)["thing"] == {"x": 1, "y": 3}
 
 
 @settings(max_examples=300, deadline=None)

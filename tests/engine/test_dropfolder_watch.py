@@ -154,8 +154,49 @@ async def test_of_a_file_with_many_findings_the_log_has_the_first_errors_and_the
     async with drop(tmp_path, Severe()) as (_, recorder, _service):
         lines = [line for line in caplog.messages if line.startswith("order.asl.json")]
         assert "the error" in lines[0] and len(lines) == 11
-        assert lines[-1] == "order.asl.json: 21 more; `flowd machines` has them all"
+        assert lines[-1] == "order.asl.json: 21 more; `flowd machines` has them"
         assert len(recorder.files["order.asl.json"].diagnostics) == 31
+
+
+async def test_of_hundreds_of_findings_the_report_has_fifty_errors_first_and_the_number_of_the_others(
+    tmp_path: Path,
+) -> None:
+    class Severe(Recorder):
+        async def publish_machine(self, name: str, *rest: Any) -> list[Diagnostic]:
+            warnings = [Diagnostic("WARNING", "UNUSED", f"w{number}", "/", 1, 1) for number in range(300)]
+            return [*warnings, Diagnostic("ERROR", "MISSING", "the error", "/States", 2, 1)]
+
+    (tmp_path / "order.asl.json").write_text(GOOD)
+    async with drop(tmp_path, Severe()) as (_, recorder, _service):
+        report = recorder.files["order.asl.json"]
+        assert report.status == "rejected" and report.diagnostics[0].message == "the error"
+        assert len(report.diagnostics) == 51
+        last = report.diagnostics[-1]
+        assert (last.severity, last.code) == ("WARNING", "MORE_FINDINGS")
+        assert last.message == "and 251 more findings; `flowd check` of the file has them all"
+
+
+async def test_a_start_does_not_wait_until_the_last_of_a_mass_of_slow_files_is_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    going_on = asyncio.Event()
+
+    class Slow(Recorder):
+        async def publish_machine(self, name: str, *rest: Any) -> list[Diagnostic]:
+            if len(self.machines) == 3:
+                await going_on.wait()
+            return await super().publish_machine(name, *rest)
+
+    monkeypatch.setattr(watch, "START_PATIENCE_S", 0.0)
+    for number in range(10):
+        (tmp_path / f"slow{number}.asl.yaml").write_text(GOOD)
+    recorder, hand = Slow({"slow9": (GOOD, "slow9.asl.yaml")}), Hand()
+    async with drop(tmp_path, recorder, hand):
+        assert set(recorder.machines) == {"slow9"} and "retire slow9" not in recorder.calls
+        assert "10 definitions are still to be checked" in caplog.text
+        going_on.set()
+        await recorder.until(lambda: len(recorder.files) == 10)
+        assert len(recorder.machines) == 10
 
 
 async def test_a_name_that_was_taken_is_tried_again(tmp_path: Path) -> None:

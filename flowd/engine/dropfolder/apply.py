@@ -16,6 +16,7 @@ import msgspec
 from flowd.asl.diagnostics import Diagnostic
 from flowd.clock import Clock
 from flowd.engine.dropfolder.snapshot import (
+    MORE_FINDINGS,
     NAME_TAKEN,
     NOT_STORED,
     UNREADABLE,
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 
 _REMOVED_KEPT = 200
 _LOGGED = 10  # findings of one file
+_REPORTED = 50  # of one machine; nobody reads more of them, and every start and look carries them all
 _YAML_EFFORT = 50  # measured: YAML with positions beside JSON
 
 
@@ -140,7 +142,7 @@ class Applier:
         except Exception as problem:
             self._failed(f"the machine {machine.name} could not be published")
             return (Diagnostic("ERROR", NOT_STORED, f"it could not be stored, and will be tried again: {problem}"),)
-        said = tuple(_placed(machine, diagnostic) for diagnostic in found)
+        said = tuple(_placed(machine, diagnostic) for diagnostic in _first(found))
         self._published[machine.name] = _Published(_digest(machine), said)
         return said
 
@@ -269,6 +271,16 @@ def _digest(machine: MachineFile) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def _first(found: Sequence[Diagnostic]) -> Sequence[Diagnostic]:
+    """All findings, or the first ones, errors before warnings, and how many there are besides."""
+    if len(found) <= _REPORTED:
+        return found
+    ranked = sorted(found, key=lambda each: each.severity != "ERROR")
+    left = ranked[_REPORTED:]
+    told = f"and {len(left)} more findings; `flowd check` of the file has them all"
+    return [*ranked[:_REPORTED], Diagnostic(left[0].severity, MORE_FINDINGS, told, left[0].location)]
+
+
 def _placed(machine: MachineFile, diagnostic: Diagnostic) -> Diagnostic:
     """Lines of an inline definition are those of its template, not of the JSON that was made of it."""
     if machine.sam is None:
@@ -324,7 +336,7 @@ def _log(report: FileReport) -> None:
         level = logging.ERROR if each.severity == "ERROR" else logging.WARNING
         log.log(level, "%s%s: %s %s%s", report.path, place, each.code, each.message, _where(each))
     if len(found) > _LOGGED:
-        log.log(level, "%s: %d more; `flowd machines` has them all", report.path, len(found) - _LOGGED)
+        log.log(level, "%s: %d more; `flowd machines` has them", report.path, len(found) - _LOGGED)
 
 
 def _where(diagnostic: Diagnostic) -> str:

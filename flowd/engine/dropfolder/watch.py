@@ -28,6 +28,8 @@ TICK_S = 2.0
 FULL_SCAN_TICKS = 30  # a look at everything now and then, for what a watch can lose (full queue, network file system)
 
 _LONGEST_PAUSE_S = 1.0  # others wait as long as that beside a file that never holds still
+#: So long a start checks definitions before the daemon serves; what is in force since before is so at once anyway.
+START_PATIENCE_S = 5.0
 _PATIENCE_S = 1.0  # so long a look may take to check definitions, then the next one sees what has come meanwhile
 
 # (folder, stop event, poll instead of asking the kernel) -> True when something has changed, False for a tick.
@@ -58,7 +60,8 @@ async def watch_files(folder: str, stop: asyncio.Event, polling: bool) -> AsyncG
 
 
 class DropFolder:
-    """The service. start() returns when the folder has been read once and put in force."""
+    """The service. start() returns when the folder has been read once and put in force, as far as a few seconds reach:
+    what takes longest to check comes last, while the daemon serves."""
 
     def __init__(
         self,
@@ -89,7 +92,10 @@ class DropFolder:
         if self._tasks:
             return
         self._stop.clear()
-        await self.rescan()
+        await self._rescan(settle=False, patience_s=START_PATIENCE_S)
+        if self._applier.postponed:
+            log.warning("%d definitions are still to be checked, the largest last; the daemon serves meanwhile",
+                        self._applier.postponed)  # fmt: skip
         self._tasks = [
             asyncio.create_task(self._watching(), name="drop folder: watch"),
             asyncio.create_task(self._reading(), name="drop folder: read"),
@@ -106,7 +112,7 @@ class DropFolder:
         """Read everything now and put it in force. Never raises for what a folder can contain."""
         await self._rescan(settle=False)
 
-    async def _rescan(self, settle: bool) -> bool:
+    async def _rescan(self, settle: bool, patience_s: float | None = None) -> bool:
         """True if something is different from the time before."""
         async with self._lock:
             owners = await self._applier.owned()
@@ -119,7 +125,7 @@ class DropFolder:
                 log.info("the drop folder %s can be read again", self._folder)
                 self.problem = None
             before, self._found = self._found, found
-            await self._applier.apply(found, _PATIENCE_S if settle else None)
+            await self._applier.apply(found, patience_s)
             return found != before
 
     async def _lost(self, message: str) -> None:
@@ -183,7 +189,7 @@ class DropFolder:
         A file that never holds still is looked at ever less often, and holds up no other.
         """
         pause_s = self._settle_s
-        while (taken := await self._rescan(settle=True)) or self._scanner.moving or self._applier.postponed:
+        while (taken := await self._rescan(True, _PATIENCE_S)) or self._scanner.moving or self._applier.postponed:
             # Something that came into force is no file that never holds still: files dropped one by one stay quick.
             pause_s = self._settle_s if taken or self._applier.postponed else min(pause_s * 1.5, _LONGEST_PAUSE_S)
             await self._pause(pause_s)
