@@ -101,7 +101,7 @@ class Daemon:
             mocked=None if self.mocks is None else self.mocks.covers,
         )
         self.cluster = Cluster(self.core.db, self.clock, ContainerClient(self.runner), site_of(config))
-        self.remote = PassThrough(config.cloud.remote, config.cloud.profile, config.cloud.region)
+        self.remote = PassThrough(config.cloud.remote, config.cloud.profile, config.cloud.region, config.region)
         self.cloud = Cloud(self.core.embedded, config.cloud.services, self.remote)
         self.objects = Objects(
             self.core.db, self.clock, self.core.embedded, self.buckets, config.region, config.account, _endpoint(config)

@@ -16,23 +16,42 @@ from typing import Any
 import boto3
 from botocore import xform_name
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
+from flowd import names
 from flowd.services.ports import ServiceError
 
 THREADS = 16
+#: What boto3 searches in vain, and where it can be said.
+_WAYS_OUT: Mapping[type[BotoCoreError], str] = {
+    NoRegionError: "no region is set for calls that are passed through to AWS: write region into [aws] of flowd.toml, "
+    "or a profile that has one, or set AWS_DEFAULT_REGION for the daemon",
+    NoCredentialsError: "no credentials are found for calls that are passed through to AWS: write a profile into [aws] "
+    "of flowd.toml, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for the daemon",
+}
 _CONFIG = Config(retries={"total_max_attempts": 3, "mode": "standard"}, max_pool_connections=THREADS)
 
 
 class PassThrough:
-    """`endpoints` by service: "aws" for AWS's own, else a URL. `profile` of ~/.aws gives credentials and region."""
+    """`endpoints` by service: "aws" for AWS's own, else a URL. `profile` of ~/.aws gives credentials and region.
+
+    Without a `region`, boto3's own search decides. Who is behind a URL needs none: where nothing is found, requests to
+    it are signed for `own_region`.
+    """
 
     once = False
 
-    def __init__(self, endpoints: Mapping[str, str], profile: str | None = None, region: str | None = None) -> None:
+    def __init__(
+        self,
+        endpoints: Mapping[str, str],
+        profile: str | None = None,
+        region: str | None = None,
+        own_region: str = names.REGION,
+    ) -> None:
         self._endpoints = dict(endpoints)
         self._profile = profile
         self._region = region
+        self._own_region = own_region
         self._clients: dict[str, Any] = {}
         self._session: Any = None
         self._making = threading.Lock()
@@ -60,7 +79,7 @@ class PassThrough:
             status = int(meta.get("HTTPStatusCode", 400))
             raise ServiceError(said.get("Code", "Unknown"), said.get("Message", str(error)), status=status) from None
         except BotoCoreError as error:
-            raise ServiceError("SdkClientException", str(error), status=500) from None
+            raise ServiceError("SdkClientException", _WAYS_OUT.get(type(error), str(error)), status=500) from None
         answer.pop("ResponseMetadata", None)
         found: dict[str, Any] = _plain(answer)
         return found
@@ -72,7 +91,9 @@ class PassThrough:
                     self._session = boto3.Session(profile_name=self._profile, region_name=self._region)
                 endpoint = self._endpoints[service]
                 url = None if endpoint == "aws" else endpoint
-                self._clients[service] = self._session.client(service, endpoint_url=url, config=_CONFIG)
+                region = None if url is None else self._session.region_name or self._own_region
+                client = self._session.client(service, endpoint_url=url, region_name=region, config=_CONFIG)
+                self._clients[service] = client
         return self._clients[service]
 
 

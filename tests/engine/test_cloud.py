@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -103,7 +103,10 @@ async def test_services_are_here_off_or_passed_on(tmp_path: Path) -> None:
 class Far(BaseHTTPRequestHandler):
     """A stand-in for AWS that speaks JSON."""
 
+    signed: ClassVar[list[str]] = []
+
     def do_POST(self) -> None:
+        self.signed.append(self.headers["Authorization"].split("/")[2])
         self.rfile.read(int(self.headers["Content-Length"]))
         known = self.headers["X-Amz-Target"].endswith("DescribeEventBus")
         body = {"Name": "b", "CreationTime": 5} if known else {"__type": "LimitExceededException", "message": "enough"}
@@ -137,6 +140,56 @@ async def test_calls_are_passed_through_by_boto3(monkeypatch: pytest.MonkeyPatch
         closed = PassThrough({"events": "http://127.0.0.1:9"}, profile="no-such-profile")
         await closed.invoke("events", "DescribeEventBus", {}, "k")
     assert caught.value.code == "SdkClientException"
+
+
+@pytest.fixture
+def unset(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """An environment in which boto3 finds nothing but keys."""
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    return monkeypatch
+
+
+async def _asked(place: str) -> str:
+    """What is said of one call; "" if it was answered."""
+    remote = PassThrough({"events": place}, own_region="eu-north-1")
+    try:
+        await remote.invoke("events", "DescribeEventBus", {}, "k")
+    except ServiceError as error:
+        assert error.code == "SdkClientException"
+        return error.message
+    finally:
+        remote.stop()
+    return ""
+
+
+async def test_without_a_region_aws_is_not_asked_and_the_way_out_is_told(unset: pytest.MonkeyPatch) -> None:
+    said = await _asked("aws")
+    assert "no region" in said and "region into [aws] of flowd.toml" in said and "AWS_DEFAULT_REGION" in said
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        unset.delenv(name)
+    unset.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    unset.setenv("AWS_DEFAULT_REGION", "eu-west-2")
+    assert "no credentials" in await _asked("aws")
+
+
+async def test_who_is_behind_a_url_is_asked_in_boto3_s_region_else_in_the_daemon_s(unset: pytest.MonkeyPatch) -> None:
+    Far.signed.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Far) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            assert await _asked(f"http://127.0.0.1:{server.server_port}") == ""
+            unset.setenv("AWS_DEFAULT_REGION", "eu-west-2")
+            assert await _asked(f"http://127.0.0.1:{server.server_port}") == ""
+        finally:
+            server.shutdown()
+            thread.join()
+    assert Far.signed == ["eu-north-1", "eu-west-2"]
 
 
 async def test_sdks_are_told_of_every_service_that_is_here(tmp_path: Path) -> None:
