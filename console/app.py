@@ -94,6 +94,7 @@ class FlowdApp(App[int]):
         self.presence = Presence(daemon)
         self.trail = Trail(self.DEFAULT_MODE)
         self.bells = False  # ring when a prompt opens
+        self.calm = False  # the process is the console's alone: its garbage collector may be told about it
         self.faults: list[BaseException] = []
         self.moving = False  # between two modes; keys wait
         self._typed = TypeAhead(self, self._take_one)
@@ -122,7 +123,8 @@ class FlowdApp(App[int]):
             asyncio.create_task(self._listen(), name="link"),
             asyncio.create_task(self._take_keys(), name="keys"),
         ]
-        self.set_timer(PREPARE_S, self._prepare)
+        prepare = job(places.prepare, places.PAUSE_S, self.calm)
+        self.set_timer(PREPARE_S, partial(self.run_worker, prepare, exit_on_error=False))
         self.set_interval(1.0, self._tick)
         self.theme_changed_signal.subscribe(self, lambda theme: preferences.keep_theme(self.state_dir, theme.name))
         terminal.guard(self)
@@ -132,9 +134,6 @@ class FlowdApp(App[int]):
         if self.opening is not None:
             name = self.opening.arn.rpartition(":")[2]
             self.push_screen(places.execution(self.opening.arn, clean(name), self.opening.view, self.opening.state))
-
-    def _prepare(self) -> None:
-        self.run_worker(job(places.prepare), group="prepare", exit_on_error=False)
 
     def take_keys(self, path: Path) -> None:
         """The user's own keys; what is wrong with them is told once the console is there."""
@@ -391,7 +390,7 @@ class FlowdApp(App[int]):
 def run(socket: Path, readonly: bool = False, opening: Opening | None = None, bells: bool = False, **looks: Any) -> int:
     """Run the console on the terminal until the user leaves it; the exit code."""
     app = FlowdApp(SocketDaemon(socket), readonly=readonly, opening=opening, **looks)
-    app.bells = bells
+    app.bells, app.calm = bells, True
     app.take_keys(preferences.config_dir() / preferences.KEYS)
     with terminal.kept(app):
         code = app.run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,17 @@ class Pair:
     slower: bool = False
 
 
+def origin_of(item: dict[str, Any]) -> str:
+    """The ARN of what an execution is a fork of, or ""."""
+    trigger = str(item.get("trigger", ""))
+    return trigger.removeprefix("fork:") if trigger.startswith("fork:") else ""
+
+
+def succeeded_like(item: dict[str, Any]) -> str:
+    """The filter of what an execution that is no fork is compared with: those of its machine that succeeded."""
+    return f"machine:{shlex.quote(str(item['stateMachineName']))} status:succeeded"
+
+
 def pairs(left: Known, right: Known) -> list[Pair]:
     """The states that either has visited, in the order of the definition; those of an older one at the end."""
     ours, theirs = _visited(left), _visited(right)
@@ -61,12 +73,12 @@ def _pair(row: Row, ours: Visit | None, theirs: Visit | None, left: Known, right
         return Pair(row.path, row, ours, theirs, "left" if theirs is None else "right")
     same = (ours.status, ours.attempts, ours.error) == (theirs.status, theirs.attempts, theirs.error)
     same = same and data_of(left, ours) == data_of(right, theirs)
-    a, b = _seconds(ours), _seconds(theirs)
+    a, b = seconds_of(ours), seconds_of(theirs)
     slower = max(a, b) > MOMENT and max(a, b) > SLOWER * min(a, b)
     return Pair(row.path, row, ours, theirs, "same" if same else "differs", slower)
 
 
-def _seconds(visit: Visit) -> float:
+def seconds_of(visit: Visit) -> float:
     return (visit.end or visit.start) - visit.start
 
 
@@ -107,8 +119,8 @@ def line(pair: Pair, width: int) -> list[Span]:
     tone = "bold" if pair.kind != "same" else "dim"
     return [
         _SIGNS[pair.kind], Span(pad(label, name), tone),
-        *_side(pair.left, side, pair.slower and _seconds(pair.left or _NEVER) > _seconds(pair.right or _NEVER)),
-        *_side(pair.right, side, pair.slower and _seconds(pair.right or _NEVER) > _seconds(pair.left or _NEVER)),
+        *_side(pair.left, side, pair.slower and seconds_of(pair.left or _NEVER) > seconds_of(pair.right or _NEVER)),
+        *_side(pair.right, side, pair.slower and seconds_of(pair.right or _NEVER) > seconds_of(pair.left or _NEVER)),
     ]  # fmt: skip
 
 
@@ -121,12 +133,19 @@ def _side(visit: Visit | None, width: int, slower: bool) -> list[Span]:
     if visit is None:
         return [Span(pad("not there", width), "faint")]
     look = VISIT.get(visit.status, VISIT[""])
-    time = took(_seconds(visit))
+    time = took(seconds_of(visit))
     told = f"×{visit.attempts} " if visit.attempts > 1 else ""
     told = clip(told + (clean(visit.error) or look.word.lower()), width - cell_len(time) - 5)
     spans = [Span(f"{look.glyph} ", look.tone), Span(f"{told} ", look.tone if visit.error else "dim")]
     used = 3 + cell_len(told)
     return [*spans, Span(pad(time, width - used), "late" if slower else "faint")]
+
+
+def changed(pair: Pair, left: Known, right: Known) -> list[Change]:
+    """What differs in input, output and error of a state that both have visited."""
+    if pair.left is None or pair.right is None:
+        return []
+    return list(changes(data_of(left, pair.left), data_of(right, pair.right)))
 
 
 def differences(pair: Pair, left: Known, right: Known) -> list[tuple[str, str]]:
@@ -135,7 +154,7 @@ def differences(pair: Pair, left: Known, right: Known) -> list[tuple[str, str]]:
         there = right if pair.left is None else left
         which = clean((there.item or {}).get("name", "one of them"), 80)
         return [(f"only {which} has been here", "dim")]
-    found = list(changes(data_of(left, pair.left), data_of(right, pair.right)))
+    found = changed(pair, left, right)
     if not found:
         return [("input and output are the same", "dim")]
     lines = [text for change in found[:SHOWN] for text in _change(change)]

@@ -7,6 +7,7 @@ a thread, so that nobody waits for them on the first visit either.
 from __future__ import annotations
 
 import asyncio
+import gc
 from importlib import import_module
 from typing import Any, Final
 
@@ -68,11 +69,18 @@ def help_on(screen: Shell, width: int) -> Screen[None]:
     return HelpScreen(screen.NAME, screen.situation(), width)
 
 
-async def prepare(pause_s: float = PAUSE_S) -> None:
-    """Import every screen that is not imported yet, with pauses in which keys are taken."""
+async def prepare(pause_s: float = PAUSE_S, calm: bool = False) -> None:
+    """Import every screen that is not imported yet, with pauses in which keys are taken.
+
+    With `calm` the garbage collector leaves alone from then on what is there: a full collection went through all that
+    was imported, every few pages, and a key waited up to a tenth of a second for it.
+    """
     for module in dict.fromkeys((*_OTHERS, *(module for module, _ in MODES.values()))):
         await asyncio.to_thread(_module, module)
         await asyncio.sleep(pause_s)
+    if calm:
+        gc.collect()
+        gc.freeze()
 
 
 def _module(name: str) -> Any:

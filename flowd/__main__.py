@@ -28,6 +28,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "ls": ("executions", "list executions"),
     "show": ("inspection", "show one execution"),
     "history": ("inspection", "print an execution's events"),
+    "compare": ("compare", "two executions state by state, and where they part"),
     "logs": ("inspection", "print what an execution's functions wrote"),
     "stop": ("executions", "stop an execution"),
     "skip": ("testing", "on a daemon for tests: skip to the next deadline"),

@@ -6,6 +6,7 @@ import shlex
 
 from textual.widgets import Input
 
+from console.comparing import origin_of, succeeded_like
 from console.event_rows import is_failure
 from console.looks import Span
 from console.messages import Opened
@@ -112,15 +113,13 @@ class ExecutionMoves(ExecutionViews):
     async def do_compare(self) -> None:
         """Beside the execution it was forked from, else the last of its machine that succeeded."""
         item = self.item() or {}
-        trigger = str(item.get("trigger", ""))
-        if trigger.startswith("fork:"):
-            self.host.show_difference(item["executionArn"], trigger.removeprefix("fork:"))
-            return
-        wanted = f"machine:{item['stateMachineName']} status:succeeded"
-        page = await self.host.daemon.executions(wanted, None, 2)
-        others = [other for other in page["executions"] if other["executionArn"] != item["executionArn"]]
-        if others:
-            self.host.show_difference(item["executionArn"], others[0]["executionArn"])
+        origin = origin_of(item)
+        if not origin:
+            found = (await self.host.daemon.executions(succeeded_like(item), None, 2))["executions"]
+            others = (str(other["executionArn"]) for other in found)
+            origin = next((arn for arn in others if arn != item["executionArn"]), "")
+        if origin:
+            self.host.show_difference(item["executionArn"], origin)
         else:
             self.say(f"no other execution of {clean(item['stateMachineName'])} has succeeded")
 
