@@ -72,8 +72,8 @@ def redrive_lines(definition: Any, journal: Journal) -> list[list[Span]]:
         lines.append([Span(f"… and {count_of(len(leaves) - 8, 'more state')}", "dim")])
     lines += _in_vain(definition, leaves, journal)
     done = sum(visit.status in ("SUCCEEDED", "CAUGHT") for visit in journal.visits)
-    lines += [[], [Span("✓ ", "ok"), Span(f"{count_of(done, 'state')} that succeeded will not run again", "dim")]]
-    return lines
+    kept = [Span("✓ ", "ok"), Span(f"{count_of(done, 'state')} that succeeded will not run again", "dim")]
+    return [*lines, [], kept if done else [Span("no state has succeeded before it: there is no result to keep", "dim")]]
 
 
 def _in_vain(definition: Any, leaves: list[Any], journal: Journal) -> list[list[Span]]:

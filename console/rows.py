@@ -5,11 +5,13 @@ The functions take what the daemon answered (docs/api.md) and the present moment
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
 from typing import Any, NamedTuple
 
 from console.columns import Column
+from console.jsonlines import parse
 from console.looks import FILE, SCHEDULE, UNKNOWN, WAITING, Span, status
 from console.text import ago, clean, moment, number, size, took, until
 
@@ -109,6 +111,51 @@ INBOX = Sheet(
         Column("asked", 9, drop=1),
     ),
     prompt_cells,
+    lambda item: str(item["id"]),
+)
+
+
+def answer_cells(item: Item, now: Now) -> list[Span]:
+    """A prompt that was answered: by whom, when, with what."""
+    answer = item["answer"]
+    failed = answer.get("output") is None
+    return [
+        Span("✗", "bad") if failed else Span("✓", "ok"),
+        Span(ago(answer["at"], now.at)),
+        Span(clean(item.get("title") or item["state"]), "bold"),
+        Span(clean(answer["by"]), "accent"),
+        Span(told_answer(answer), "bad" if failed else ""),
+        Span(clean(item["executionName"])),
+        Span(clean(item.get("queue") or "–"), "dim"),
+    ]
+
+
+def told_answer(answer: Item) -> str:
+    """What somebody said, on one line: the decision and its comment, else the JSON; or the error it was failed with."""
+    if answer.get("output") is None:
+        return f"failed it: {clean(answer.get('error') or 'no error name')}"
+    value = parse(answer["output"])[0]
+    if isinstance(value, dict) and isinstance(value.get("decision"), str):
+        rest = [f"{key}: {_plain(value[key])}" for key in value if key != "decision" and value[key] not in ("", None)]
+        return clean(", ".join([value["decision"], *rest]), 400)
+    return clean(answer["output"], 400)
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+ANSWERS = Sheet(
+    (
+        Column("", 1),
+        Column("answered", 8, 9),
+        Column("asked", 14, 36),
+        Column("by", 6, 16),
+        Column("answer", 18, 60),
+        Column("execution", 12, 30, drop=1, middle=True),
+        Column("queue", 8, 18, drop=2),
+    ),
+    answer_cells,
     lambda item: str(item["id"]),
 )
 

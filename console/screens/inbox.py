@@ -126,6 +126,7 @@ class InboxScreen(PromptVerbs):
             shown = [each for each in shown if (is_mine(each, self.you) if self.tab == "mine" else is_free(each))]
         empty = {"done": "nothing is answered yet", "mine": "nothing is meant for you, and you work on nothing"}
         self.table.empty = empty.get(self.tab, EMPTY)
+        self.table.show_sheet(rows.ANSWERS if self.closed else rows.INBOX)
         self.table.show_rows(ListSource(shown))
         self._tell()
         self.on_moved()

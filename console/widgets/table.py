@@ -49,6 +49,12 @@ class VirtualTable(LineView):
         self.marked = set() if every <= self.marked else every
         self.refresh()
 
+    def show_sheet(self, sheet: Sheet) -> None:
+        """Other columns, for rows of another kind that are about to be shown."""
+        if sheet is not self.sheet:
+            self.sheet, self._fitted = sheet, (-1, [])
+            self.refresh()
+
     def show_rows(self, source: Source, keep: bool = True) -> None:
         """Show other rows; with `keep` the cursor follows the row it was on, if that is still there."""
         wanted = self._key(self.item) if keep else ""

@@ -100,6 +100,13 @@ def test_a_redrive_is_told_before_it_is_done() -> None:
     assert lines == ["ƒ Refund  ✗ Refund.Unknown", "", "✓ 10 states that succeeded will not run again"]
 
 
+def test_a_redrive_of_what_failed_at_once_says_that_nothing_is_kept() -> None:
+    story = Story(NOW - 60).add("ExecutionStarted", input="{}").add("TaskStateEntered", name="Charge", input="{}")
+    story.add("TaskScheduled").add("TaskFailed", error="Card.Lost").add("ExecutionFailed", error="Card.Lost")
+    lines = [joined(line) for line in redrive_lines(ORDER, journal_of(story))]
+    assert lines[-1] == "no state has succeeded before it: there is no result to keep"
+
+
 def test_a_redrive_that_would_only_fail_again_says_where_to_begin_instead() -> None:
     steps = {
         "Charge": {"Type": "Task", "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Sorry"}], "End": True},

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from datetime import UTC
 
+import pytest
+
 from console import columns, list_rows, rows
 from console.columns import Column
 from console.looks import Span, joined
@@ -61,6 +63,20 @@ async def test_prompts_machines_files_schedules_and_queues_have_rows() -> None:
     assert "nobody polls" in shown(list_rows.QUEUES, (await daemon.queues())[1], 79)
     ours = {"name": "swf/decision/flowd/desk", "taskList": "desk", "domain": "flowd", "tasks": "decision"}
     assert list_rows.queue_name(ours) == "desk (decisions of flowd)"
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ({"output": '{"decision": "approve", "comment": "fine", "amount": 3, "note": ""}'},
+         "approve, comment: fine, amount: 3"),
+        ({"output": '{"amount": 3}'}, '{"amount": 3}'),
+        ({"output": '"a\u001b[31m"'}, '"a"'),
+        ({"error": "Refund.No"}, "failed it: Refund.No"),
+    ],
+)  # fmt: skip
+def test_an_answer_is_told_on_one_line(answer: dict[str, str], told: str) -> None:
+    assert rows.told_answer(answer) == told
 
 
 def test_the_counts_leave_out_what_nobody_has() -> None:

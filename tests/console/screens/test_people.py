@@ -221,4 +221,8 @@ async def test_answered_prompts_tell_who_and_what(console: Console) -> None:
         await goes_to(pilot, "inbox")
         await sees(pilot, "Approve the refund")
         await pilot.press("4")
-        await sees(pilot, "✓ 1 answer", "eva", '{"decision":"approve"}')
+        text = await sees(pilot, "✓ 1 answer", "answered", "by")
+        line = next(line for line in text.splitlines() if "10m ago" in line and "▌" in line)
+        assert line.split()[:8] == ["▌✓", "10m", "ago", "Approve", "the", "order", "eva", "approve"]
+        await pilot.press("1")
+        await sees(pilot, "due", "Approve the refund")
