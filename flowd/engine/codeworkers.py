@@ -16,6 +16,7 @@ from typing import Protocol
 
 from flowd.clock import Clock
 from flowd.containers import ContainerEnd, ContainerSpec
+from flowd.functions import Unknown
 
 log = logging.getLogger(__name__)
 REFUSED = 3  # exit status of a worker whose file cannot be loaded (flowd.sdk.worker)
@@ -30,6 +31,8 @@ class Processes(Protocol):
     """The runner."""
 
     async def run(self, key: str, spec: ContainerSpec) -> ContainerEnd: ...
+
+    async def attach(self, key: str) -> ContainerEnd | Unknown: ...
 
     async def stop(self, key: str) -> None: ...
 
@@ -112,8 +115,9 @@ class CodeWorkers:
         await self._processes.stop(key)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(20):
-                # It joins the run: its end is what is waited for.
-                await self._tell(worker, await self._processes.run(key, await self._worker_spec(worker)))
+                end = await self._processes.attach(key)
+                if isinstance(end, ContainerEnd):  # else its process had not begun
+                    await self._tell(worker, end)
         await self._processes.acknowledge(key)
 
     async def stop(self, and_processes: bool) -> None:

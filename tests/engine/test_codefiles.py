@@ -15,6 +15,7 @@ from flowd.engine.codefiles import DOMAIN, CodeFiles, task_list
 from flowd.engine.codeworkers import REFUSED, CodeWorkers, Site
 from flowd.engine.dropfolder.snapshot import WorkflowFile
 from flowd.engine.swf.registry import Registry
+from flowd.functions import Unknown
 from flowd.store.database import Database
 from flowd.store.schema_swf import SwfExecution
 from flowd.swf.registration import RegisteredType
@@ -38,6 +39,9 @@ class Processes:
             async with self.begun:
                 self.begun.notify_all()
         return await asyncio.shield(self.running[key])
+
+    async def attach(self, key: str) -> ContainerEnd | Unknown:
+        return await asyncio.shield(self.running[key]) if key in self.running else Unknown()
 
     async def stop(self, key: str) -> None:
         self.end(key, ContainerEnd(exit_code=0, log="ended\n"))
@@ -169,6 +173,15 @@ async def test_a_file_that_is_gone_takes_no_new_executions_unless_it_says_nothin
         await it.set(flow("v1"))
         await it.set(kept=kept)
         assert it.current() == current
+
+
+async def test_a_version_that_goes_before_its_process_has_begun_starts_none(tmp_path: Path) -> None:
+    processes = Processes()
+    workers = CodeWorkers(processes, ManualClock(), Site(["python"]))
+    workers.ensure("v1", tmp_path / "flow.py", "flow-v1")
+    async with asyncio.timeout(5):
+        await workers.end("v1")
+    assert not processes.specs
 
 
 async def test_a_version_that_comes_back_is_current_again(tmp_path: Path) -> None:
