@@ -13,7 +13,7 @@ from flowd.services.dynamodb.requests import entries
 from flowd.services.dynamodb.tables import Tables
 from flowd.services.dynamodb.upkeep import TOKEN_MS
 from flowd.services.dynamodb.values import item_size
-from flowd.services.dynamodb.writing import PREPARE, Change, commit
+from flowd.services.dynamodb.writing import PREPARE, Bound, Change, bind, commit
 from flowd.services.ports import Call, Members, ServiceError
 
 _FINE: Final = {"Code": "None"}
@@ -67,8 +67,10 @@ def _prepared(tables: Tables, actions: Any) -> list[Change]:
     """All changes; if one cannot be done, the reasons of all of them."""
     changes: list[Change] = []
     reasons: list[dict[str, Any]] = []
-    for action in actions:
-        prepared = _prepare(tables, action)
+    said = [_only(action) for action in actions]
+    bounds = [bind(members) for _, members in said]
+    for (name, members), bound in zip(said, bounds, strict=True):
+        prepared = _prepare(tables, name, members, bound)
         if isinstance(prepared, Change):
             changes.append(prepared)
             reasons.append(_FINE)
@@ -82,13 +84,17 @@ def _prepared(tables: Tables, actions: Any) -> list[Change]:
     return changes
 
 
-def _prepare(tables: Tables, action: Mapping[str, Any]) -> Change | dict[str, Any]:
-    """A change, or the reason against it."""
+def _only(action: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """What an action is, and its members."""
     if len(action) != 1:
         raise invalid("TransactItems can only contain one of Check, Put, Update or Delete")
-    name, said = next(iter(action.items()))
+    return next(iter(action.items()))
+
+
+def _prepare(tables: Tables, name: str, members: Mapping[str, Any], bound: Bound) -> Change | dict[str, Any]:
+    """A change, or the reason against it."""
     try:
-        return PREPARE[name](tables, said)
+        return PREPARE[name](tables, members, None, bound)
     except ConditionFailed as error:
         shown = {} if error.item is None else {"Item": error.item}
         return {"Code": "ConditionalCheckFailed", "Message": error.message, **shown}

@@ -17,7 +17,7 @@ from flowd.services.dynamodb.conditions import require
 from flowd.services.dynamodb.errors import invalid, invalid_values
 from flowd.services.dynamodb.keys import KeySchema, Schema
 from flowd.services.dynamodb.requests import SHOWN, choice, required, table
-from flowd.services.dynamodb.syntax import Update
+from flowd.services.dynamodb.syntax import Condition, Update
 from flowd.services.dynamodb.tables import RowKey, Stored, Table, Tables
 from flowd.services.dynamodb.values import MOST_ITEM, Item, checked_item, item_size
 from flowd.services.ports import Call
@@ -41,14 +41,31 @@ class Change:
         return {} if self.old is None else self.old.item
 
 
-def prepare_put(tables: Tables, members: Mapping[str, Any], shown: Table | None = None) -> Change:
-    """PutItem, up to its effect. Raises what it refuses with."""
-    given = required(members, "Item")
-    found = shown or table(tables, members)
-    schema = Schema(found)
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What a request says in expressions, or in the parameters that were before them."""
+
+    condition: Condition | None
+    update: Update
+
+
+def bind(members: Mapping[str, Any]) -> Bound:
+    """AWS reads all expressions before it looks for a table or an item. Raises what is wrong with them."""
     binder = Binder(members)
+    update = legacy.attribute_updates(members) or binder.update()
     condition = legacy.expected(members) or binder.condition("ConditionExpression")
     binder.finish()
+    return Bound(condition, update)
+
+
+def prepare_put(
+    tables: Tables, members: Mapping[str, Any], shown: Table | None = None, bound: Bound | None = None
+) -> Change:
+    """PutItem, up to its effect. Raises what it refuses with."""
+    given = required(members, "Item")
+    said = bound or bind(members)
+    found = shown or table(tables, members)
+    schema = Schema(found)
     item = checked_item(given)
     schema.key.check_item(item)
     for index in schema.indexes.values():
@@ -57,47 +74,51 @@ def prepare_put(tables: Tables, members: Mapping[str, Any], shown: Table | None 
         raise invalid("Item size has exceeded the maximum allowed size")
     row_key = schema.key.row_key(item)
     old = tables.item(found, row_key)
-    require(condition, None if old is None else old.item, _failure(members))
+    require(said.condition, None if old is None else old.item, _failure(members))
     return Change(found, schema, schema.key.part(item), row_key, old, item)
 
 
-def prepare_delete(tables: Tables, members: Mapping[str, Any], shown: Table | None = None) -> Change:
-    return _keyed(tables, members, shown, changes=True)
+def prepare_delete(
+    tables: Tables, members: Mapping[str, Any], shown: Table | None = None, bound: Bound | None = None
+) -> Change:
+    return _keyed(tables, members, shown, bound, changes=True)
 
 
-def prepare_check(tables: Tables, members: Mapping[str, Any]) -> Change:
+def prepare_check(
+    tables: Tables, members: Mapping[str, Any], shown: Table | None = None, bound: Bound | None = None
+) -> Change:
     """A ConditionCheck of a transaction."""
     required(members, "ConditionExpression")
-    return _keyed(tables, members, None, changes=False)
+    return _keyed(tables, members, shown, bound, changes=False)
 
 
-def _keyed(tables: Tables, members: Mapping[str, Any], shown: Table | None, *, changes: bool) -> Change:
+def _keyed(
+    tables: Tables, members: Mapping[str, Any], shown: Table | None, bound: Bound | None, *, changes: bool
+) -> Change:
     given = required(members, "Key")
+    said = bound or bind(members)
     found = shown or table(tables, members)
     schema = Schema(found)
-    binder = Binder(members)
-    condition = legacy.expected(members) or binder.condition("ConditionExpression")
-    binder.finish()
     key = schema.key.checked_key(given)
     row_key = schema.key.row_key(key)
     old = tables.item(found, row_key)
-    require(condition, None if old is None else old.item, _failure(members))
+    require(said.condition, None if old is None else old.item, _failure(members))
     return Change(found, schema, key, row_key, old, None, changes)
 
 
-def prepare_update(tables: Tables, members: Mapping[str, Any]) -> Change:
+def prepare_update(
+    tables: Tables, members: Mapping[str, Any], shown: Table | None = None, bound: Bound | None = None
+) -> Change:
     given = required(members, "Key")
-    found = table(tables, members)
+    said = bound or bind(members)
+    update = said.update
+    found = shown or table(tables, members)
     schema = Schema(found)
-    binder = Binder(members)
-    update = legacy.attribute_updates(members) or binder.update()
-    condition = legacy.expected(members) or binder.condition("ConditionExpression")
-    binder.finish()
     key = schema.key.checked_key(given)
     _check_key_untouched(schema.key, update)
     row_key = schema.key.row_key(key)
     old = tables.item(found, row_key)
-    require(condition, None if old is None else old.item, _failure(members))
+    require(said.condition, None if old is None else old.item, _failure(members))
     if old is None and updates.only_takes_away(update):
         updates.apply(update, key)  # what is wrong with it is still said
         return Change(found, schema, key, row_key, None, None, False, update)
@@ -109,7 +130,7 @@ def prepare_update(tables: Tables, members: Mapping[str, Any]) -> Change:
     return Change(found, schema, key, row_key, old, new, True, update)
 
 
-PREPARE: Final[dict[str, Callable[[Tables, Mapping[str, Any]], Change]]] = {
+PREPARE: Final[dict[str, Callable[[Tables, Mapping[str, Any], Table | None, Bound | None], Change]]] = {
     "ConditionCheck": prepare_check,
     "Put": prepare_put,
     "Delete": prepare_delete,

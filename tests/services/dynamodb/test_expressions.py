@@ -229,3 +229,22 @@ def test_an_update_shows_what_is_asked_for(ddb: Box, shown: str, attributes: Any
     put(ddb, "a", **START)
     answer = update(ddb, "SET m.x = :v, b = :v", {":v": {"S": "new"}}, ReturnValues=shown)
     assert answer.get("Attributes") == attributes
+
+
+BROKEN = {"ConditionExpression": "attribute_exists("}
+UNUSED = {"ConditionExpression": "attribute_exists(id)", "ExpressionAttributeValues": {":v": {"S": "x"}}}
+
+
+@pytest.mark.parametrize(("said", "words"), [(BROKEN, "Invalid ConditionExpression: Syntax error"), (UNUSED, "unused")])
+def test_expressions_are_read_before_a_table_is_looked_for_or_a_condition_is_tried(
+    ddb: Box, said: dict[str, Any], words: str
+) -> None:
+    for operation, members in (("PutItem", {"Item": key("a")}), ("DeleteItem", {"Key": key("a")})):
+        assert words in refusal(ddb, operation, {"TableName": "nowhere", **members, **said})
+    nowhere = {"Put": {"TableName": "nowhere", "Item": key("a")}}
+    failing = {"ConditionCheck": {**T, "Key": key("a"), "ConditionExpression": "attribute_exists(id)"}}
+    late = {"Delete": {**T, "Key": key("b"), **said}}
+    for first in (nowhere, failing):
+        assert words in refusal(ddb, "TransactWriteItems", {"TransactItems": [first, late]})
+    wrong = {"UpdateExpression": "SET a = :no", "ConditionExpression": "attribute_exists(id)"}
+    assert "Invalid UpdateExpression: " in refusal(ddb, "UpdateItem", {**T, "Key": key("a"), **wrong})
