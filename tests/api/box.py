@@ -79,8 +79,7 @@ class Box:
         self.dropfolder = Folder()
         self.services: Services
         self.server: Server
-        self.sdk: Any
-        self.swf_sdk: Any
+        self._sdks: dict[str, Any] = {}
         self.own: AsyncClient
 
     async def start(self) -> None:
@@ -110,19 +109,29 @@ class Box:
         await self.services.desk.start()
         await self.server.start()
         self.own = AsyncClient(socket)
-        self.sdk = await self._client("stepfunctions")
-        self.swf_sdk = await self._client("swf")
 
-    async def _client(self, service: str) -> Any:
-        return await asyncio.to_thread(
-            boto3.client,
-            service,
-            endpoint_url=self.server.url,
-            region_name="us-east-1",
-            aws_access_key_id="a",
-            aws_secret_access_key="b",
-            config=ClientConfig(retries={"total_max_attempts": 1}, inject_host_prefix=False, max_pool_connections=20),
-        )
+    def _sdk(self, service: str) -> Any:
+        """A boto3 client of this daemon. Made when it is wanted: making one takes longer than most calls."""
+        if service not in self._sdks:
+            self._sdks[service] = boto3.client(
+                service,
+                endpoint_url=self.server.url,
+                region_name="us-east-1",
+                aws_access_key_id="a",
+                aws_secret_access_key="b",
+                config=ClientConfig(
+                    retries={"total_max_attempts": 1}, inject_host_prefix=False, max_pool_connections=20
+                ),
+            )
+        return self._sdks[service]
+
+    @property
+    def sdk(self) -> Any:
+        return self._sdk("stepfunctions")
+
+    @property
+    def swf_sdk(self) -> Any:
+        return self._sdk("swf")
 
     def _drain(self) -> None:
         self.world.core.waiters.stop()
@@ -141,8 +150,9 @@ class Box:
 
     async def stop(self) -> None:
         await self.own.close()
-        await asyncio.to_thread(self.sdk.close)
-        await asyncio.to_thread(self.swf_sdk.close)
+        for sdk in self._sdks.values():
+            await asyncio.to_thread(sdk.close)
+        self._sdks.clear()
         await self.server.stop()
         await self.services.desk.stop()
         await self.world.core.stop()

@@ -46,9 +46,11 @@ class Shop:
         front = Front({"s3": ObjectsBackend(self.objects), "events": EmbeddedBackend(core.embedded)})
         self.server = Server({}, Addresses(tcp=("127.0.0.1", 0)), SystemClock(), KEYS, front=front)
         await self.server.start()
+        self._own = self.client()
         await self("create_bucket", Bucket="box")
 
     async def stop(self) -> None:
+        await asyncio.to_thread(self._own.close)
         await self.server.stop()
         await self.objects.wanted.stop()
         await self.world.core.stop()
@@ -64,7 +66,7 @@ class Shop:
         )
 
     async def __call__(self, operation: str, **members: Any) -> Any:
-        answer = await asyncio.to_thread(getattr(self.client(), operation), **members)
+        answer = await asyncio.to_thread(getattr(self._own, operation), **members)
         if "Body" in answer:
             answer["Body"] = await asyncio.to_thread(answer["Body"].read)
         status = answer.pop("ResponseMetadata")["HTTPStatusCode"]
