@@ -16,6 +16,7 @@ __all__ = ["Daemon", "Item", "RemoteError", "SocketDaemon", "Unreachable"]
 Item = dict[str, Any]
 WATCH_S = 25
 COUNTED = 10_000
+PATIENCE_S = 0.15  # a list that is looked for longer comes in pieces
 
 
 class Daemon(Protocol):
@@ -65,7 +66,9 @@ class SocketDaemon:
         return await self._flowd("Watch", cursor=cursor, timeoutSeconds=WATCH_S)
 
     async def executions(self, text: str, before: int | None, limit: int, skip: int = 0) -> Item:
-        return await self._flowd("ListExecutions", filter=text or None, before=before, limit=limit, skip=skip or None)
+        """`searched` in the answer: there may be more below `next`, which nobody has looked at yet."""
+        members = {"filter": text or None, "before": before, "limit": limit, "skip": skip or None}
+        return await self._flowd("ListExecutions", **members, patienceSeconds=PATIENCE_S)
 
     async def count(self, text: str) -> Item:
         """Exact for what counters tell; else counted up to `COUNTED`, with `more` if there may be more."""

@@ -51,6 +51,9 @@ class KeysetSource:
         self._pages: OrderedDict[int, list[Item]] = OrderedDict()
         self._before: dict[int, int | None] = {0: None}
         self._end: int | None = None
+        self._going: dict[int, int] = {}  # pages of which a part is here -> where the rest of it begins
+        self.searched = 1.0  # the share of all executions that was looked at for them
+        self.incomplete = False
         self._doubt: dict[int, dict[str, str]] = {}  # pages out of view with rows that changed: id -> status
         self.top = 0
 
@@ -58,7 +61,20 @@ class KeysetSource:
     def total(self) -> int:
         if self._end is not None:
             return self._end
-        return max(self._expected, max(self._before) * PAGE + 1)
+        return max(self._expected, max(self._before) * PAGE + 1, *(self._so_far(page) for page in self._going))
+
+    def _so_far(self, page: int) -> int:
+        """The rows to the end of a page that is still looked for, and one that stands for those to come."""
+        return page * PAGE + len(self._pages.get(page, ())) + 1
+
+    @property
+    def going(self) -> bool:
+        """True while rows are looked for that no index tells."""
+        return bool(self._going)
+
+    def expect(self, total: int) -> None:
+        """There are about so many."""
+        self._expected = total
 
     @property
     def ended(self) -> bool:
@@ -72,7 +88,8 @@ class KeysetSource:
     def lacks(self, first: int, last: int) -> int | None:
         """The first page between two rows that has to be read, if any."""
         pages = self.pages(first, min(last, self.total - 1))
-        return next((page for page in pages if page not in self._pages or page in self._doubt), None)
+        known = self._pages
+        return next((p for p in pages if p not in known or p in self._doubt or p in self._going), None)
 
     def pages(self, first: int, last: int) -> range:
         """The pages that hold the rows from one to another."""
@@ -84,12 +101,23 @@ class KeysetSource:
             await self._renew(page, self._doubt.pop(page))
             return
         self._doubt.pop(page, None)
-        known = max(place for place in self._before if place <= page)
-        answer = await self._fetch(self._before[known], PAGE, (page - known) * PAGE)
-        rows, following = list(answer["executions"]), answer.get("next")
+        rows = list(self._pages.get(page, ())) if page in self._going else []
+        if page in self._going:
+            answer = await self._fetch(self._going.pop(page), PAGE - len(rows), 0)
+        else:
+            known = max(place for place in self._before if place <= page)
+            answer = await self._fetch(self._before[known], PAGE, (page - known) * PAGE)
+        self._take(page, rows + list(answer["executions"]), answer)
+
+    def _take(self, page: int, rows: list[Item], answer: Item) -> None:
+        following, self.searched = answer.get("next"), answer.get("searched", 1.0)
+        self.incomplete = bool(answer.get("incomplete"))
         if page == 0 and rows:
             self.top = rows[0]["id"]
             self._before[0] = self.top + 1
+        if following and "searched" in answer and len(rows) < PAGE:
+            self._pages[page], self._going[page] = rows, following
+            return
         if page and not rows:  # fewer than was thought
             self._expected = min(self._expected, page * PAGE)
             for place in [place for place in self._before if place >= page]:
@@ -98,7 +126,7 @@ class KeysetSource:
         self._pages[page] = rows
         self._pages.move_to_end(page)
         while len(self._pages) > KEEP:
-            self._pages.popitem(last=False)
+            self._going.pop(self._pages.popitem(last=False)[0], None)
         if not following:
             self._end = page * PAGE + len(rows)
         else:

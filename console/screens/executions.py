@@ -39,12 +39,12 @@ class ExecutionsScreen(ExecutionVerbs):
         self.text = text
         self.counts: dict[str, int] = {}
         self.newer = 0
-        self.incomplete = False
         self.refused = ""  # what is wrong with the filter in the line
         self._source: KeysetSource | None = None
         self._more = False  # there may be more than were counted
         self._changed: dict[str, str] = {}
         self._stale = True
+        self._was_going = False
 
     def body(self) -> Iterable[Widget]:
         yield Facts(id="line")
@@ -80,17 +80,20 @@ class ExecutionsScreen(ExecutionVerbs):
     async def _fresh(self) -> None:
         """Read the list from its top."""
         daemon, text = self.host.daemon, self.text
-        counted: Item = await daemon.count(text) if text else {"total": sum(self.counts.values())}
-        self.incomplete = False
-        if text:
-            self.incomplete = bool((await daemon.executions(text, None, 1)).get("incomplete"))
-        source = KeysetSource(partial(daemon.executions, text), counted.get("total", 0))
+        source = KeysetSource(partial(daemon.executions, text), 0 if text else sum(self.counts.values()))
         await source.step(0)
         self._source, self._stale, self.newer = source, False, 0
-        self._more = bool(counted.get("more"))
+        self._more = bool(text) and not source.ended
         self._changed.clear()
         self.table.empty = NO_MATCH if text else EMPTY
         self.table.show_rows(source, keep=False)
+        if self._more:
+            self._tell()  # the rows are here; how many there are in all takes longer
+            counted = await daemon.count(text)
+            if self._source is source:
+                self._more = bool(counted.get("more"))
+                source.expect(counted.get("total", 0))
+                self.table.relayout()
 
     async def _follow(self, source: KeysetSource) -> None:
         """Count what is new and renew what is in view; no row moves."""
@@ -127,10 +130,12 @@ class ExecutionsScreen(ExecutionVerbs):
             parts += [Span(f"● all {self._total()} marked", "accent"), Span("   ")]
         elif self.table.marked:
             parts += [Span(f"● {number(len(self.table.marked))} marked", "accent"), Span("   ")]
-        if self.incomplete:
+        if self._source is not None and self._source.incomplete:
             parts += [Span("◷ the search index is being built   ", "late")]
         if self.text:
             parts += [Span("/ ", "key"), Span(clean(self.text)), Span(f"   {self._total()} match", "dim"), Span("   ")]
+        if self._source is not None and self._source.going:
+            parts += [Span(f"◷ {self._source.searched:.0%} looked through   ", "late")]
         if self.newer:
             more = "+" if self.newer >= LOOK_BACK else ""
             parts += [Span(f"▲ {self.newer}{more} new ", "accent"), Span("n", "key"), Span(" shows them", "dim")]
@@ -144,6 +149,10 @@ class ExecutionsScreen(ExecutionVerbs):
 
     def tick(self) -> None:
         self.table.refresh_running()
+        going = self._source is not None and self._source.going
+        if going or self._was_going:
+            self._was_going = going
+            self._tell()
 
     # -- verbs
 
@@ -282,7 +291,7 @@ class ExecutionsScreen(ExecutionVerbs):
     async def _try_filter(self, text: str) -> None:
         """A filter the daemon refuses stays in the line, to be mended."""
         try:
-            await self.host.daemon.count(text)
+            await self.host.daemon.executions(text, None, 1)
         except RemoteError as error:
             self._refuse(clean(error))
         except Unreachable as error:

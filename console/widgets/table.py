@@ -116,7 +116,8 @@ class VirtualTable(LineView):
         if isinstance(self.source, KeysetSource) and self._lacks(self.source) is not None:
             self._walk()
         if item is None:
-            return [Span(f"  … {number(index + 1)}", "faint")]
+            going = isinstance(self.source, KeysetSource) and self.source.going
+            return [Span("  … is looked for" if going else f"  … {number(index + 1)}", "faint")]
         cells = self.sheet.cells(item, self._now())
         if self.everything or (self.marked and self.sheet.key(item) in self.marked):
             cells[0] = Span("●", "accent")

@@ -15,7 +15,9 @@ from flowd.api.wire.answers import Body, date, present
 from flowd.api.wire.caller import Caller
 from flowd.errors import ExecutionDoesNotExist, ResourceNotFound, ValidationException
 from flowd.operators import filters
-from flowd.store import matching, reads, schema, swf_reads
+from flowd.store import bounded, matching, reads, schema, swf_reads
+
+MOST_PATIENCE_S = 1.0
 
 
 class Listing(msgspec.Struct, kw_only=True):
@@ -23,6 +25,7 @@ class Listing(msgspec.Struct, kw_only=True):
     limit: int | None = None
     before: int | None = None
     skip: int | None = None
+    patienceSeconds: float | None = None
 
 
 class Counting(msgspec.Struct, kw_only=True):
@@ -72,9 +75,21 @@ async def list_executions(do: Services, request: Listing, caller: Caller) -> Bod
     skip = request.skip or 0
     if not 0 <= skip < 1 << 31:
         raise ValidationException(f"skip is {skip}; it must not be negative")
-    rows = await do.desk.read(
-        wanted, partial(matching.executions, wanted=wanted, before=request.before, limit=size + 1, skip=skip)
-    )
+    if request.patienceSeconds is not None and not skip:
+        patience_s = min(max(request.patienceSeconds, 0.0), MOST_PATIENCE_S)
+        read = partial(bounded.look, wanted=wanted, before=request.before, limit=size + 1, patience_s=patience_s)
+        found = await do.desk.read(wanted, read)
+        if found.below is not None:
+            return present(
+                executions=[execution_body(row) for row in found.rows],
+                next=found.below,
+                searched=round(found.searched, 3),
+                incomplete=do.desk.incomplete(wanted) or None,
+            )
+        rows = found.rows
+    else:
+        page = partial(matching.executions, wanted=wanted, before=request.before, limit=size + 1, skip=skip)
+        rows = await do.desk.read(wanted, page)
     return present(
         executions=[execution_body(row) for row in rows[:size]],
         next=rows[size - 1].id if len(rows) > size else None,

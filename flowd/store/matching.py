@@ -7,7 +7,7 @@ million rows is never walked where an index, or a counter that the commit keeps,
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from heapq import merge
 from itertools import islice
@@ -24,6 +24,8 @@ NARROW = 25  # queries that one page is merged from
 NEAR_END = 5000  # rows from the end, up to which a page is read from there
 FEW_ABOVE = 100_000  # rows above a page that may be counted to find that out
 PIECE = 25_000  # ids counted in one piece
+FEW_NAMES = 2000  # executions that are looked up by their names, one by one
+_LAST = "\U0010ffff"
 PATIENCE_S = 0.3  # how long an estimate counts
 
 
@@ -50,6 +52,7 @@ class Filter:
     types: tuple[str, ...] = ()
     since_ms: int | None = None
     until_ms: int | None = None
+    ids: tuple[int, ...] | None = None  # one of these
     map_run: int = 0  # children of this Map Run; 0: executions that are no children
 
     @property
@@ -73,40 +76,64 @@ def executions(
     session: Session, wanted: Filter, before: int | None, limit: int, skip: int = 0
 ) -> list[schema.Execution]:
     """Executions that fit, newest first, with an id below `before`; the first `skip` of them are left out."""
+    wanted = narrowed(session, wanted)
     if skip:
         near = _from_the_end(session, wanted, before, skip)
         first = near[:1] if near is not None else matching_ids(session, wanted, before, 1, skip)
         if not first:
             return []
         before = first[0] + 1
-    parts = [_page(session, part, before, limit) for part in _parts(session, wanted)]
-    return parts[0] if len(parts) == 1 else list(islice(merge(*parts, key=lambda row: -(row.id or 0)), limit))
+    pages = [_page(session, part, before, limit) for part in parts(session, wanted)]
+    return pages[0] if len(pages) == 1 else list(islice(merge(*pages, key=lambda row: -(row.id or 0)), limit))
 
 
-def _parts(session: Session, wanted: Filter) -> list[Filter]:
+def parts(session: Session, wanted: Filter) -> list[Filter]:
     """Filters that together hold what `wanted` holds, each of which an index answers: by status, by machine.
 
     SQLite would scan the whole table for two statuses that are rare, and for a pattern of names.
     """
     if wanted.words:
         return [wanted]
-    parts = [wanted]
-    if wanted.machines and len(ids := _machines(session, wanted.machines)) * len(STATUSES) <= NARROW:
+    found = [wanted]
+    by_machine = bool(wanted.machines or wanted.types)
+    if by_machine and len(ids := _machines(session, wanted)) * len(STATUSES) <= NARROW:
         # The name of an SWF execution is that of its type, and its machine is its domain: the pattern stays.
-        parts = [replace(wanted, machine_id=i, machines=wanted.machines if i < 0 else ()) for i in ids]
-    statuses = wanted.statuses or (STATUSES if parts != [wanted] else ())
-    return [replace(part, statuses=(status,)) for part in parts for status in statuses] or parts
+        found = [replace(wanted, machine_id=i, machines=wanted.machines if i < 0 else ()) for i in ids]
+        found = found or [replace(wanted, ids=())]
+    statuses = wanted.statuses or (STATUSES if found != [wanted] else ())
+    return [replace(part, statuses=(status,)) for part in found for status in statuses] or found
 
 
-def _machines(session: Session, patterns: Sequence[str]) -> list[int]:
-    """Ids of the machines, deleted ones too, whose name fits; every SWF domain, with an id below 0."""
-    fits = " OR ".join(["name GLOB ?"] * len(patterns))
+def narrowed(session: Session, wanted: Filter) -> Filter:
+    """The same filter over the few ids that its names leave, if these are whole names or beginnings of names."""
+    names = {name.partition("*")[0]: name for name in wanted.names}
+    if not names or "" in names or wanted.map_run or wanted.words or wanted.ids is not None:
+        return wanted
+    ids: list[int] = []
+    for start, name in names.items():
+        query = (
+            "SELECT id FROM execution INDEXED BY execution_name WHERE map_run_id = 0 AND name >= ? AND name < ?"
+            " AND name GLOB ? LIMIT ?"
+        )
+        ids += [row[0] for row in raw(session).execute(query, (start, start + _LAST, _glob(name), FEW_NAMES + 1))]
+    return wanted if len(ids) > FEW_NAMES else replace(wanted, names=(), ids=tuple(sorted(set(ids))))
+
+
+def _machines(session: Session, wanted: Filter) -> list[int]:
+    """Ids of the machines, deleted ones too, whose name and type fit; SWF domains of any name, with an id below 0.
+
+    All executions of a machine are of one type.
+    """
+    fits = " OR ".join(["name GLOB ?"] * len(wanted.machines)) or "1"
+    types = f"type IN ({', '.join('?' * len(wanted.types))})" if wanted.types else "1"
     statement = (
-        "SELECT machine_id FROM (SELECT DISTINCT machine_id, (SELECT machine_name FROM execution"
-        " WHERE execution.machine_id = counter.machine_id LIMIT 1) AS name FROM counter)"
-        f" WHERE name IS NOT NULL AND (machine_id < 0 OR {fits}) ORDER BY machine_id"
+        "SELECT machine_id FROM (SELECT machine_id, execution.machine_name AS name, execution.type AS type"
+        " FROM (SELECT DISTINCT machine_id AS id FROM counter) AS known JOIN execution ON execution.id ="
+        " (SELECT one.id FROM execution AS one WHERE one.machine_id = known.id LIMIT 1))"
+        f" WHERE (machine_id < 0 OR {fits}) AND {types} ORDER BY machine_id"
     )
-    return [row[0] for row in raw(session).execute(statement, [_glob(pattern) for pattern in patterns])]
+    values = [*(_glob(pattern) for pattern in wanted.machines), *wanted.types]
+    return [row[0] for row in raw(session).execute(statement, values)]
 
 
 def _from_the_end(session: Session, wanted: Filter, before: int | None, skip: int) -> list[int] | None:
@@ -125,18 +152,18 @@ def _from_the_end(session: Session, wanted: Filter, before: int | None, skip: in
         return None
     if left <= 0:
         return []
-    parts = []
-    for part in _parts(session, wanted):
+    oldest_ids = []
+    for part in parts(session, wanted):
         oldest = select(schema.Execution.id).where(*conditions(part)).order_by(col(schema.Execution.id))
-        parts.append([found for found in session.exec(oldest.limit(left)).all() if found is not None])
-    return list(islice(merge(*parts), left))[::-1]
+        oldest_ids.append([found for found in session.exec(oldest.limit(left)).all() if found is not None])
+    return list(islice(merge(*oldest_ids), left))[::-1]
 
 
 def _page(session: Session, wanted: Filter, before: int | None, limit: int) -> list[schema.Execution]:
     if not wanted.words:
         return list(session.exec(_below(select(schema.Execution), wanted, before).limit(limit)).all())
     found: list[schema.Execution] = []
-    for ids in _searched(session, wanted, before):
+    for ids in searched(session, wanted, before):
         query = select(schema.Execution).where(col(schema.Execution.id).in_(ids), *conditions(wanted))
         found += session.exec(query.order_by(col(schema.Execution.id).desc()).limit(limit - len(found))).all()
         if len(found) >= limit:
@@ -150,7 +177,7 @@ def _below(query: Any, wanted: Filter, before: int | None) -> Any:
     return query.where(*conditions(wanted)).order_by(col(schema.Execution.id).desc())
 
 
-def _searched(session: Session, wanted: Filter, before: int | None) -> Iterator[list[int]]:
+def searched(session: Session, wanted: Filter, before: int | None) -> Iterator[list[int]]:
     """Ids of the executions that hold the words, newest first, piece by piece.
 
     Never as a join: SQLite likes to look each row up in the index, which searches all of it every time.
@@ -189,17 +216,18 @@ def count(session: Session, wanted: Filter, most: int | None = None) -> Tally:
 
     With `most` the counting of rows ends there, or when it has taken too long for somebody who waits for it.
     """
+    wanted = narrowed(session, wanted)
     if wanted.counted:
         query = select(schema.Counter.status, func.sum(schema.Counter.count)).group_by(schema.Counter.status)
         if wanted.statuses:
             query = query.where(col(schema.Counter.status).in_(wanted.statuses))
         return _tally(session.exec(query).all())
-    if wanted == Filter(statuses=wanted.statuses, machines=wanted.machines):
+    if wanted == Filter(statuses=wanted.statuses, machines=wanted.machines, types=wanted.types):
         return _by_machine(session, wanted)
-    if most is not None:
+    if most is not None and wanted.ids is None:
         return _up_to(session, wanted, most)
-    searched = [_among_searched(wanted)] if wanted.words else []
-    return _tally(session.exec(_by_status(wanted).where(*searched)).all())
+    among = [_among_searched(wanted)] if wanted.words else []
+    return _tally(session.exec(_by_status(wanted).where(*among)).all())
 
 
 def _by_status(wanted: Filter) -> Any:
@@ -216,7 +244,7 @@ def _tally(*found: Any, more: bool = False) -> Tally:
 
 
 def _by_machine(session: Session, wanted: Filter) -> Tally:
-    ids = _machines(session, wanted.machines)
+    ids = _machines(session, wanted)
     query = select(schema.Counter.status, func.sum(schema.Counter.count)).group_by(schema.Counter.status)
     query = query.where(col(schema.Counter.machine_id).in_([i for i in ids if i > 0]))
     if wanted.statuses:
@@ -240,7 +268,7 @@ def _up_to(session: Session, wanted: Filter, most: int) -> Tally:
 def _pieces(session: Session, wanted: Filter) -> Iterator[Any]:
     row = col(schema.Execution.id)
     if wanted.words:
-        yield from (row.in_(ids) for ids in _searched(session, wanted, None))
+        yield from (row.in_(ids) for ids in searched(session, wanted, None))
         return
     high = session.exec(select(func.max(schema.Execution.id))).one() or 0
     for top in range(high, 0, -PIECE):
@@ -251,6 +279,8 @@ def conditions(wanted: Filter) -> list[Any]:
     row = schema.Execution
     # Only a constant in the text lets SQLite use the partial indexes.
     found: list[Any] = [text(f"execution.map_run_id {'!=' if wanted.map_run else '='} 0")]
+    if wanted.ids is not None:
+        found.append(col(row.id).in_(wanted.ids))
     if wanted.map_run:
         found.append(row.map_run_id == wanted.map_run)
     for member, values in ((row.status, wanted.statuses), (row.waiting, wanted.waiting), (row.type, wanted.types)):

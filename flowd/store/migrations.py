@@ -62,6 +62,7 @@ PARTIAL_INDEXES = (
     "CREATE INDEX IF NOT EXISTS execution_hot ON execution (id) WHERE status != 'RUNNING' AND archived = 0",
     "CREATE INDEX IF NOT EXISTS execution_old ON execution (stopped_ms) WHERE archived = 1",
     "CREATE INDEX IF NOT EXISTS execution_own ON execution (id) WHERE map_run_id = 0",
+    "CREATE INDEX IF NOT EXISTS execution_name ON execution (name) WHERE map_run_id = 0",
     "CREATE INDEX IF NOT EXISTS execution_item ON execution (map_run_id, map_item) WHERE map_run_id != 0",
     "CREATE INDEX IF NOT EXISTS execution_child ON execution (map_run_id, status, item_count) WHERE map_run_id != 0",
     "CREATE INDEX IF NOT EXISTS dynamodb_expiring ON dynamodb_item (expires_s) WHERE expires_s IS NOT NULL",

@@ -11,6 +11,7 @@ import pytest
 
 from flowd.functions import FunctionSpec
 from flowd.sam.schedules import SamSchedule
+from flowd.store import matching
 from tests.api.box import PASS, WAIT, Box, activity_machine
 
 TEAM = "arn:aws:states:us-east-1:000000000000:activity:team"
@@ -141,7 +142,7 @@ async def test_plain_activity_tasks_stand_in_the_inbox_as_tokens(box: Box) -> No
     assert (await box.call("describe_execution", executionArn=arn))["output"] == "7"
 
 
-async def test_executions_are_filtered_paged_and_counted(box: Box) -> None:
+async def test_executions_are_filtered_paged_and_counted(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     good, slow = await box.machine(PASS, name="order-a"), await box.machine(WAIT, name="slow")
     arns = [await box.run(good, name=f"n{number}") for number in range(3)] + [await box.run(slow, name="w1")]
     await box.call("stop_execution", executionArn=arns[3], error="Card.Declined")
@@ -159,6 +160,11 @@ async def test_executions_are_filtered_paged_and_counted(box: Box) -> None:
     assert await names("until:1h") == []
     assert (await box.flowd_refused("ListExecutions", filter="status:nope")).code == "ValidationException"
     assert (await box.flowd_refused("ListExecutions", limit=0)).code == "ValidationException"
+    assert await names("name:n*", patienceSeconds=0.5) == ["n2", "n1", "n0"]
+    monkeypatch.setattr(matching, "PIECE", 1)
+    piece = await box.flowd("ListExecutions", filter="name:*0", patienceSeconds=0, limit=1)
+    assert piece == {"executions": [], "next": 4, "searched": 0.25}
+    assert await names("name:*0", patienceSeconds=1, before=piece["next"]) == ["n0"]
     page = await box.flowd("ListExecutions", limit=2)
     rest = await box.flowd("ListExecutions", limit=2, before=page["next"])
     assert [item["name"] for item in rest["executions"]] == ["n1", "n0"]

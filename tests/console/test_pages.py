@@ -119,3 +119,41 @@ async def test_a_row_that_left_the_filter_unseen_is_marked_though_nobody_knows_i
     await source.again(0, 10, {str(row["id"]): "" for row in source.held()})
     assert (source.row(0) or {})["gone"] and (source.row(0) or {})["status"] == ""
     assert "gone" not in (source.row(1) or {})
+
+
+class Slow(Many):
+    """One whose executions are looked for in pieces of a few rows, some of them empty."""
+
+    async def fetch(self, before: int | None, limit: int, skip: int) -> dict[str, Any]:
+        self.asked += 1
+        top = self.amount if before is None else before - 1
+        low = max(1, top - 99)
+        rows: list[dict[str, Any]] = [{"id": i, "status": "FAILED"} for i in range(top, low - 1, -1) if i % 40 == 0]
+        if len(rows) > limit or (len(rows) == limit and low > 1):
+            return {"executions": rows[:limit], "next": rows[limit - 1]["id"]}
+        if low == 1:
+            return {"executions": rows}
+        return {"executions": rows, "next": low, "searched": 1 - (low - 1) / self.amount}
+
+
+async def test_rows_that_are_looked_for_come_in_pieces_until_the_page_is_full() -> None:
+    slow = Slow(20_000)
+    source = KeysetSource(slow.fetch)
+    await source.step(0)
+    assert (source.total, source.going, round(source.searched, 3), source.lacks(0, 0)) == (4, True, 0.005, 0)
+    seen = []
+    while source.lacks(0, 10) is not None:
+        await source.step(0)
+        seen.append(source.total)
+    assert seen == sorted(seen) and not source.going and source.lacks(0, PAGE - 1) is None
+    await walk(source, 0, source.total - 1)
+    while (last := source.total) and source.lacks(0, last - 1) is not None:
+        await walk(source, 0, last - 1)
+    assert source.ended and source.total == 500
+    assert [(source.row(i) or {})["id"] for i in (0, 199, 200, 499)] == [20_000, 12_040, 12_000, 40]
+
+
+async def test_a_search_that_finds_nothing_ends_with_an_empty_list() -> None:
+    source = KeysetSource(Slow(39).fetch)
+    await source.step(0)
+    assert source.ended and source.total == 0

@@ -37,7 +37,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
             session.add(
                 schema.Execution(
                     id=i, arn=f"arn:{i}", name=f"n-{i}", machine_arn="", definition_id=1, status=status,
-                    machine_id=0 if child else machine, machine_name=name,
+                    machine_id=0 if child else machine, machine_name=name, type="SWF" if machine < 0 else "STANDARD",
                     map_run_id=9 if child else 0, started_ms=i, error="Card" if i % 5 == 0 else None,
                 )
             )  # fmt: skip
@@ -58,6 +58,9 @@ FILTERS = [
     Filter(machines=("type-1",)),
     Filter(machines=("*",)),
     Filter(machines=("nothing",)),
+    Filter(types=("STANDARD",)),
+    Filter(types=("SWF",), machines=("type-1",)),
+    Filter(types=("EXPRESS",)),
     Filter(errors=("Ca*",), machines=("orders",)),
     Filter(since_ms=100, until_ms=450),
 ]
