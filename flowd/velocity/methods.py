@@ -1,0 +1,263 @@
+"""The methods that values of a template have: those of Java's String, List, Map and Number that templates use. Pure.
+
+They are tables; nothing else of a value can be reached. A text that is a pattern is a regular expression as Java has
+them; where Python's differ (possessive quantifiers before 3.11, `\\p{...}`), the call fails with the reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from flowd.velocity.nodes import Broken
+
+Table = dict[str, Callable[..., Any]]
+
+
+class Given(dict[str, Any]):
+    """An object of a request or an answer: what it does not have reads as an empty text, as it does in API Gateway."""
+
+
+def given(value: Any) -> Any:
+    """A JSON value as templates see it; a copy, since templates may change what they hold."""
+    if isinstance(value, dict):
+        return Given((key, given(member)) for key, member in value.items())
+    return [given(item) for item in value] if isinstance(value, list) else value
+
+
+def member(value: Any, name: Any) -> Any:
+    """`$value.name`: a member of a map, else what Java's getter of that name gives; None if there is none."""
+    if isinstance(value, dict):
+        return entry(value, name)
+    if name == "empty" and isinstance(value, str | list):
+        return not value
+    return None
+
+
+def entry(value: dict[Any, Any], key: Any) -> Any:
+    found = value.get(key)
+    return "" if found is None and isinstance(value, Given) else found
+
+
+def call(value: Any, name: str, arguments: list[Any]) -> Any:
+    """`$value.name(...)`. Raises Broken; nothing has no methods, and a call of one is nothing."""
+    if value is None:
+        return None
+    method = _table(value).get(name)
+    if method is None:
+        raise Broken(f"{_kind(value)} has no method {name}()")
+    try:
+        return method(value, *arguments)
+    except (TypeError, ValueError, IndexError, KeyError, AttributeError, re.error, OverflowError) as error:
+        raise Broken(f"{name}() of {_kind(value)} cannot be called so: {error}") from None
+
+
+def _kind(value: Any) -> str:
+    for kind, name in ((bool, "a truth value"), (str, "a text"), (int | float, "a number"), (dict, "a map")):
+        if isinstance(value, kind):
+            return name
+    return "a list" if isinstance(value, list) else "this"
+
+
+def _table(value: Any) -> Table:
+    if isinstance(value, bool):
+        return _ANY
+    if isinstance(value, str):
+        return _TEXT
+    if isinstance(value, int | float):
+        return _NUMBER
+    return _MAP if isinstance(value, dict) else _LIST if isinstance(value, list) else {}
+
+
+def shown(value: Any) -> str:
+    """A value as Java's toString has it: `{a=1, b=[x, y]}`."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{shown(key)}={shown(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(shown, value)) + "]"
+    return str(value)
+
+
+# -- texts ---------------------------------------------------------------------------
+
+
+def _replacement(text: str) -> Callable[[re.Match[str]], str]:
+    """Java's: `$1` is a group, a backslash makes the next character plain."""
+    parts = re.split(r"(\\.|\$\d)", text)
+
+    def one(found: re.Match[str]) -> str:
+        made = ""
+        for part in parts:
+            if part.startswith("\\"):
+                made += part[1:]
+            elif part.startswith("$") and len(part) == 2:
+                made += found[int(part[1])] or ""
+            else:
+                made += part
+        return made
+
+    return one
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("a text is wanted")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("a whole number is wanted")
+    return value
+
+
+def _substring(text: str, first: Any, end: Any = None) -> str:
+    stop = len(text) if end is None else _whole(end)
+    if not 0 <= _whole(first) <= stop <= len(text):
+        raise IndexError(f"from {first} to {stop} of {len(text)} characters")
+    return text[first:stop]
+
+
+def _split(text: str, pattern: Any, limit: Any = 0) -> list[str]:
+    """Java's: empty texts at the end are dropped unless there is a limit."""
+    most = _whole(limit)
+    parts = [part or "" for part in re.split(f"(?:{_text(pattern)})", text, maxsplit=max(most - 1, 0))]
+    while most == 0 and len(parts) > 1 and not parts[-1]:
+        parts.pop()
+    return parts
+
+
+def _char(text: str, index: Any) -> str:
+    if not 0 <= _whole(index) < len(text):
+        raise IndexError(f"{index} of {len(text)} characters")
+    return text[index]
+
+
+_ANY: Final[Table] = {
+    "equals": lambda value, other: type(value) is type(other) and value == other,
+    "toString": shown,
+}
+_TEXT: Final[Table] = {
+    **_ANY,
+    "charAt": _char,
+    "compareTo": lambda text, other: (text > _text(other)) - (text < other),
+    "concat": lambda text, other: text + _text(other),
+    "contains": lambda text, other: _text(other) in text,
+    "endsWith": lambda text, other: text.endswith(_text(other)),
+    "equalsIgnoreCase": lambda text, other: isinstance(other, str) and text.lower() == other.lower(),
+    "indexOf": lambda text, other, begin=0: text.find(_text(other), _whole(begin)),
+    "isEmpty": lambda text: not text,
+    "lastIndexOf": lambda text, other: text.rfind(_text(other)),
+    "length": len,
+    "matches": lambda text, pattern: re.fullmatch(_text(pattern), text) is not None,
+    "replace": lambda text, old, new: text.replace(_text(old), _text(new)),
+    "replaceAll": lambda text, pattern, new: re.sub(_text(pattern), _replacement(_text(new)), text),
+    "replaceFirst": lambda text, pattern, new: re.sub(_text(pattern), _replacement(_text(new)), text, count=1),
+    "split": _split,
+    "startsWith": lambda text, other, begin=0: text.startswith(_text(other), _whole(begin)),
+    "substring": _substring,
+    "toLowerCase": str.lower,
+    "toUpperCase": str.upper,
+    "trim": str.strip,
+}
+
+
+# -- numbers, lists, maps ------------------------------------------------------------
+
+
+def _parse(value: Any, text: Any) -> int:
+    """`Integer.parseInt`, which templates reach through any whole number."""
+    return int(_text(text))
+
+
+_NUMBER: Final[Table] = {
+    **_ANY,
+    "compareTo": lambda value, other: (value > other) - (value < other),
+    "doubleValue": float,
+    "intValue": int,
+    "longValue": int,
+    "parseInt": _parse,
+}
+
+
+def _add(items: list[Any], *given: Any) -> bool:
+    if len(given) == 2:
+        items.insert(_whole(given[0]), given[1])
+    else:
+        items.append(*given)
+    return True
+
+
+def _at(items: list[Any], index: Any) -> Any:
+    if not 0 <= _whole(index) < len(items):
+        raise IndexError(f"{index} of {len(items)} entries")
+    return items[index]
+
+
+def _set(items: list[Any], index: Any, value: Any) -> Any:
+    before = _at(items, index)
+    items[index] = value
+    return before
+
+
+def _remove(items: list[Any], which: Any) -> Any:
+    if isinstance(which, int) and not isinstance(which, bool):
+        _at(items, which)
+        return items.pop(which)
+    if which not in items:
+        return False
+    items.remove(which)
+    return True
+
+
+_LIST: Final[Table] = {
+    **_ANY,
+    "add": _add,
+    "addAll": lambda items, more: bool(items.extend(list(more)) or more),
+    "contains": lambda items, value: value in items,
+    "get": _at,
+    "indexOf": lambda items, value: items.index(value) if value in items else -1,
+    "isEmpty": lambda items: not items,
+    "remove": _remove,
+    "set": _set,
+    "size": len,
+    "subList": lambda items, first, end: items[_whole(first) : _whole(end)],
+}
+
+
+def _put(items: dict[Any, Any], key: Any, value: Any) -> Any:
+    before = items.get(key)
+    items[key] = value
+    return before
+
+
+def _entries(items: dict[Any, Any]) -> list[dict[str, Any]]:
+    return [{"key": key, "value": value} for key, value in items.items()]
+
+
+_MAP: Final[Table] = {
+    **_ANY,
+    "containsKey": lambda items, key: key in items,
+    "containsValue": lambda items, value: value in items.values(),
+    "entrySet": _entries,
+    "get": entry,
+    "getKey": lambda items: items["key"],  # of an entry
+    "getOrDefault": lambda items, key, other: items.get(key, other),
+    "getValue": lambda items: items["value"],
+    "isEmpty": lambda items: not items,
+    "keySet": list,
+    "put": _put,
+    "putAll": lambda items, more: items.update(more),
+    "remove": lambda items, key: items.pop(key, None),
+    "size": len,
+    "values": lambda items: list(items.values()),
+}
+#: Every method that some value has.
+NAMES: Final = frozenset({*_TEXT, *_NUMBER, *_LIST, *_MAP})
