@@ -170,17 +170,17 @@ class Daemon:
         self.mappings = Mappings(self.core.db, self.sources, lambda name: self.functions.named(name)[1])
         table = operations(self.services)
         self.local.bind(table, self.core.closings.wait)
+        front = Front(self._backends())
         self.server = Server(
             table,
             Addresses(unix=config.socket, tcp=config.listen),
             SystemClock(),  # signatures are dated by the clients' clocks, whatever time it is in here
             self.credentials if config.auth else None,
             on_drain=self._drain,
-            front=Front(self._backends()),
+            front=front,
         )
-
         self.http = HttpFront(
-            config.http, table, self.functions, self.credentials, self.clock, config.region, config.account
+            config.http, table, self.functions, self.credentials, self.clock, config.region, config.account, front
         )
         self.registrar.on_routes = self.http.set_routes
 

@@ -79,14 +79,16 @@ class NoAnswer(Exception):
     """Nobody answered in time, or nothing that is an answer."""
 
 
-async def send(outgoing: Outgoing, transport: httpx.AsyncBaseTransport | None, timeout_s: float) -> httpx.Response:
-    """The answer with its body, of which no more is read than a Task may have. Raises NoAnswer.
+async def send(
+    outgoing: Outgoing, transport: httpx.AsyncBaseTransport | None, timeout_s: float, largest: int = LARGEST
+) -> httpx.Response:
+    """The answer with its body, of which no more is read than tells that it is larger than `largest`. Raises NoAnswer.
 
     The time is that of the whole exchange: who sends a byte now and then is as late as who sends none.
     """
     try:
         async with asyncio.timeout(timeout_s):
-            return await _exchanged(outgoing, transport, timeout_s)
+            return await _exchanged(outgoing, transport, timeout_s, largest)
     except (httpx.TimeoutException, TimeoutError):
         raise NoAnswer(f"HTTP task timeout after {timeout_s:g}s") from None
     except httpx.LocalProtocolError:
@@ -96,7 +98,7 @@ async def send(outgoing: Outgoing, transport: httpx.AsyncBaseTransport | None, t
 
 
 async def _exchanged(
-    outgoing: Outgoing, transport: httpx.AsyncBaseTransport | None, timeout_s: float
+    outgoing: Outgoing, transport: httpx.AsyncBaseTransport | None, timeout_s: float, largest: int
 ) -> httpx.Response:
     offered = {"Accept-Encoding": "gzip, deflate"}  # what is unpacked below, up to a size
     certificates = await asyncio.to_thread(trusted)
@@ -111,11 +113,11 @@ async def _exchanged(
             async for part in response.aiter_raw():
                 parts.append(part)
                 size += len(part)
-                if size > LARGEST:
+                if size > largest:
                     break
         finally:
             await response.aclose()
-    response._content = _unpacked(b"".join(parts), response.headers.get("content-encoding", "").lower())
+    response._content = _unpacked(b"".join(parts), response.headers.get("content-encoding", "").lower(), largest)
     return response
 
 
@@ -125,13 +127,13 @@ def trusted() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _unpacked(content: bytes, encoding: str) -> bytes:
+def _unpacked(content: bytes, encoding: str, largest: int) -> bytes:
     """No more of it than tells that it is too large: a small answer may hold a thousand times as much."""
     if encoding not in ("gzip", "x-gzip", "deflate") or not content:
         return content
     for bits in (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS):  # with a header of either kind; without one, as some servers do
         try:
-            return zlib.decompressobj(bits).decompress(content, LARGEST + 1)
+            return zlib.decompressobj(bits).decompress(content, largest + 1)
         except zlib.error:
             continue
     raise NoAnswer("the answer cannot be unpacked")

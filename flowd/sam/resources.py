@@ -79,6 +79,11 @@ def _queue_url(name: str, place: Place) -> str:
     return f"{place.endpoint or f'https://sqs.{place.region}.amazonaws.com'}/{place.account}/{name}"
 
 
+def _endpoint(name: str, place: Place) -> str:
+    """An address as AWS would give it; the front is reached where the settings say."""
+    return f"https://{name}.execute-api.{place.region}.amazonaws.com"
+
+
 def _bucket(suffix: str = "") -> Made:
     return lambda name, place: f"{name}{suffix}"
 
@@ -92,6 +97,14 @@ TASK_DEFINITION = "AWS::ECS::TaskDefinition"
 CLUSTER = "AWS::ECS::Cluster"
 BUCKET = "AWS::S3::Bucket"
 APIS = ("AWS::Serverless::Api", "AWS::Serverless::HttpApi")
+REST_API = "AWS::ApiGateway::RestApi"
+REST_RESOURCE = "AWS::ApiGateway::Resource"
+METHOD = "AWS::ApiGateway::Method"
+REST_STAGE = "AWS::ApiGateway::Stage"
+HTTP_API = "AWS::ApiGatewayV2::Api"
+HTTP_INTEGRATION = "AWS::ApiGatewayV2::Integration"
+HTTP_ROUTE = "AWS::ApiGatewayV2::Route"
+HTTP_STAGE = "AWS::ApiGatewayV2::Stage"
 _FAMILY = _arn("ecs", "task-definition/")  # the newest revision of it
 #: The label of a stream is not known before there is one; `latest` stands for the newest (services.dynamodb).
 _STREAM = {"StreamArn": lambda name, place: f"{_arn('dynamodb', 'table/')(name, place)}/stream/latest"}
@@ -104,7 +117,26 @@ _NETWORK = (
     *("AWS::EC2::SecurityGroupIngress", "AWS::EC2::SubnetRouteTableAssociation", "AWS::EC2::VPC"),
     *("AWS::EC2::VPCEndpoint", "AWS::EC2::VPCGatewayAttachment"),
 )
+#: Ids of API Gateway are logical ids here; the root of a REST API ends in a slash.
+_API_PARTS = {
+    REST_API: Kind("", _name, {"RestApiId": _name, "RootResourceId": _bucket("/")}),
+    REST_RESOURCE: Kind("", _name, {"ResourceId": _name}),
+    METHOD: Kind("", _name, {}),
+    REST_STAGE: Kind("StageName", _name, {}),
+    "AWS::ApiGateway::ApiKey": Kind("", _name, {"APIKeyId": _name}),
+    "AWS::ApiGateway::Deployment": Kind("", _name, {"DeploymentId": _name}),
+    "AWS::ApiGateway::Model": Kind("Name", _name, {}),
+    "AWS::ApiGateway::RequestValidator": Kind("", _name, {"RequestValidatorId": _name}),
+    "AWS::ApiGateway::UsagePlan": Kind("", _name, {"Id": _name}),
+    "AWS::ApiGateway::UsagePlanKey": Kind("", _name, {"Id": _name}),
+    HTTP_API: Kind("", _name, {"ApiId": _name, "ApiEndpoint": _endpoint}),
+    HTTP_INTEGRATION: Kind("", _name, {"IntegrationId": _name}),
+    HTTP_ROUTE: Kind("", _name, {"RouteId": _name}),
+    HTTP_STAGE: Kind("StageName", _name, {}),
+    "AWS::ApiGatewayV2::Deployment": Kind("", _name, {"DeploymentId": _name}),
+}
 _KINDS: dict[str, Kind] = {
+    **_API_PARTS,
     SERVERLESS_MACHINE: Kind("Name", _machine, {"Arn": _machine, "Name": _name}, longest=80),
     PLAIN_MACHINE: Kind("StateMachineName", _machine, {"Arn": _machine, "Name": _name}, longest=80),
     FUNCTION: Kind("FunctionName", _name, {"Arn": _function}, longest=64),

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from flowd import names
 from flowd.functions import Kind
 from flowd.routes import Action, Route
+from flowd.sam import httpapis, restapis
 from flowd.sam.asynchronous import EVENT_INVOKE_CONFIG, with_configs
 from flowd.sam.cloud import ORDER, read_resource
 from flowd.sam.document import TemplateError, read_document
@@ -51,7 +52,7 @@ _MACHINES = (SERVERLESS_MACHINE, PLAIN_MACHINE)
 MAPPING, RULE = "AWS::Lambda::EventSourceMapping", "AWS::Events::Rule"
 _LOADED = (
     *(*_MACHINES, FUNCTION, PLAIN_FUNCTION, ACTIVITY, MAPPING, "AWS::Scheduler::Schedule"),
-    *(TASK_DEFINITION, CLUSTER, *APIS, EVENT_INVOKE_CONFIG),
+    *(TASK_DEFINITION, CLUSTER, *APIS, EVENT_INVOKE_CONFIG, *restapis.TYPES, *httpapis.TYPES),
 )
 
 
@@ -139,7 +140,8 @@ def _project(template: Template, find_code: FindCode, source: str) -> Project:
     task_ids = _open(template, by_type.pop(TASK_DEFINITION, []))
     task_definitions = [read_task_definition(template, each) for each in task_ids]
     by_type.pop(CLUSTER, None)  # every cluster that is named is this box
-    _check_apis(template, [each for name in APIS for each in by_type.pop(name, [])])
+    for name in (*APIS, *restapis.TYPES, *httpapis.TYPES):
+        by_type.pop(name, None)  # read below: what they call comes first
     _list_unsupported(template, by_type)
     read = [read_machine(template, each) for each in machine_ids if each not in template.refused]
     machines = _without_doubles(template, [machine for machine in read if machine is not None])
@@ -153,6 +155,8 @@ def _project(template: Template, find_code: FindCode, source: str) -> Project:
         triggers.append(read_triggers(template, each, target, source))
         action: Action = "start" if template.type_of(each) in _MACHINES else "function"
         routes += read_routes(template, each, action, target, source)
+    routes += restapis.read_rest_apis(template, source, routes)
+    routes += httpapis.read_http_apis(template, source)
     resources += [resource for each in triggers for resource in each.resources]
     resources += [one for each in _open(template, buckets) for one in read_notifications(template, each, source)]
     sources = [one for one in mappings if one is not None] + [one for each in triggers for one in each.sources]
@@ -171,15 +175,6 @@ def _project(template: Template, find_code: FindCode, source: str) -> Project:
         problems=tuple(template.problems),
         complete=not malformed and all(_is_named(template, each) for each in machine_ids),
     )
-
-
-def _check_apis(template: Template, logical_ids: list[str]) -> None:
-    """Routes come from events; what an API says of itself in OpenAPI is not read."""
-    for each in logical_ids:
-        for name in ("DefinitionBody", "DefinitionUri"):
-            if name in template.properties(each):
-                said = f"{name} is not read: routes come from the events of functions and machines"
-                template.unsupported(each, said, "Resources", each, "Properties", name)
 
 
 def _resources(template: Template, by_type: dict[str, list[str]], source: str) -> list[SamResource]:

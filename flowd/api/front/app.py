@@ -74,7 +74,8 @@ class Application:
             reply = json_reply(500, {"message": "Internal Server Error", "requestId": request_id})
         headers = [*reply.headers, ("x-amzn-requestid", request_id), ("content-length", str(len(reply.body)))]
         if request is not None:
-            headers += [each for each in self._guard.cors(request) if each not in headers]
+            said = {name.lower() for name, _ in headers}
+            headers += [each for each in self._guard.cors(request, self._route(request)) if each[0] not in said]
         raw = [(name.lower().encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
         await send({"type": "http.response.start", "status": reply.status, "headers": raw})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else reply.body})
@@ -112,7 +113,8 @@ class Application:
                 return b"".join(parts)
 
     async def _reply(self, request: Request) -> Reply:
-        preflight = self._guard.preflight(request, self._router.methods(request.path))
+        methods = self._router.methods(request.path)
+        preflight = self._guard.preflight(request, methods, self._route(request))
         if preflight is not None:
             return preflight
         match = self._router.find(request.method, request.path)
@@ -121,11 +123,17 @@ class Application:
         if own is not None:
             return await own(request, who)
         if match is None:
-            methods = self._router.methods(request.path)
             if methods:
                 raise Problem(405, "Method Not Allowed", allowed=methods)
             raise Problem(404, "Not Found")
         return await self._work.do(request, match, who)
+
+    def _route(self, request: Request) -> Route | None:
+        """Whose origins are allowed: the route that is asked, in a preflight the one that would be if it has none."""
+        match = self._router.find(request.method, request.path)
+        if match is None and request.method == "OPTIONS":
+            match = self._router.find(request.header.get("access-control-request-method", ""), request.path)
+        return None if match is None else match.route
 
     def _own(self, request: Request) -> Callable[[Request, str], Awaitable[Reply]] | None:
         """Who answers one of the front's own paths; None if it is none, or is switched off."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from flowd.api.front.requests import Problem, Reply, Request
 from flowd.httpsettings import HttpSettings
-from flowd.routes import Route
+from flowd.routes import Plan, Route
 
 KEY_HEADER = "x-api-key"
 _CALLERS = 10_000  # whose rate is remembered
@@ -27,49 +27,86 @@ class Guard:
 
     def admit(self, request: Request, route: Route | None) -> str:
         """Who it is, for audit and rate; raises Problem. `route` None: one of the front's own pages."""
-        name = self._keys.get(_digest(request.header.get(KEY_HEADER, "")))
-        self._spend(f"key {name}" if name else f"address {request.source_ip}")
+        digest = _digest(request.header.get(KEY_HEADER, ""))
+        name = self._keys.get(digest)
+        self._spend(
+            f"key {name}" if name else f"address {request.source_ip}", self._settings.rate, self._settings.burst
+        )
+        plan, key = self._planned(route, digest, name)
         wanted = route is not None and (self._settings.require_key if route.key is None else route.key)
-        if wanted and name is None:
+        # A key of the settings opens every route; one of a plan those of its API.
+        if wanted and name is None and plan is None:
             raise Problem(403, "Forbidden", reason=f"the header {KEY_HEADER} is missing or is no key of this API")
+        if plan is not None and wanted:
+            self._spend(f"plan {plan.name} key {key}", plan.rate, plan.burst)
+        name = name or (key if plan is not None else None)
         return f"http key {name}" if name else f"http {request.source_ip}"
 
-    def _spend(self, caller: str) -> None:
+    def _planned(self, route: Route | None, digest: bytes, name: str | None) -> tuple[Plan | None, str]:
+        """The usage plan that the request's key is in, and the key's name there."""
+        for plan in route.plans if route is not None else ():
+            for key, secret in plan.keys.items():
+                if (key == name) if not secret else _digest(secret) == digest:
+                    return plan, key
+        return None, ""
+
+    def _spend(self, caller: str, rate: float, burst: int) -> None:
         """One of the caller's tokens: `rate` a second come back, up to `burst`."""
-        if not self._settings.rate:
+        if not rate:
             return
         now = self._clock_s()
-        left, at = self._buckets.pop(caller, (float(self._settings.burst), now))
-        left = min(float(self._settings.burst), left + (now - at) * self._settings.rate)
+        left, at = self._buckets.pop(caller, (float(burst), now))
+        left = min(float(burst), left + (now - at) * rate)
         self._buckets[caller] = (max(left - 1, 0.0) if left >= 1 else left, now)
         if len(self._buckets) > _CALLERS:
             self._buckets.popitem(last=False)
         if left < 1:
             raise Problem(429, "Too Many Requests")
 
-    def preflight(self, request: Request, methods: list[str]) -> Reply | None:
-        """The answer to a browser that asks whether it may ask."""
+    def preflight(self, request: Request, methods: list[str], route: Route | None) -> Reply | None:
+        """The answer to a browser that asks whether it may ask; None if the route that fits OPTIONS shall say it."""
         if request.method != "OPTIONS" or "access-control-request-method" not in request.header:
             return None
-        allowed = self.cors(request)
+        own = route.cors if route is not None else None
+        allowed = self.cors(request, route)
+        if not allowed and own is None and route is not None and _answers(route):
+            return None
         if not allowed or not methods:
             return Reply(403 if methods else 404)
         every = "DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT" if "ANY" in methods else ",".join([*methods, "OPTIONS"])
         asked = request.header.get("access-control-request-headers", f"content-type,{KEY_HEADER}")
+        if own is not None:
+            every, asked = ",".join(own.methods) or every, ",".join(own.headers) or asked
         more = [
             ("access-control-allow-methods", every),
             ("access-control-allow-headers", asked),
-            ("access-control-max-age", "600"),
+            ("access-control-max-age", str(own.max_age if own is not None else 600)),
         ]
         return Reply(204, b"", [*allowed, *more])
 
-    def cors(self, request: Request) -> list[tuple[str, str]]:
+    def cors(self, request: Request, route: Route | None) -> list[tuple[str, str]]:
         """Headers that let the page that asks read the answer; none if its origin is not allowed."""
         origin = request.header.get("origin")
-        if origin is None or not ("*" in self._settings.cors or origin in self._settings.cors):
+        own = route.cors if route is not None else None
+        origins = (*self._settings.cors, *(own.origins if own is not None else ()))
+        if origin is None or not ("*" in origins or origin in origins or _fits(origin, origins)):
             return []
-        shown = "*" if "*" in self._settings.cors else origin
-        return [("access-control-allow-origin", shown), ("vary", "origin")]
+        found = [("access-control-allow-origin", "*" if "*" in origins else origin), ("vary", "origin")]
+        if own is not None and own.exposed:
+            found.append(("access-control-expose-headers", ",".join(own.exposed)))
+        if own is not None and own.credentials:
+            found.append(("access-control-allow-credentials", "true"))
+        return found
+
+
+def _answers(route: Route) -> bool:
+    """A route of a REST API that takes OPTIONS answers browsers itself, as on AWS."""
+    return route.format == "1.0" or route.method == "OPTIONS"
+
+
+def _fits(origin: str, origins: tuple[str, ...]) -> bool:
+    """`https://*` and `http://*` stand for every origin of their scheme."""
+    return f"{origin.partition('://')[0]}://*" in origins
 
 
 def _digest(secret: str) -> bytes:

@@ -16,6 +16,7 @@ _DOES: Final = {
     "startSync": "Runs {target} and answers with its output",
     "status": "What has become of an execution of {target}",
     "function": "Calls the function {target}",
+    "integration": "Calls {target}",
 }
 
 
@@ -58,6 +59,9 @@ def _operation(route: Route, settings: HttpSettings) -> dict[str, Any]:
 def _responses(route: Route) -> dict[str, Any]:
     if route.action == "function":
         return {"default": {"description": "what the function answers"}}
+    if route.integration is not None:
+        given = {str(each.status): {"description": each.pattern or "done"} for each in route.integration.responses}
+        return given or {"default": {"description": "what the integration answers"}}
     found = {str(route.status): {"description": "done"}}
     for error, status in route.errors.items():
         known = found.get(str(status))

@@ -15,7 +15,6 @@ from flowd.api.front.requests import JSON, Problem, Reply, Request
 from flowd.payload import dumps
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_API: Final = "flowd"
 #: AWS's words for an answer that is none.
 BROKEN: Final = "Internal server error"
 
@@ -41,25 +40,36 @@ def _event_1(request: Request, match: Match, account: str) -> dict[str, Any]:
         "queryStringParameters": {name: values[-1] for name, values in request.query_lists.items()} or None,
         "multiValueQueryStringParameters": request.query_lists or None,
         "pathParameters": match.parameters or None,
-        "stageVariables": None,
-        "requestContext": {
-            "accountId": account,
-            "apiId": _API,
-            "domainName": request.header.get("host", ""),
-            "extendedRequestId": request.request_id,
-            "httpMethod": request.method,
-            "identity": {"sourceIp": request.source_ip, "userAgent": request.header.get("user-agent")},
-            "path": request.path,
-            "protocol": "HTTP/1.1",
-            "requestId": request.request_id,
-            "requestTime": _clf(request.at_ms),
-            "requestTimeEpoch": request.at_ms,
-            "resourceId": f"{route.method} {route.path}",
-            "resourcePath": route.path,
-            "stage": route.stage,
-        },
+        "stageVariables": route.variables or None,
+        "requestContext": context(request, match, account),
         "body": body,
         "isBase64Encoded": encoded,
+    }
+
+
+def context(request: Request, match: Match, account: str) -> dict[str, Any]:
+    """What REST APIs tell of a request: a function's requestContext, the `$context` of mapping templates."""
+    route = match.route
+    return {
+        "accountId": account,
+        "apiId": route.api,
+        "domainName": request.header.get("host", ""),
+        "domainPrefix": route.api,
+        "extendedRequestId": request.request_id,
+        "httpMethod": request.method,
+        "identity": {
+            "apiKey": request.header.get("x-api-key"),
+            "sourceIp": request.source_ip,
+            "userAgent": request.header.get("user-agent"),
+        },
+        "path": request.path,
+        "protocol": "HTTP/1.1",
+        "requestId": request.request_id,
+        "requestTime": _clf(request.at_ms),
+        "requestTimeEpoch": request.at_ms,
+        "resourceId": f"{route.method} {route.path}",
+        "resourcePath": route.path,
+        "stage": route.stage,
     }
 
 
@@ -77,9 +87,9 @@ def _event_2(request: Request, match: Match, account: str) -> dict[str, Any]:
         "queryStringParameters": {name: ",".join(values) for name, values in request.query_lists.items()},
         "requestContext": {
             "accountId": account,
-            "apiId": _API,
+            "apiId": route.api,
             "domainName": request.header.get("host", ""),
-            "domainPrefix": _API,
+            "domainPrefix": route.api,
             "http": {
                 "method": request.method,
                 "path": request.path,
@@ -94,10 +104,11 @@ def _event_2(request: Request, match: Match, account: str) -> dict[str, Any]:
             "timeEpoch": request.at_ms,
         },
         "pathParameters": match.parameters,
+        "stageVariables": route.variables,
         "body": body,
         "isBase64Encoded": encoded,
     }
-    absent = ("cookies", "queryStringParameters", "pathParameters", "body")
+    absent = ("cookies", "queryStringParameters", "pathParameters", "stageVariables", "body")
     return {name: value for name, value in made.items() if value or name not in absent}
 
 

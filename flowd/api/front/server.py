@@ -11,12 +11,14 @@ from typing import Any
 from flowd.api.front.app import Application
 from flowd.api.front.guard import Guard
 from flowd.api.front.links import signing_key
+from flowd.api.front.upstream import Upstream
 from flowd.api.front.work import Work
 from flowd.api.functions import Functions
 from flowd.api.server import Addresses, Server
 from flowd.api.wire.app import Operation
 from flowd.api.wire.caller import Caller
 from flowd.api.wire.credentials import Credentials
+from flowd.api.wire.protocols.front import Front
 from flowd.clock import Clock
 from flowd.httpsettings import HttpSettings
 from flowd.payload import dumps
@@ -37,12 +39,14 @@ class HttpFront:
         clock: Clock,
         region: str,
         account: str,
+        services: Front | None = None,
     ) -> None:
-        """Raises ConfigError for a route of the settings that cannot be used."""
+        """`services`: what else there is of AWS for routes to call. Raises ConfigError for a route of the settings
+        that cannot be used."""
         self._table = table
         self._draining = asyncio.Event()
         self._settings = settings
-        work = Work(self._operate, functions, region, account)
+        work = Work(self._operate, functions, Upstream(table, services, self._draining), region, account)
         guard = Guard(settings, time.monotonic)
         self.app = Application(settings, self._operate, work, guard, signing_key(credentials.secret_key), clock)
         addresses = Addresses(tcp=settings.listen)

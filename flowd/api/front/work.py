@@ -7,10 +7,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from flowd import names
-from flowd.api.front import proxy
+from flowd.api.front import integrations, proxy
+from flowd.api.front.checks import check
 from flowd.api.front.mapping import Mapping as Template
+from flowd.api.front.mappingtemplates import Exchange
 from flowd.api.front.matching import Match
 from flowd.api.front.requests import JSON, Problem, Reply, Request, json_reply
+from flowd.api.front.upstream import Upstream
 from flowd.api.functions import Functions
 from flowd.asl.faults import Fault
 from flowd.errors import ApiError
@@ -43,8 +46,9 @@ STATUSES: Final = {
 class Work:
     """The routes' actions."""
 
-    def __init__(self, operate: Operate, functions: Functions, region: str, account: str) -> None:
+    def __init__(self, operate: Operate, functions: Functions, upstream: Upstream, region: str, account: str) -> None:
         self._operate = operate
+        self._upstream = upstream
         self._functions = functions
         self._region = region
         self._account = account
@@ -56,8 +60,11 @@ class Work:
 
     async def do(self, request: Request, match: Match, who: str) -> Reply:
         """The answer to a request; raises Problem, ApiError."""
+        integration, checks = match.route.integration, match.route.checks
+        if checks is not None:
+            await asyncio.to_thread(check, checks, request, match.parameters)
         try:
-            async with asyncio.timeout(LONGEST_S):
+            async with asyncio.timeout(LONGEST_S if integration is None else integration.timeout_s):
                 return await _ACTIONS[match.route.action](self, request, match, who)
         except TimeoutError:
             raise Problem(504, _TIMED_OUT) from None
@@ -115,12 +122,17 @@ class Work:
             raise Problem(502, proxy.BROKEN, reason=f"the function failed: {result.error}")
         return proxy.reply(loads(result.output_text or "null"), match.route.format)
 
+    async def _integration(self, request: Request, match: Match, who: str) -> Reply:
+        exchange = Exchange(request, match, proxy.context(request, match, self._account))
+        return await integrations.run(exchange, self._upstream, who)
+
 
 _ACTIONS: Final[dict[str, Callable[[Work, Request, Match, str], Awaitable[Reply]]]] = {
     "start": Work._start,
     "startSync": Work._start_sync,
     "status": Work._status,
     "function": Work._function,
+    "integration": Work._integration,
 }
 
 

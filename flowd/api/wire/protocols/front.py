@@ -67,7 +67,11 @@ class Front:
         if prefix:
             model = self._by_target.get(prefix)
             return None if model is None else Target(model, "json")
-        model = self._by_scope.get("sns" if is_unsigned(request) else _scope(request))
+        return self.named("sns" if is_unsigned(request) else _scope(request))
+
+    def named(self, scope: str) -> Target | None:
+        """The service that signs as `scope`, for a request that has no target."""
+        model = self._by_scope.get(scope)
         if model is None:
             return None
         protocol = str(model.metadata["protocol"])
@@ -89,12 +93,16 @@ class Front:
 
     async def answer(self, target: Target, request: HttpRequest, caller: Caller, request_id: str) -> HttpAnswer:
         """Read, ask, write. Raises ApiError, which `Target.error` writes."""
+        name, answer = await self.ask(target, request, caller)
+        return _WRITERS[target.protocol](operation_model(target.service, name), answer, request_id)
+
+    async def ask(self, target: Target, request: HttpRequest, caller: Caller) -> tuple[str, Members]:
+        """The operation that is asked for, and its answer's members. Raises ApiError."""
         name, members = _read(target, request)
         backend = self._backends[target.service]
         if not backend.offers(target.service, name):
             raise NotYetBuilt(f"{name} is an operation of {target.model.service_id} that is not built in flowd")
-        answer = await backend.invoke(target.service, name, members, caller)
-        return _WRITERS[target.protocol](operation_model(target.service, name), answer, request_id)
+        return name, await backend.invoke(target.service, name, members, caller)
 
 
 def is_unsigned(request: HttpRequest) -> bool:

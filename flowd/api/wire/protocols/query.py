@@ -33,7 +33,8 @@ def read(operation: OperationModel, request: HttpRequest) -> Members:
         return {}
     found: Members = _structure(shape, fields(request), "")
     if "QueueUrl" in shape.members and "QueueUrl" not in found and request.path.strip("/"):
-        found["QueueUrl"] = request.path  # the oldest clients post to the queue's own URL
+        # The oldest clients, and API Gateway, post to the queue's own URL.
+        found["QueueUrl"] = request.path.rstrip("/").rpartition("/")[2]
     return found
 
 

@@ -174,7 +174,7 @@ async def test_sqs_still_takes_the_query_protocol(wire: Wire) -> None:
     )
     answer = await signed(wire, "sqs", body, "/000000000000/jobs")
     members = {
-        "QueueUrl": "/000000000000/jobs",
+        "QueueUrl": "jobs",
         "MessageBody": "hello",
         "MessageAttributes": {"a": {"DataType": "String", "StringValue": "v"}},
     }

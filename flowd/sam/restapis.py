@@ -1,0 +1,255 @@
+"""REST APIs of plain CloudFormation (`AWS::ApiGateway::*`), as the CDK writes them -> routes. Values only.
+
+Resources make paths, methods make routes; the first stage gives its name and variables. Paths carry no stage. What a
+method has that is not built refuses its route, so that nothing is open that AWS would guard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+from flowd.httpsettings import METHODS, is_path
+from flowd.routes import Checks, Plan, Route
+from flowd.sam import openapi
+from flowd.sam.apiplans import KEY, MODEL, PLAN, PLAN_KEY, VALIDATOR, Plans, Validators, mapping
+from flowd.sam.integrations import Called, Unfit, rest
+from flowd.sam.intrinsics import Unresolvable
+from flowd.sam.project import UNSUPPORTED
+from flowd.sam.resources import METHOD, REST_API, REST_RESOURCE, REST_STAGE, Template
+
+#: All types that this module reads.
+TYPES: Final = (
+    *(REST_API, REST_RESOURCE, METHOD, REST_STAGE, "AWS::ApiGateway::Deployment"),
+    *(KEY, MODEL, PLAN, PLAN_KEY, VALIDATOR),
+)
+_METHOD: Final = frozenset(
+    {
+        *("ApiKeyRequired", "AuthorizationScopes", "AuthorizationType", "AuthorizerId", "HttpMethod", "Integration"),
+        *("MethodResponses", "OperationName", "RequestModels", "RequestParameters", "RequestValidatorId"),
+        *("ResourceId", "RestApiId"),
+    }
+)
+_API: Final = frozenset(
+    {
+        *("BinaryMediaTypes", "Body", "Description", "DisableExecuteApiEndpoint", "EndpointConfiguration", "Mode"),
+        *("FailOnWarnings", "MinimumCompressionSize", "Name", "Parameters", "Policy", "Tags"),
+    }
+)
+_THROTTLE: Final = ("ThrottlingBurstLimit", "ThrottlingRateLimit", "CachingEnabled")
+#: Of SAM's APIs, which have one stage, named in the API itself.
+SERVERLESS: Final = "AWS::Serverless::Api"
+
+
+class Api(NamedTuple):
+    """What the routes of one API share."""
+
+    name: str  # its id
+    stage: str
+    variables: dict[str, str]
+    plans: tuple[Plan, ...]
+
+
+class Guarded(NamedTuple):
+    """How one method is guarded."""
+
+    key: bool | None
+    checks: Checks | None
+
+
+def read_rest_apis(template: Template, source: str, taken: Iterable[Route]) -> list[Route]:
+    """The routes of all REST APIs. `taken`: those that events have made already, which an API's Body repeats."""
+    reader = _Reader(template, source)
+    routes = []
+    for logical_id in list(template.resources):
+        if logical_id in template.refused or template.type_of(logical_id) != METHOD:
+            continue
+        routes += reader.method(logical_id)
+    events = {(route.method, route.path) for route in taken}
+    for logical_id in list(template.resources):
+        if logical_id not in template.refused and template.type_of(logical_id) in (REST_API, SERVERLESS):
+            routes += [route for route in reader.api(logical_id) if (route.method, route.path) not in events]
+    return routes
+
+
+class _Reader:
+    """Reads one template's REST APIs."""
+
+    def __init__(self, template: Template, source: str) -> None:
+        self._template = template
+        self._source = source
+        self._plans = Plans(template)
+        self._validators = Validators(template)
+        self._apis: dict[str, Api] = {}
+
+    # -- what APIs share ---------------------------------------------------------------
+
+    def _api(self, name: str) -> Api:
+        if name not in self._apis:
+            stage, variables = self._stage(name)
+            self._apis[name] = Api(name, stage, variables, self._plans.of(name))
+        return self._apis[name]
+
+    def _stage(self, api: str) -> tuple[str, dict[str, str]]:
+        """The name and the variables of the API's first stage."""
+        template = self._template
+        found: list[tuple[str, dict[str, str]]] = []
+        for logical_id in template.resources:
+            kind = template.type_of(logical_id)
+            given = template.properties(logical_id)
+            if kind == SERVERLESS and template.name_of(logical_id) == api:
+                return str(template.resolver.text(given.get("StageName", "Prod"))), self._variables(given)
+            if kind not in (REST_STAGE, "AWS::ApiGateway::Deployment") or logical_id in template.refused:
+                continue
+            if template.resolver.text(given.get("RestApiId", "")) != api or "StageName" not in given:
+                continue
+            place = ("Resources", logical_id, "Properties")
+            if found:
+                said = f"it is left out: the paths of {api} are those of its stage {found[0][0]}"
+                template.unsupported(logical_id, said, *place)
+            self._said_of_stage(logical_id, given)
+            found.append((template.resolver.text(given["StageName"]), self._variables(given)))
+        return found[0] if found else ("Prod", {})
+
+    def _variables(self, given: Mapping[str, Any]) -> dict[str, str]:
+        values = mapping(self._template.resolver.value(given.get("Variables")))
+        return {str(name): str(value) for name, value in values.items()}
+
+    def _said_of_stage(self, logical_id: str, given: Mapping[str, Any]) -> None:
+        settings = given.get("MethodSettings")
+        for each in settings if isinstance(settings, list) else ():
+            for name in _THROTTLE if isinstance(each, dict) else ():
+                if name in each:
+                    said = (
+                        f"{name} of MethodSettings is not built and left out; [http] rate in flowd.toml limits callers"
+                    )
+                    place = ("Resources", logical_id, "Properties", "MethodSettings")
+                    self._template.unsupported(logical_id, said, *place)
+
+    # -- methods -----------------------------------------------------------------------
+
+    def method(self, logical_id: str) -> list[Route]:
+        """AWS::ApiGateway::Method."""
+        template = self._template
+        place = ("Resources", logical_id, "Properties")
+        try:
+            given = template.resolver.value(template.properties(logical_id))
+            api = self._api(str(given.get("RestApiId", "")))
+            path = self._path(str(given.get("ResourceId", "")), ())
+            integration = given.get("Integration") or {"Type": "MOCK"}
+            called = self._called(integration, api, "Integration")
+            guarded = self._guarded(given)
+            route = self._route(str(given.get("HttpMethod", "")), path, api, called, guarded, place)
+        except Unfit as unfit:
+            template.refuse(logical_id, str(unfit), *place, *unfit.path, code=UNSUPPORTED)
+            return []
+        except Unresolvable as problem:
+            template.refuse(logical_id, problem.message, *place, code=UNSUPPORTED)
+            return []
+        for name in given:
+            if name not in _METHOD:
+                said = f"the property {name} of {METHOD} is left out"
+                template.unsupported(logical_id, said, *place, name)
+        return [route]
+
+    def _called(self, integration: Any, api: Api, *place: str | int) -> Called:
+        if not isinstance(integration, dict):
+            raise Unfit("Integration must be a mapping", *place)
+        try:
+            return rest(integration, api.variables)
+        except Unfit as unfit:
+            raise Unfit(str(unfit), *place, *unfit.path) from None
+
+    def _guarded(self, given: Mapping[str, Any]) -> Guarded:
+        kind = str(given.get("AuthorizationType", "NONE"))
+        if kind != "NONE":
+            raise Unfit(f"{refused_authorization(kind)}", "AuthorizationType")
+        key = str(given.get("ApiKeyRequired", "false")).lower() == "true"
+        return Guarded(key or None, self._validators.checks(given))
+
+    def _route(
+        self, method: str, path: str, api: Api, called: Called, guarded: Guarded, place: tuple[str | int, ...]
+    ) -> Route:
+        if not is_path(path) or method not in METHODS:
+            raise Unfit(f"{method} {path} is no method and path, as GET /orders/{{id}}", "HttpMethod")
+        # Browsers send no key when they ask whether they may.
+        mock = called.integration is not None and called.integration.kind == "mock"
+        return Route(
+            method=method,
+            path=path,
+            action=called.action,
+            target=called.target,
+            format=called.format,
+            key=False if guarded.key is None and mock else guarded.key,
+            stage=api.stage,
+            api=api.name,
+            variables=api.variables,
+            integration=called.integration,
+            plans=api.plans if guarded.key else (),
+            checks=guarded.checks,
+            source=self._source,
+            line=self._template.document.where(*place).line,
+        )
+
+    def _path(self, resource: str, below: tuple[str, ...]) -> str:
+        """From the root to a resource; `below` are the resources that were gone through."""
+        template = self._template
+        if resource.endswith("/"):
+            return "/"
+        if resource not in template.resources or template.type_of(resource) != REST_RESOURCE or resource in below:
+            raise Unfit(f"ResourceId: there is no resource {resource or '(none)'} that leads to the root", "ResourceId")
+        given = template.properties(resource)
+        parent = template.resolver.text(given.get("ParentId", ""))
+        part = template.resolver.text(given.get("PathPart", ""))
+        return f"{self._path(parent, (*below, resource)).rstrip('/')}/{part}"
+
+    # -- OpenAPI -----------------------------------------------------------------------
+
+    def api(self, logical_id: str) -> list[Route]:
+        """What an API says of itself in OpenAPI."""
+        template = self._template
+        serverless = template.type_of(logical_id) == SERVERLESS
+        given = template.properties(logical_id)
+        name = "DefinitionBody" if serverless else "Body"
+        place = ("Resources", logical_id, "Properties")
+        for elsewhere in ("DefinitionUri", "BodyS3Location", "CloneFrom"):
+            if elsewhere in given:
+                said = f"{elsewhere} is not read: write the definition into {name}, or say what is called by events"
+                template.unsupported(logical_id, said, *place, elsewhere)
+        for property_name in () if serverless else given:
+            if property_name not in (*_API, "BodyS3Location", "CloneFrom"):
+                said = f"the property {property_name} of {REST_API} is left out"
+                template.unsupported(logical_id, said, *place, property_name)
+        if name not in given:
+            return []
+        try:
+            document = template.resolver.value(given[name])
+            api = self._api(template.name_of(logical_id))
+            operations = openapi.operations(document)
+        except Unfit as unfit:
+            template.unsupported(logical_id, str(unfit), *place, name, *unfit.path)
+            return []
+        except Unresolvable as problem:
+            template.unsupported(logical_id, f"{name} is not read: {problem.message}", *place, name)
+            return []
+        return [route for each in operations for route in self._operation(logical_id, (*place, name), each, api)]
+
+    def _operation(
+        self, logical_id: str, place: tuple[str | int, ...], operation: openapi.Operation, api: Api
+    ) -> list[Route]:
+        where = (*place, *operation.place)
+        try:
+            called = self._called(operation.integration(), api, openapi.INTEGRATION)
+            guarded = Guarded(operation.key() or None, operation.checks())
+            return [self._route(operation.method, operation.path, api, called, guarded, where)]
+        except Unfit as unfit:
+            said = f"{operation.method} {operation.path}: {unfit}"
+            self._template.problem("ERROR", logical_id, said, *where, *unfit.path, code=UNSUPPORTED)
+            return []
+
+
+def refused_authorization(kind: str) -> str:
+    return (
+        f"AuthorizationType {kind} is not built in flowd, and a route that AWS would guard is not served without it; "
+        "use NONE, with ApiKeyRequired where callers must have a key"
+    )
