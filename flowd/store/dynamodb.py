@@ -70,9 +70,15 @@ class DynamodbTables(DynamodbStreams):
         )
 
     def drop_table(self, table: Table) -> None:
-        for family in ("dynamodb_entry", "dynamodb_item", "dynamodb_build"):
-            self._sql.execute(f"DELETE FROM {family} WHERE table_id = ?", (table.id,))
+        self._sql.execute("DELETE FROM dynamodb_build WHERE table_id = ?", (table.id,))
         self._sql.execute("DELETE FROM dynamodb_table WHERE id = ?", (table.id,))
+
+    def drop_left(self, table_id: int, limit: int) -> bool:
+        query = "SELECT id FROM dynamodb_item WHERE table_id = ? LIMIT ?"
+        rows = self._sql.execute(query, (table_id, limit)).fetchall()
+        self._sql.executemany("DELETE FROM dynamodb_entry WHERE item_id = ?", rows)
+        self._sql.executemany("DELETE FROM dynamodb_item WHERE id = ?", rows)
+        return len(rows) == limit
 
     # -- items -------------------------------------------------------------------
 
@@ -142,7 +148,7 @@ class DynamodbTables(DynamodbStreams):
             )
 
     def drop_index(self, table: Table, index: str) -> None:
-        self.end_build(table, index)
+        self.end_build(table.id, index)
         self._sql.execute("DELETE FROM dynamodb_entry WHERE table_id = ? AND index_name = ?", (table.id, index))
 
     def index_counts(self, table: Table, index: str) -> tuple[int, int]:
@@ -187,19 +193,19 @@ class DynamodbTables(DynamodbStreams):
         row = self._sql.execute("SELECT table_id, name, bucket, partition, sort FROM dynamodb_build LIMIT 1").fetchone()
         return None if row is None else (row[0], Build(row[1], RowKey(*row[2:])))
 
-    def save_build(self, table: Table, build: Build) -> None:
+    def save_build(self, table_id: int, build: Build) -> None:
         assert build.after is not None
         change = (
             "INSERT OR REPLACE INTO dynamodb_build (table_id, name, bucket, partition, sort) VALUES (?, ?, ?, ?, ?)"
         )
-        self._sql.execute(change, (table.id, build.name, *build.after[:3]))
+        self._sql.execute(change, (table_id, build.name, *build.after[:3]))
 
-    def end_build(self, table: Table, name: str) -> None:
-        self._sql.execute("DELETE FROM dynamodb_build WHERE table_id = ? AND name = ?", (table.id, name))
+    def end_build(self, table_id: int, name: str) -> None:
+        self._sql.execute("DELETE FROM dynamodb_build WHERE table_id = ? AND name = ?", (table_id, name))
 
     # -- time to live, tokens ------------------------------------------------------
 
-    def set_expiry(self, table: Table, row: int, expires_s: int | None) -> None:
+    def set_expiry(self, row: int, expires_s: int | None) -> None:
         self._sql.execute("UPDATE dynamodb_item SET expires_s = ? WHERE id = ?", (expires_s, row))
 
     def expired(self, now_s: int, limit: int) -> Sequence[tuple[int, Stored]]:

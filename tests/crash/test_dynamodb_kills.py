@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import random
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from functools import partial
+from threading import Thread
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.crash.real_box import Box, unbroken
 
@@ -108,3 +112,51 @@ def _got_on(box: Box, tables: Any, runs: list[str], target: int) -> bool:
 
 def _over(box: Box, runs: list[str]) -> bool:
     return all(box.sdk.describe_execution(executionArn=run)["status"] != "RUNNING" for run in runs)
+
+
+def test_a_table_that_is_deleted_when_the_daemon_is_killed_is_whole_or_gone_and_its_items_follow(box: Box) -> None:
+    tables = client(box)
+    large: dict[str, Any] = {
+        "TableName": "large",
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("id", "kind")],
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "BillingMode": "PAY_PER_REQUEST",
+        "GlobalSecondaryIndexes": [
+            {
+                "IndexName": "by_kind",
+                "KeySchema": [{"AttributeName": "kind", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    }
+    count = 1_000
+    tables.create_table(**large)
+    for first in range(0, count, 25):
+        puts = [{"PutRequest": {"Item": {"id": {"S": str(first + n)}, "kind": {"S": "k"}}}} for n in range(25)]
+        tables.batch_write_item(RequestItems={"large": puts})
+    for number in range(3):
+        with suppress(BotoCoreError, ClientError):
+            if number:
+                tables.delete_table(TableName="large")
+            else:  # nobody hears whether it was deleted
+                Thread(target=_delete, args=(client(box),)).start()
+        box.again()
+        if "large" in tables.list_tables()["TableNames"]:
+            assert tables.scan(TableName="large", Select="COUNT")["Count"] == count
+    with suppress(ClientError):
+        tables.delete_table(TableName="large")
+    tables.create_table(**large)
+    assert tables.scan(TableName="large", IndexName="by_kind", Select="COUNT")["Count"] == 0
+    box.until("nothing is left of the table", lambda: _left(box) == 0)
+
+
+def _delete(tables: Any) -> None:
+    with suppress(BotoCoreError, ClientError):
+        tables.delete_table(TableName="large")
+
+
+def _left(box: Box) -> int:
+    """Items that no table has."""
+    with closing(sqlite3.connect(f"file:{box.data / 'flowd.db'}?mode=ro", uri=True)) as file:
+        query = "SELECT count(*) FROM dynamodb_item WHERE table_id NOT IN (SELECT id FROM dynamodb_table)"
+        return int(file.execute(query).fetchone()[0])

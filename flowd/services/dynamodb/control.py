@@ -53,6 +53,7 @@ def delete_table(tables: Tables, members: Members, call: Call) -> dict[str, Any]
     told = definitions.described(tables, table, call, "DELETING")
     streams.disable(tables, table, call)
     tables.drop_table(table)
+    backfill.clear(tables, table, call)
     return {"TableDescription": told}
 
 

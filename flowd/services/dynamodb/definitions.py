@@ -171,7 +171,7 @@ def _index(index: Mapping[str, Any], members: Members) -> dict[str, Any]:
 
 
 def described(tables: Tables, table: Table, call: Call, status: str = "ACTIVE") -> dict[str, Any]:
-    """TableDescription."""
+    """TableDescription. Of a table that goes nothing is counted any more (API reference, DeleteTable: no indexes)."""
     said = table.definition
     arn = call.arn("dynamodb", f"table/{table.name}")
     found = {
@@ -196,7 +196,7 @@ def described(tables: Tables, table: Table, call: Call, status: str = "ACTIVE") 
         found["TableClassSummary"] = {"TableClass": said["TableClass"]}
     found |= streams.described(table, arn)
     for member, is_global in (("LocalSecondaryIndexes", False), ("GlobalSecondaryIndexes", True)):
-        if said.get(member):
+        if said.get(member) and status != "DELETING":
             found[member] = [_described_index(tables, table, index, arn, is_global, status) for index in said[member]]
     return found
 

@@ -113,10 +113,8 @@ def tick(tables: Tables, call: Call) -> int | None:
     expired = tables.expired(call.now_ms // 1000, AT_ONCE)
     for table_id, stored in expired:
         table = tables.table_by_id(table_id)
-        if table is None:
-            continue
-        if backfill.expiry(table, stored.item, call.now_ms) is None:
-            tables.set_expiry(table, stored.row, None)  # its table has no time to live any more
+        if table is None or backfill.expiry(table, stored.item, call.now_ms) is None:
+            tables.set_expiry(stored.row, None)  # its table is gone, or has no time to live any more
         else:
             tables.drop_item(table, stored)
             streams.note(tables, table, Schema(table).key, stored.item, None, call, service=True)

@@ -95,8 +95,8 @@ def test_a_table_that_goes_takes_what_is_being_made_with_it(ddb: Box) -> None:
     fill(ddb)
     ddb("UpdateTable", **T, **CREATE)
     ddb("DeleteTable", **T)
-    assert finish(ddb) == 0
-    assert ddb.tick() is None
+    assert finish(ddb) == 2  # the index is no more work, the items are
+    assert (left(ddb), ddb.tick()) == ((0, 0), None)
 
 
 def test_a_large_table_gets_its_time_to_live_piece_by_piece(ddb: Box) -> None:
@@ -127,3 +127,38 @@ def test_nothing_goes_once_time_to_live_is_off_also_before_all_items_know(ddb: B
     assert ddb("Scan", **T)["Count"] == COUNT
     assert get(ddb, "i0") is not None
     assert ddb.tick() is None
+
+
+def left(ddb: Box) -> tuple[int, int]:
+    """Items and entries that lie in the tables of the store."""
+    items, entries = (
+        ddb.session.connection().exec_driver_sql(f"SELECT count(*) FROM dynamodb_{kind}").scalar()
+        for kind in ("item", "entry")
+    )
+    return int(items or 0), int(entries or 0)
+
+
+def again(ddb: Box, table: dict[str, Any]) -> None:
+    """A table of the name and keys of one that is gone."""
+    definition = {name: table[name] for name in ("TableName", "AttributeDefinitions", "KeySchema")}
+    used = {"id", "n"}
+    types = [each for each in definition["AttributeDefinitions"] if each["AttributeName"] in used]
+    ddb("CreateTable", **{**definition, "AttributeDefinitions": types}, BillingMode="PAY_PER_REQUEST")
+
+
+def test_a_large_table_is_gone_at_once_and_its_items_piece_by_piece(ddb: Box) -> None:
+    ttl = {"AttributeName": "ends", "Enabled": True}
+    ddb("UpdateTimeToLive", **T, TimeToLiveSpecification=ttl)
+    ends = {"N": str(ddb.now_ms // 1000 - 1)}
+    for number in range(COUNT):
+        put(ddb, f"i{number}", state={"S": "new"}, ends=ends)
+    table = ddb("DescribeTable", **T)["Table"]
+    told = ddb("DeleteTable", **T)["TableDescription"]
+    assert (told["TableStatus"], told["ItemCount"]) == ("DELETING", COUNT)
+    assert "ResourceNotFound" in refusal(ddb, "GetItem", {**T, "Key": key("i6")})
+    assert left(ddb) == (4, 8)  # two indexes: of the first piece nothing is left
+    again(ddb, table)
+    put(ddb, "i6", total={"N": "1"})
+    assert ddb("Scan", **T)["Count"] == 1
+    assert finish(ddb) == 2
+    assert (left(ddb), ddb("Scan", **T)["Count"]) == ((1, 0), 1)

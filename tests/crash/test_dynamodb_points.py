@@ -1,0 +1,104 @@
+"""The daemon dies at any commit of a table's deletion: the table is whole or gone, and its items follow it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlmodel import text
+
+from flowd.errors import ApiError
+from flowd.services.dynamodb import backfill
+from tests.crash.test_commit_points import Doomed, abandon, deaths_are_expected
+from tests.engine.world import World
+
+__all__ = ["deaths_are_expected"]
+ITEMS, AT_ONCE, ROUNDS = 7, 3, 4
+TABLE: dict[str, Any] = {
+    "TableName": "large",
+    "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("id", "kind")],
+    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+    "BillingMode": "PAY_PER_REQUEST",
+    "GlobalSecondaryIndexes": [
+        {
+            "IndexName": "by_kind",
+            "KeySchema": [{"AttributeName": "kind", "KeyType": "HASH"}],
+            "Projection": {"ProjectionType": "ALL"},
+        }
+    ],
+}
+
+
+async def ask(world: World, operation: str, **members: Any) -> dict[str, Any]:
+    return await world.core.embedded.invoke("dynamodb", operation, members)
+
+
+async def fill(world: World) -> None:
+    await ask(world, "CreateTable", **TABLE)
+    puts = [{"PutRequest": {"Item": {"id": {"S": str(n)}, "kind": {"S": "k"}}}} for n in range(ITEMS)]
+    await ask(world, "BatchWriteItem", RequestItems={"large": puts})
+    await world.settle()
+
+
+async def left(world: World) -> list[int]:
+    """Items, entries, and what is still to be done."""
+    return await world.core.db.read(
+        lambda session: [
+            int(session.execute(text(f"SELECT count(*) FROM dynamodb_{kind}")).scalar_one())
+            for kind in ("item", "entry", "build")
+        ]
+    )
+
+
+async def delete(world: World) -> None:
+    await ask(world, "DeleteTable", TableName="large")
+    for _ in range(ROUNDS):
+        await world.pass_time(1)
+
+
+async def die(world: World, at: int, after: bool) -> bool:
+    """Delete the table, with a death at commit `at`; whether it struck."""
+    doomed = Doomed(world.core.db, at, after)
+    deleting = asyncio.create_task(delete(world))
+    dying = asyncio.create_task(doomed.died.wait())
+    await asyncio.wait([deleting, dying], return_when=asyncio.FIRST_COMPLETED)
+    if not doomed.died.is_set():
+        doomed.spare()
+        dying.cancel()
+        await deleting
+        return False
+    await abandon(world)
+    await world.boot()
+    return True
+
+
+@pytest.mark.parametrize(
+    "after", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["before the commit", "after the commit"]
+)
+async def test_a_table_is_whole_or_gone_wherever_its_deletion_is_cut(
+    tmp_path: Path, after: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backfill, "AT_ONCE", AT_ONCE)
+    at, struck = 1, True
+    while struck:
+        folder = tmp_path / str(at)
+        folder.mkdir()
+        async with World(folder) as world:
+            await fill(world)
+            struck = await die(world, at, after)
+            try:
+                found = await ask(world, "Scan", TableName="large", IndexName="by_kind")
+            except ApiError as error:
+                assert error.code == "ResourceNotFoundException"
+            else:
+                assert (struck, at, after, found["Count"]) == (True, 1, False, ITEMS)
+                await delete(world)
+            await ask(world, "CreateTable", **TABLE)  # the name is free, whatever is left of the old table
+            assert (await ask(world, "Scan", TableName="large"))["Count"] == 0
+            for _ in range(ROUNDS):
+                await world.pass_time(1)
+            assert await left(world) == [0, 0, 0], f"a death at commit {at} left items behind"
+        at += 1
+    assert at > ITEMS / AT_ONCE
