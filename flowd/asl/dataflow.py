@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from flowd.asl.context import Env
-from flowd.asl.faults import RESULT_PATH_MISMATCH, RUNTIME, EvaluationFault, Fault, runtime
+from flowd.asl.faults import EvaluationFault, Fault, conflict, runtime
 from flowd.asl.model import Catcher, Flow, Placement, Quantity, Rule
-from flowd.asl.paths import PathError
+from flowd.asl.paths import PathClash
 from flowd.asl.templates import JSONATA, JSONPATH, Expression, Language, Selector, Template, payload_of
 from flowd.payload import Payload, dumps
 
@@ -100,9 +100,8 @@ def _placed(placement: Placement | None, env: Env, result: Payload) -> Payload:
         return env.frame.input
     try:
         return Payload.of(placement.path.place(env.frame.input.value, result.value))
-    except PathError:
-        detail = f"Unable to apply ReferencePath {placement.path.text} to input {env.frame.input.text}"
-        raise Fault(RESULT_PATH_MISMATCH if env.retried else RUNTIME, detail) from None
+    except PathClash as clash:
+        raise conflict(str(clash), env.frame.input.text) from None
 
 
 def _caught_by_paths(catcher: Catcher, env: Env, error_output: dict[str, Any]) -> Outcome:

@@ -10,9 +10,9 @@ from typing import Final, NamedTuple
 
 from flowd.asl import dataflow
 from flowd.asl.draft import Draft
-from flowd.asl.faults import EvaluationFault, Failure, runtime, too_large
+from flowd.asl.faults import EvaluationFault, Failure, conflict, runtime, too_large
 from flowd.asl.model import Map, Parallel, Working
-from flowd.asl.templates import JSONATA, Expression, payload_of
+from flowd.asl.templates import JSONATA, Expression, Selector, payload_of
 from flowd.asl.transitions import fail, leave
 from flowd.decisions import DropBranches, GatherBranches
 from flowd.frames import Frame, Phase
@@ -102,6 +102,8 @@ def enter_map(draft: Draft, frame: Frame, state: Map) -> None:
 def _items(draft: Draft, frame: Frame, state: Map, selected: Payload) -> Payload:
     """The array to iterate over. Raises Fault if it is none (all but the reference path's text are recorded)."""
     env = draft.env(frame, state)
+    if isinstance(state.items, Selector) and (nowhere := state.items.path.missing(selected.value)) is not None:
+        raise conflict(nowhere, selected.text)
     items = selected if state.items is None else payload_of(state.items, env, selected.value)
     found = items.value
     if isinstance(found, list):

@@ -14,6 +14,8 @@ HEARTBEAT_TIMEOUT: Final = "States.HeartbeatTimeout"
 DATA_LIMIT: Final = "States.DataLimitExceeded"
 QUERY_EVALUATION: Final = "States.QueryEvaluationError"
 INTRINSIC_FAILURE: Final = "States.IntrinsicFailure"
+#: A reference path that cannot be followed; the documentation calls it by the other name, which ErrorEquals knows too.
+REFERENCE_CONFLICT: Final = "States.ReferencePathConflict"
 RESULT_PATH_MISMATCH: Final = "States.ResultPathMatchFailure"
 NO_CHOICE_MATCHED: Final = "States.NoChoiceMatched"
 TOO_MANY_FAILURES: Final = "States.ExceedToleratedFailureThreshold"
@@ -47,6 +49,15 @@ class EvaluationFault(Fault):
 def runtime(detail: str) -> Fault:
     """The error that no Catch and no Retry ever sees."""
     return Fault(RUNTIME, detail)
+
+
+def conflict(what: str, data: str) -> Fault:
+    """A reference path that cannot be followed in `data`, JSON text; `what` is the path or the step it fails at.
+
+    The error and both texts are those that users have seen on AWS, for ResultPath (aws/aws-cdk issue 29473,
+    cdklabs/construct-hub pull request 459) and for an ItemsPath that leads nowhere; they do not name the state.
+    """
+    return Fault(REFERENCE_CONFLICT, f"Unable to apply {what} to input {data}", whole=True)
 
 
 def too_large(name: str) -> Fault:

@@ -15,10 +15,10 @@ from flowd.asl.filters import Lookup
 from flowd.asl.jayway import Indexes, Keys, Parsed, PathError, PathSyntaxError, Scope
 from flowd.asl.pathparser import parse, parse_argument_path
 from flowd.asl.pathwalk import read, start
-from flowd.payload import dumps
 
 __all__ = [
     "Path",
+    "PathClash",
     "PathError",
     "PathSyntaxError",
     "ReferencePath",
@@ -56,6 +56,27 @@ class Path:
         """What the path names; for an indefinite path the list of hits, perhaps empty. Raises PathError."""
         document = start(self.root, Scope(value, context, variables))
         return read(self._parsed, document, Scope(document, context, variables))
+
+    def missing(self, value: Any) -> str | None:
+        """What of this path, one below `$`, leads nowhere in `value`, in the words of PathClash; None if nothing does.
+
+        Only a path of names and single indexes can tell.
+        """
+        if self.root != "$":
+            return None
+        found: Any = value
+        for step in _straight(self._parsed) or ():
+            kind: type[Any] = dict if isinstance(step, str) else list
+            try:
+                found = found[step] if isinstance(found, kind) else _MISSING
+            except LookupError:
+                found = _MISSING
+            if found is _MISSING:
+                return self._unfollowed(step)
+        return None
+
+    def _unfollowed(self, step: str | int | None) -> str:
+        return f'step "{step}"' if isinstance(step, str) else f"ReferencePath {self.text}"
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.text!r})"
@@ -106,13 +127,13 @@ class ReferencePath(Path):
     def place(self, target: Any, value: Any) -> Any:
         """`target` with `value` at this place, whatever the root; nothing is changed in place.
 
-        Missing objects on the way are made; array items must exist. Raises PathError where the way leads through
-        something else.
+        Missing objects on the way are made; array items must exist. Raises PathClash where the way leads through
+        something else: with the name that an array or the value of a member cannot follow, or else the whole path.
         """
         try:
             return _placed(target, _straight(self._parsed) or (), value)
-        except _Clash:
-            raise PathError(f"Unable to apply ReferencePath {self.text} to input {dumps(target)}") from None
+        except _Clash as clash:
+            raise PathClash(self._unfollowed(clash.step)) from None
 
 
 class _PlainReference(_PlainPath, ReferencePath):
@@ -123,8 +144,16 @@ class _StraightReference(_StraightPath, ReferencePath):
     __slots__ = ()
 
 
+class PathClash(PathError):
+    """A reference path cannot be followed; the text is what cannot: `ReferencePath $.a` or `step "a"`."""
+
+
 class _Clash(Exception):
     """The way of a reference path leads through something that is no object, or no such array item."""
+
+    def __init__(self, step: str | int | None) -> None:
+        super().__init__()
+        self.step = step
 
 
 _MISSING: Final[Any] = object()
@@ -135,18 +164,20 @@ def _placed(target: Any, steps: tuple[str | int, ...], value: Any) -> Any:
     way: list[tuple[Any, str | int]] = []
     node: Any = target
     container: Any
+    before: str | int | None = None
     for step in steps:
         if isinstance(step, str):
             if node is not _MISSING and type(node) is not dict:
-                raise _Clash
+                raise _Clash(step if type(node) is list else before)
             container = {} if node is _MISSING else dict(node)
             node = container.get(step, _MISSING)
         else:
             if type(node) is not list or not -len(node) <= step < len(node):
-                raise _Clash
+                raise _Clash(None)
             container = list(node)
             node = container[step]
         way.append((container, step))
+        before = step
     for container, step in reversed(way):
         container[step] = value
         value = container

@@ -12,6 +12,8 @@ from flowd.asl.dataflow import Outcome
 from flowd.asl.draft import WHOLE, Draft, error_details
 from flowd.asl.faults import (
     DATA_LIMIT_BYTES,
+    REFERENCE_CONFLICT,
+    RESULT_PATH_MISMATCH,
     RUNTIME,
     VARIABLES_LIMIT_BYTES,
     EvaluationFault,
@@ -106,7 +108,8 @@ def failure_of(draft: Draft, frame: Frame, state: State, fault: Fault) -> Failur
         details["state"] = state.name
         previous = frame.previous if draft.before is None else draft.before
         draft.put(frame.with_(previous=draft.log(frame, "EvaluationFailed", previous, details)))
-    return Failure(fault.error, cause)
+    also = (RESULT_PATH_MISMATCH,) if fault.error == REFERENCE_CONFLICT else ()
+    return Failure(fault.error, cause, also)
 
 
 def fail(draft: Draft, frame: Frame, state: State, failure: Failure) -> None:

@@ -61,11 +61,6 @@ def test_a_pass_and_its_fields(fields: dict[str, Any], output: Any) -> None:
             "States.Runtime",
             "The JSONPath '$.x' specified for the field 'z.$' could not be found in the input '{\"a\":1}'",
         ),
-        (
-            {"ResultPath": "$.a.b"},
-            "States.Runtime",
-            'Unable to apply ReferencePath $.a.b to input {"a": 1}',
-        ),
     ],
 )
 def test_what_cannot_be_found_is_said_in_the_services_words(fields: dict[str, Any], error: str, said: str) -> None:
@@ -74,11 +69,27 @@ def test_what_cannot_be_found_is_said_in_the_services_words(fields: dict[str, An
     assert story.error == (error, prefix + said)
 
 
-def test_a_result_that_does_not_fit_can_be_caught_in_a_task() -> None:
-    catch = [{"ErrorEquals": ["States.ResultPathMatchFailure"], "Next": "Z"}]
-    task = {"Type": "Task", "Resource": SQS, "ResultPath": "$.a.b", "Catch": catch, "Next": "Z"}
-    story = Story({"StartAt": "S", "States": {"S": task, "Z": {"Type": "Succeed"}}}, {"a": 1}).run()
-    assert story.output["Error"] == "States.ResultPathMatchFailure"
+@pytest.mark.parametrize(
+    ("path", "data", "what"),
+    [
+        ("$.a.b", '{"a": 1}', 'step "a"'),
+        ("$.b", "[1, 2]", 'step "b"'),
+        ("$.b", '"in"', "ReferencePath $.b"),
+        ("$.a[1]", '{"a": []}', "ReferencePath $.a[1]"),
+    ],
+)
+def test_a_result_that_does_not_fit_is_said_in_the_services_words(path: str, data: str, what: str) -> None:
+    definition = {"StartAt": "S", "States": {"S": {"Type": "Pass", "Result": 1, "ResultPath": path, "End": True}}}
+    story = Story(definition, text=data).run()
+    assert story.error == ("States.ReferencePathConflict", f"Unable to apply {what} to input {data}")
+
+
+@pytest.mark.parametrize("name", ["States.ReferencePathConflict", "States.ResultPathMatchFailure", "States.ALL"])
+def test_a_result_that_does_not_fit_can_be_caught_in_a_task(name: str) -> None:
+    task = {"Type": "Task", "Resource": SQS, "ResultPath": "$.a.b", "Catch": [{"ErrorEquals": [name], "Next": "Z"}]}
+    states = {"S": {**task, "Next": "Z"}, "Z": {"Type": "Succeed"}}
+    story = Story({"StartAt": "S", "States": states}, {"a": 1}).run()
+    assert story.output["Error"] == "States.ReferencePathConflict"
 
 
 def test_members_of_a_template_come_out_in_the_order_of_the_service() -> None:

@@ -181,6 +181,15 @@ def test_the_context_inside_an_iteration_knows_the_nearest_item() -> None:
     ]
 
 
+def test_an_items_path_that_leads_nowhere_is_said_in_the_services_words_and_can_be_caught() -> None:
+    data, catch = '{"found": {"status": 500}}', [{"ErrorEquals": ["States.ReferencePathConflict"], "Next": "Z"}]
+    cause = f'Unable to apply step "objects" to input {data}'
+    story = Story(machine(a_map(PASS, ItemsPath="$.found.objects")), text=data).run()
+    assert story.error == ("States.ReferencePathConflict", cause)
+    story = Story(machine(a_map(PASS, ItemsPath="$.found.objects", Catch=catch)), text=data).run()
+    assert story.output == {"Error": "States.ReferencePathConflict", "Cause": cause}
+
+
 def test_something_else_than_an_array_cannot_be_mapped() -> None:
     story = Story(machine(a_map(PASS)), {"a": 1}).run()
     assert story.types[1:] == ["2<0 MapStateEntered", "3<2 ExecutionFailed"]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowd.asl.jayway import MAX_DEPTH
-from flowd.asl.paths import PathError, PathSyntaxError, compile_path, compile_reference
+from flowd.asl.paths import PathClash, PathError, PathSyntaxError, compile_path, compile_reference
 
 STORE: dict[str, Any] = {
     "books": [
@@ -258,18 +258,37 @@ def test_place_writes_one_node_into_a_copy(path: str, target: Any, result: Any) 
 
 
 @pytest.mark.parametrize(
-    ("path", "target", "text"),
+    ("path", "target", "what"),
     [
-        ("$.a", "in", '"in"'),
-        ("$.z.a", {"z": None}, '{"z":null}'),
-        ("$.n[5]", {"n": []}, '{"n":[]}'),
-        ("$.a[0]", {}, "{}"),
+        ("$.a", "in", "ReferencePath $.a"),
+        ("$.a", ["in"], 'step "a"'),
+        ("$.z.a", {"z": None}, 'step "z"'),
+        ("$.z.y.a", {"z": {"y": []}}, 'step "a"'),
+        ("$.n[5]", {"n": []}, "ReferencePath $.n[5]"),
+        ("$.a[0]", {}, "ReferencePath $.a[0]"),
     ],
 )
-def test_place_refuses_a_way_through_something_else(path: str, target: Any, text: str) -> None:
-    with pytest.raises(PathError) as failure:
+def test_place_refuses_a_way_through_something_else(path: str, target: Any, what: str) -> None:
+    with pytest.raises(PathClash) as failure:
         compile_reference(path).place(target, 1)
-    assert str(failure.value) == f"Unable to apply ReferencePath {path} to input {text}"
+    assert str(failure.value) == what
+
+
+@pytest.mark.parametrize(
+    ("path", "target", "what"),
+    [
+        ("$.a.b[0]", {"a": {"b": [1]}}, None),
+        ("$.a.b", {"a": {}}, 'step "b"'),
+        ("$.a.b", {"c": 1}, 'step "a"'),
+        ("$.a.b", {"a": "text"}, 'step "b"'),
+        ("$.a[1].b", {"a": [1]}, "ReferencePath $.a[1].b"),
+        ("$.a[*]", {}, None),
+        ("$$.a", {}, None),
+        ("$", 1, None),
+    ],
+)
+def test_a_path_tells_which_step_leads_nowhere(path: str, target: Any, what: str | None) -> None:
+    assert compile_path(path).missing(target) == what
 
 
 @pytest.mark.parametrize(

@@ -196,7 +196,7 @@ def test_a_catcher_answers_when_the_retrier_is_used_up() -> None:
 def test_a_catcher_that_fails_itself_gives_its_own_error() -> None:
     catch = [{"ErrorEquals": ["Boom"], "Next": "B", "ResultPath": "$.a.b"}]
     verdict = run({"Type": "Task", "Resource": LAMBDA, "Catch": catch}, {"a": 1}, mock=Mock(failure=BOOM))
-    assert (verdict.status, verdict.error) == ("FAILED", "States.ResultPathMatchFailure")
+    assert (verdict.status, verdict.error) == ("FAILED", "States.ReferencePathConflict")
 
 
 def test_an_activity_and_a_callback_take_their_mock_as_the_answer() -> None:
