@@ -25,6 +25,7 @@ ORDER: Final = (
     "AWS::SNS::Topic",
     "AWS::DynamoDB::Table",
     "AWS::Serverless::SimpleTable",
+    "AWS::Events::Archive",
     "AWS::Events::Rule",
     "AWS::SNS::Subscription",
 )
@@ -290,6 +291,24 @@ def _api_destination(given: Given) -> list[Step]:
     ]
 
 
+def _archive(given: Given) -> list[Step]:
+    """What it holds stays when its line goes, as the data of a table do."""
+    given.ignore("ArchiveName", "KmsKeyIdentifier")
+    facts: dict[str, Any] = given.texts(("Description", "EventPattern"))
+    days = given.get("RetentionDays")
+    if days is not None:
+        if not as_text(days).isdecimal():
+            raise Wrong("RetentionDays", f"RetentionDays is {as_text(days)}; it must be a whole number, 0 for ever")
+        facts["RetentionDays"] = int(as_text(days))
+    bus = given.get("SourceArn")
+    if not isinstance(bus, str):
+        raise Wrong("SourceArn", "SourceArn must be given: the ARN of an event bus")
+    return [
+        Step("events", "CreateArchive", {"ArchiveName": given.name, "EventSourceArn": bus, **facts}, EXISTS),
+        Step("events", "UpdateArchive", {"ArchiveName": given.name, **facts}),
+    ]
+
+
 def _rule(given: Given) -> list[Step]:
     """A rule with a pattern; one with a schedule is a schedule (`sam.triggers`)."""
     given.ignore("Name", "RoleArn", "ScheduleExpression")
@@ -318,6 +337,7 @@ def arn_of(given: Given, service: str, name: str) -> str:
 _MAKERS: Final[dict[str, Callable[[Given], list[Step]]]] = {
     "AWS::DynamoDB::Table": _table,
     "AWS::Events::ApiDestination": _api_destination,
+    "AWS::Events::Archive": _archive,
     "AWS::Events::EventBus": _bus,
     CONNECTION: _connection,
     "AWS::Events::Rule": _rule,

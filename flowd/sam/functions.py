@@ -39,6 +39,11 @@ _IGNORED = {
     *("ProvisionedConcurrencyConfig", "RecursiveLoop", "Role", "RolePath"),
     *("RuntimeManagementConfig", "SnapStart", "Tags", "Tracing", "VersionDescription", "VpcConfig"),
 }
+#: What to do instead of some others.
+_INSTEAD = {
+    "FunctionUrlConfig": "; it answers HTTP through a route: an HttpApi event, or [[http.routes]] in flowd.toml",
+    "Layers": "; list what it needs in its requirements.txt or package.json",
+}
 
 
 def read_function(template: Template, logical_id: str, find_code: FindCode, source: str) -> FunctionSpec | None:
@@ -47,7 +52,8 @@ def read_function(template: Template, logical_id: str, find_code: FindCode, sour
     properties = _with_globals(template, logical_id)
     for name in properties:
         if name not in _READ | _IGNORED | {"Code", "Events", "ImageUri", "InlineCode"}:
-            template.unsupported(logical_id, f"the property {name} of a function is not supported", *path, name)
+            said = f"the property {name} of a function is not supported{_INSTEAD.get(name, '')}"
+            template.unsupported(logical_id, said, *path, name)
     try:
         return _read(template, logical_id, properties, find_code, source)
     except _Refused as refused:

@@ -147,6 +147,10 @@ _KINDS: dict[str, Kind] = {
     **dict.fromkeys(APIS, Kind("Name", _name, {"RootResourceId": _name, "ApiId": _name})),
     "AWS::DynamoDB::Table": _TABLE,
     "AWS::Events::EventBus": Kind("Name", _name, {"Arn": _arn("events", "event-bus/"), "Name": _name}, own_name=False),
+    "AWS::CloudWatch::Alarm": Kind("AlarmName", _name, {"Arn": _arn("cloudwatch", "alarm:")}),
+    "AWS::CloudWatch::CompositeAlarm": Kind("AlarmName", _name, {"Arn": _arn("cloudwatch", "alarm:")}),
+    "AWS::CloudWatch::Dashboard": Kind("DashboardName", _name, {}),
+    "AWS::Events::Archive": Kind("ArchiveName", _name, {"Arn": _arn("events", "archive/")}, own_name=False, longest=48),
     "AWS::Events::ApiDestination": Kind("Name", _name, {"Arn": _arn("events", "api-destination/")}, own_name=False),
     "AWS::Events::Connection": Kind("Name", _name, {"Arn": _arn("events", "connection/")}, own_name=False),
     "AWS::Events::Rule": Kind("Name", _name, {"Arn": _arn("events", "rule/")}, own_name=False),
@@ -187,11 +191,15 @@ _KINDS: dict[str, Kind] = {
     "AWS::Logs::LogGroup": Kind("LogGroupName", _name, {"Arn": lambda n, p: f"{_arn('logs', 'log-group:')(n, p)}:*"}),
 }
 
-#: Types that are passed over: they say who may do what, where logs go, by which network, or what is always so here.
+#: Types that are passed over: they say who may do what, where logs and measures go, by which network, or what is always
+#: so here.
 IGNORED = frozenset(
     {
         "AWS::ApiGateway::Account",
         "AWS::CDK::Metadata",
+        "AWS::CloudWatch::Alarm",
+        "AWS::CloudWatch::CompositeAlarm",
+        "AWS::CloudWatch::Dashboard",
         *_NETWORK,
         "AWS::Events::EventBusPolicy",
         "AWS::IAM::ManagedPolicy",
@@ -204,6 +212,9 @@ IGNORED = frozenset(
         "AWS::Lambda::Permission",
         "AWS::Lambda::Version",
         "AWS::Logs::LogGroup",
+        "AWS::Logs::LogStream",
+        "AWS::Logs::MetricFilter",
+        "AWS::Logs::QueryDefinition",
         "AWS::Logs::ResourcePolicy",
         "AWS::S3::BucketPolicy",
         "AWS::SNS::TopicPolicy",
@@ -287,7 +298,7 @@ class Template:
         if kind.own_name:
             return _cut(logical_id, kind.longest)
         fifo = self.properties(logical_id).get(kind.fifo_property)
-        name = f"{self.place.stack}-{logical_id}{'.fifo' if fifo in (True, 'true') else ''}"
+        name = _cut(f"{self.place.stack}-{logical_id}{'.fifo' if fifo in (True, 'true') else ''}", kind.longest)
         return name.lower() if kind.lower else name
 
     # ---- what Ref and GetAtt find ----------------------------------------------------------------------------------

@@ -54,6 +54,16 @@ _LOADED = (
     *(*_MACHINES, FUNCTION, PLAIN_FUNCTION, ACTIVITY, MAPPING, "AWS::Scheduler::Schedule"),
     *(TASK_DEFINITION, CLUSTER, *APIS, EVENT_INVOKE_CONFIG, *restapis.TYPES, *httpapis.TYPES),
 )
+_OWN_ADDRESS = "all APIs share the address of [http] in flowd.toml, and their paths carry no base path"
+#: What to do where a type is not supported, if there is something.
+_INSTEAD = {
+    "AWS::ApiGateway::BasePathMapping": _OWN_ADDRESS,
+    "AWS::ApiGateway::DomainName": _OWN_ADDRESS,
+    "AWS::ApiGatewayV2::ApiMapping": _OWN_ADDRESS,
+    "AWS::ApiGatewayV2::DomainName": _OWN_ADDRESS,
+    "AWS::Lambda::Url": "a function answers HTTP through a route: an HttpApi event, or [[http.routes]] in flowd.toml",
+    "AWS::Lambda::LayerVersion": "list what a function needs in its requirements.txt or package.json",
+}
 
 
 def _trust(path: str, kind: Kind, handler: str) -> tuple[str, str | None]:
@@ -223,7 +233,7 @@ def _listed(template: Template, logical_id: str) -> Listed:
     elif type_name in IGNORED:
         verdict, note = "ignored", "it has no meaning on one box"
     elif type_name not in (*_LOADED, *ORDER, CUSTOM):
-        verdict, note = "unsupported", f"{type_name} is not supported"
+        verdict, note = "unsupported", _unsupported(type_name)
     elif said is not None:
         note = said.message
     line = template.document.where("Resources", logical_id).line
@@ -245,7 +255,12 @@ def _list_unsupported(template: Template, by_type: dict[str, list[str]]) -> None
     for type_name, logical_ids in by_type.items():
         if type_name not in IGNORED:
             for each in logical_ids:
-                template.unsupported(each, f"{type_name} is not supported", "Resources", each, "Type")
+                template.unsupported(each, _unsupported(type_name), "Resources", each, "Type")
+
+
+def _unsupported(type_name: str) -> str:
+    way_out = _INSTEAD.get(type_name)
+    return f"{type_name} is not supported" + (f"; {way_out}" if way_out else "")
 
 
 def _without_doubles(template: Template, machines: list[SamMachine]) -> list[SamMachine]:

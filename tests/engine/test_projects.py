@@ -72,6 +72,26 @@ async def test_an_order_saga_keeps_its_state_in_a_table_and_tells_what_happened(
     assert item == {**key, "state": {"S": "reserved"}}
 
 
+KEEPS = """\
+Resources:
+  Shop: {Type: AWS::Events::EventBus, Properties: {Name: shop}}
+  Kept:
+    Type: AWS::Events::Archive
+    Properties: {ArchiveName: kept, SourceArn: !GetAtt Shop.Arn, RetentionDays: 7, EventPattern: {source: [shop]}}
+"""
+
+
+async def test_an_archive_of_a_template_keeps_events_and_stays_when_its_line_goes(box: Box) -> None:
+    assert await box.drop(KEEPS) == {"Shop": "made", "Kept": "made"}
+    entries = [{"Source": name, "DetailType": "t", "Detail": "{}", "EventBusName": "shop"} for name in ("shop", "x")]
+    await box.ask("events", "PutEvents", Entries=entries)
+    await box.drop(KEEPS.replace("RetentionDays: 7", "RetentionDays: 9"))
+    found = await box.ask("events", "DescribeArchive", ArchiveName="kept")
+    assert (found["RetentionDays"], found["EventCount"]) == (9, 1)
+    await box.drop("".join(KEEPS.splitlines(keepends=True)[:2]))
+    assert (await box.ask("events", "DescribeArchive", ArchiveName="kept"))["EventCount"] == 1
+
+
 FAN_OUT = """\
 Resources:
   News: {Type: AWS::SNS::Topic, Properties: {DisplayName: News}}

@@ -129,3 +129,59 @@ def test_what_a_bucket_cannot_tell_is_named(configuration: str, message: str) ->
     properties = f"{{NotificationConfiguration: {configuration}}}"
     project = read(f"Resources:\n  Files: {{Type: AWS::S3::Bucket, Properties: {properties}}}\n")
     assert message in said(project)
+
+
+def test_what_only_measures_and_shows_is_passed_over_and_can_be_referred_to() -> None:
+    project = read("""\
+Resources:
+  Loud: {Type: AWS::CloudWatch::Alarm}
+  Both: {Type: AWS::CloudWatch::CompositeAlarm, Properties: {AlarmRule: !Sub "ALARM(${Loud})"}}
+  Board: {Type: AWS::CloudWatch::Dashboard, Properties: {DashboardName: d, DashboardBody: "{}"}}
+  Lines: {Type: AWS::Logs::LogGroup}
+  Errors: {Type: AWS::Logs::MetricFilter, Properties: {LogGroupName: !Ref Lines, FilterPattern: ERROR}}
+  May: {Type: AWS::Lambda::Permission, Properties: {FunctionName: F, Action: "lambda:InvokeFunction"}}
+  F:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Handler: a.b
+      Environment: {Variables: {ALARM: !GetAtt Loud.Arn, LINES: !GetAtt Lines.Arn}}
+""")
+    verdicts = {each.resource: each.verdict for each in project.listing}
+    assert verdicts == {"F": "loaded"} | dict.fromkeys(("Loud", "Both", "Board", "Lines", "Errors", "May"), "ignored")
+    assert said(project) == ""
+    assert project.functions[0].environment["ALARM"] == "arn:aws:cloudwatch:us-east-1:000000000000:alarm:Loud"
+
+
+def test_an_archive_keeps_the_events_of_a_bus() -> None:
+    project = read("""\
+Resources:
+  Orders: {Type: AWS::Events::EventBus, Properties: {Name: orders}}
+  Kept:
+    Type: AWS::Events::Archive
+    Properties:
+      SourceArn: !GetAtt Orders.Arn
+      RetentionDays: 7
+      EventPattern: {source: [shop]}
+  Wrong: {Type: AWS::Events::Archive, Properties: {SourceArn: !GetAtt Orders.Arn, RetentionDays: long}}
+""")
+    create, update = next(each for each in project.resources if each.resource == "Kept").steps
+    facts = {"EventPattern": '{"source": ["shop"]}', "RetentionDays": 7}
+    bus = "arn:aws:events:us-east-1:000000000000:event-bus/orders"
+    assert create.members == {"ArchiveName": "flowd-Kept", "EventSourceArn": bus, **facts}
+    assert (update.operation, update.members) == ("UpdateArchive", {"ArchiveName": "flowd-Kept", **facts})
+    assert "RetentionDays is long; it must be a whole number" in said(project)
+
+
+@pytest.mark.parametrize(
+    ("kind", "way_out"),
+    [
+        ("AWS::Lambda::Url", "a function answers HTTP through a route: an HttpApi event"),
+        ("AWS::Lambda::LayerVersion", "list what a function needs in its requirements.txt"),
+        ("AWS::ApiGateway::DomainName", "all APIs share the address of [http] in flowd.toml"),
+    ],
+)
+def test_what_is_not_supported_says_what_is(kind: str, way_out: str) -> None:
+    project = read(f"Resources:\n  X: {{Type: {kind}}}\n")
+    assert said(project) == f"WARNING 3:7 X: {project.listing[0].note}"
+    assert way_out in project.listing[0].note
