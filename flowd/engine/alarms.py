@@ -1,11 +1,14 @@
 """The alarm clock: one APScheduler job that wakes for the earliest deadline. Deadlines themselves live in the store.
 
-The wake-up is at most 30 s ahead, so that a clock step or a suspend is noticed; `misfire_grace_time=None` because
-APScheduler would otherwise drop an alarm that is a second late, and every timer with it. Tests replace this port.
+The wake-up is at most 30 s ahead, so that a clock step forward or a suspend is noticed; a step back is looked for
+beside it: APScheduler waits until the wall clock is there again. `misfire_grace_time=None` because it would otherwise
+drop an alarm that is a second late, and every timer with it. Tests replace this port.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
@@ -15,6 +18,7 @@ from apscheduler.triggers.date import DateTrigger
 
 from flowd.clock import Clock, SystemClock
 
+log = logging.getLogger(__name__)
 LONGEST_MS = 30_000
 
 
@@ -45,11 +49,23 @@ class ApschedulerAlarms:
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._armed_ms = 0
         self._wake: Callable[[], None] = lambda: None
+        self._checking: asyncio.TimerHandle | None = None
 
     def start(self, wake: Callable[[], None]) -> None:
         self._wake = wake
         self._scheduler.start()
         self.arm(self._clock.now_ms() + self._longest_ms)
+        self._check()
+
+    def _check(self) -> None:
+        """By the loop's clock, which nobody sets: an alarm further ahead than any is armed was armed before a step
+        back."""
+        back_ms = self._armed_ms - self._longest_ms - self._clock.now_ms()
+        if back_ms > 0:
+            log.warning("the clock was set back by %d s or more; what waits for a time waits until it shows that time",
+                        back_ms // 1000)  # fmt: skip
+            self.moved()
+        self._checking = asyncio.get_running_loop().call_later(LONGEST_MS / 1000, self._check)
 
     def arm(self, due_ms: int) -> None:
         now_ms = self._clock.now_ms()
@@ -70,6 +86,8 @@ class ApschedulerAlarms:
         self.arm(self._clock.now_ms() + self._longest_ms)
 
     def stop(self) -> None:
+        if self._checking is not None:
+            self._checking.cancel()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 

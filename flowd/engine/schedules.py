@@ -26,6 +26,9 @@ from flowd.store import schedules, schema
 from flowd.store.database import Database
 
 log = logging.getLogger(__name__)
+#: A clock that is set back further than this was wrong, as cron has it; by less, fire times that have been do not come
+#: again, as in the hour that comes twice in autumn.
+SET_BACK_MS = 3 * 3_600_000
 
 
 class Schedules:
@@ -122,6 +125,7 @@ class Schedules:
             self._look.clear()
             self._starting = True
             try:
+                await self._plan_anew()
                 for row in await self._db.read(partial(schedules.due, now_ms=self._clock.now_ms())):
                     await self._fire(row)
                 earliest = await self._db.read(schedules.earliest)
@@ -131,6 +135,16 @@ class Schedules:
                 log.exception("schedules could not be fired; they are looked at again within 30 s")
             finally:
                 self._starting = False
+
+    async def _plan_anew(self) -> None:
+        """Schedules that ran by a clock that was far ahead would wait until it is that late."""
+        now_ms = self._clock.now_ms()
+        for row in await self._db.read(partial(schedules.ahead, of_ms=now_ms + SET_BACK_MS)):
+            next_ms = _schedule(row).next_fire(now_ms)
+            note = f"the clock was set back from {iso8601(row.last_ms)} or later; planned anew from {iso8601(now_ms)}"
+            log.warning("schedule %s: %s", row.name, note)
+            values = {"last_ms": now_ms, "next_ms": next_ms, "last_note": note}
+            await self._db.write(partial(schedules.change, name=row.name, values=values))
 
     async def _fire(self, row: schema.Schedule) -> None:
         now_ms = self._clock.now_ms()

@@ -50,6 +50,14 @@ def due(session: Session, now_ms: int) -> list[schema.Schedule]:
     return list(session.exec(query).all())
 
 
+def ahead(session: Session, of_ms: int) -> list[schema.Schedule]:
+    """Schedules that wait for their next time and have run, by their own account, after this point in time."""
+    query = select(schema.Schedule).where(
+        col(schema.Schedule.last_ms) > of_ms, col(schema.Schedule.next_ms).is_not(None)
+    )
+    return list(session.exec(query).all())
+
+
 def earliest(session: Session) -> int | None:
     """The next fire time of all."""
     found = session.exec(select(func.min(schema.Schedule.next_ms))).one()

@@ -88,3 +88,31 @@ async def test_a_schedule_whose_machine_is_gone_says_so_and_goes_on(world: World
     await pass_hours(world, 2)
     assert "could not start" in ((await row(world)).last_note or "")
     assert ((await row(world)).next_ms or 0) > world.clock.now_ms()
+
+
+async def test_a_clock_that_is_set_back_by_an_hour_repeats_no_run(world: World) -> None:
+    await world.machine(INSTANT)
+    await world.core.schedules.set_schedules([hourly()])
+    await pass_hours(world, 3)
+    world.clock.advance(-HOUR)
+    world.core.alarms.moved()
+    await pass_hours(world, 1)
+    assert len(await runs(world)) == 3
+    await pass_hours(world, 1)
+    assert len(await runs(world)) == 4
+
+
+async def test_a_clock_that_was_a_year_ahead_is_set_right_and_schedules_go_on_from_there(world: World) -> None:
+    await world.machine(INSTANT)
+    await world.core.schedules.set_schedules([hourly()])
+    await pass_hours(world, 1)
+    world.clock.advance(365 * 24 * HOUR)
+    world.core.alarms.moved()
+    await pass_hours(world, 1)
+    in_the_wrong_year = len(await runs(world))
+    world.clock.advance(-365 * 24 * HOUR)
+    world.core.alarms.moved()
+    await world.settle()
+    assert "the clock was set back from" in ((await row(world)).last_note or "")
+    await pass_hours(world, 2)
+    assert len(await runs(world)) == in_the_wrong_year + 2

@@ -85,7 +85,7 @@ class Scheduler:
     def start(self) -> None: ...
 
 
-def test_an_alarm_is_set_in_the_machine_s_time_also_after_a_skip() -> None:
+async def test_an_alarm_is_set_in_the_machine_s_time_also_after_a_skip() -> None:
     machine = ManualClock(1_700_000_000_000)
     clock = ScaledClock(machine, 10)
     alarms = ApschedulerAlarms(clock, 10, machine)
