@@ -41,7 +41,8 @@ def url_of(endpoint: str, mail: str | None) -> str:
         return endpoint
     if mail is None:
         raise Refused(_NO_SERVER, "NO_MAIL_SERVER")
-    return f"{mail}{'&' if '?' in mail else '?'}to={quote(endpoint)}"
+    as_text = "" if "format=" in mail else "&format=text"  # as SNS does; apprise's own default for mail is HTML
+    return f"{mail}{'&' if '?' in mail else '?'}to={quote(endpoint)}{as_text}"
 
 
 def _tell(url: str, subject: str, text: str) -> bool:
@@ -52,4 +53,4 @@ def _tell(url: str, subject: str, text: str) -> bool:
     messenger = apprise.Apprise()
     if not messenger.add(url):
         raise Refused(f"apprise knows no messenger for URLs that begin {url.partition('://')[0]}://", "NO_MESSENGER")
-    return bool(messenger.notify(body=text, title=subject))
+    return bool(messenger.notify(body=text, title=subject, body_format="text"))

@@ -19,7 +19,8 @@ class Apprise:
         self.url = url
         return not url.startswith("pigeon:")
 
-    def notify(self, body: str, title: str) -> bool:
+    def notify(self, body: str, title: str, body_format: str) -> bool:
+        assert body_format == "text"
         Apprise.told.append((self.url, title, body))
         return "broken" not in self.url
 
@@ -39,7 +40,7 @@ def to(endpoint: str) -> Delivery:
 
 async def test_an_address_is_told_through_the_mail_server(told: list[tuple[str, str, str]]) -> None:
     await to_people("mailtos://u:p@host")(to("ann@example.org"), Attempt("k"))
-    assert told == [("mailtos://u:p@host?to=ann%40example.org", "title", "text")]
+    assert told == [("mailtos://u:p@host?to=ann%40example.org&format=text", "title", "text")]
 
 
 async def test_a_messenger_is_told_by_its_own_url(told: list[tuple[str, str, str]]) -> None:
