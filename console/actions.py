@@ -102,6 +102,23 @@ def machine(now: Situation) -> str:
     return row(now) or ("" if now.item and "stateMachineArn" in now.item else "the file was rejected")
 
 
+def scheduled(now: Situation) -> str:
+    return machine(now) or ("" if (now.item or {}).get("schedules") else "nothing starts it by itself: no schedule")
+
+
+def versioned(now: Situation) -> str:
+    return machine(now) or ("" if (now.item or {}).get("version") else "no version of it is published")
+
+
+def undeployable(now: Situation) -> str:
+    item = now.item or {}
+    if told := writes(now) or row(now):
+        return told
+    if "stateMachineArn" not in item or item.get("owner") != "api":
+        return f"it is deployed by its file: remove {item.get('source') or item.get('path')}"
+    return ""
+
+
 def marked_or(why: Why) -> Why:
     """Marked rows are looked at by the daemon, one by one; the row under the cursor is looked at here."""
     return lambda now: writes(now) or ("" if now.marked else why(now))
@@ -149,6 +166,15 @@ _LIST = (
     Action("sort", "s", "sort", "by the next column, at last as they came", bar=False),
     Action("reverse", "S", "reverse", "the other way round", bar=False),
 )
+
+_MACHINE = (
+    Action("versions", "v", "versions", "its published versions, who published them, how two differ", versioned),
+    Action("diff", "d", "diff", "the last version with the one before", versioned),
+    Action("aliases", "a", "aliases", "names that lead to versions of it: change, make, delete", machine),
+    Action("pause", "p", "pause", "pause what starts it by itself, its schedules, or let them go on",
+           all_of(writes, scheduled)),
+    Action("undeploy", "u", "undeploy", "delete it; asks for its name first", undeployable, bar=False),
+)  # fmt: skip
 
 EVERYWHERE: tuple[Action, ...] = (
     Action(
@@ -249,10 +275,11 @@ TABLE: dict[str, tuple[Action, ...]] = {
     ),
     "machines": (
         _OPEN,
-        Action("start", "s", "start", "start an execution with an input", all_of(writes, machine)),
+        Action("start", "s,N", "start", "start an execution with an input", all_of(writes, machine)),
         Action("executions", "e", "executions", "the executions of this machine", machine),
         Action("definition_file", "E", "edit", "open it in $EDITOR, also a refused file; checked on save",
                all_of(writes, row)),
+        *_MACHINE,
         Action("filter", "slash", "filter", "rows that hold these words; !word leaves out"),
         Action("copy", "y", "copy ARN", "copy the ARN to the terminal's clipboard", row, bar=False),
     ),
@@ -261,8 +288,17 @@ TABLE: dict[str, tuple[Action, ...]] = {
         Action("executions", "e", "executions", "the executions of this machine", machine),
         Action("source", "d", "states/graph/text", "the states, the graph, the text, round and round"),
         Action("definition_file", "E", "edit", "open it in $EDITOR; checked on save", all_of(writes, row), bar=False),
+        *(action._replace(bar=False) for action in _MACHINE if action.name != "diff"),
         Action("filter", "slash", "find", "search in the text; n and N go on", bar=False),
         Action("copy", "y", "copy ARN", "copy the ARN to the terminal's clipboard", row),
+    ),
+    "aliases": (
+        Action("change", "enter", "change", "other versions, or other shares of the starts", all_of(writes, row)),
+        Action("create", "N", "new", "a name for one or two versions", writes),
+        Action("delete", "x", "delete", "starts by this name are refused from then on; asks first",
+               all_of(writes, row)),
+        *_LIST,
+        Action("copy", "y", "copy ARN", "copy the ARN that programs start it by", row),
     ),
     "schedules": (
         Action("pause", "p", "pause/resume", "pause the schedule, or let it go on", all_of(writes, row)),

@@ -49,6 +49,7 @@ class Daemon(Protocol):
     async def retry_now(self, arn: str) -> Item: ...
     async def heartbeat(self, prompt: str) -> Item: ...
     async def ask(self, operation: str, **members: Any) -> Item: ...
+    async def states(self, operation: str, **members: Any) -> Item: ...
     async def close(self) -> None: ...
 
 
@@ -154,6 +155,10 @@ class SocketDaemon:
 
     async def _flowd(self, operation: str, **members: Any) -> Item:
         return await _checked(self._client.flowd(operation, **_present(members)), operation)
+
+    async def states(self, operation: str, **members: Any) -> Item:
+        """An operation of Step Functions."""
+        return await self._states(operation, **members)
 
     async def _states(self, operation: str, **members: Any) -> Item:
         return await _checked(self._client.states(operation, **_present(members)), operation)

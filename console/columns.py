@@ -73,8 +73,12 @@ def heading(fitted: Sequence[Fitted], between: int = 1) -> list[Span]:
 
 
 def line(cells: Sequence[Span], fitted: Sequence[Fitted], between: int = 1) -> list[Span]:
-    """One row laid out in the columns that are shown."""
-    return _line([(f, cells[f.cell]) for f in fitted], between)
+    """One row laid out in the columns that are shown; with fewer cells than columns the last one has the rest."""
+    here = [f for f in fitted if f.cell < len(cells)]
+    rest = sum(f.width + between for f in fitted[len(here) :])
+    if rest and here:
+        here[-1] = here[-1]._replace(width=here[-1].width + rest, right=False, words=False)
+    return _line([(f, cells[f.cell]) for f in here], between)
 
 
 def _line(pairs: Sequence[tuple[Fitted, Span]], between: int) -> list[Span]:

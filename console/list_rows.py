@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from console.columns import Column
 from console.looks import BATCH, LEVEL, UNKNOWN, Span, status
 from console.rows import Item, Now, Sheet
 from console.text import ago, clean, clock, coarse, moment, number
 
 BAR = 12
-_BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def bar(done: int, failed: int, total: int, width: int = BAR) -> str:
@@ -18,17 +15,6 @@ def bar(done: int, failed: int, total: int, width: int = BAR) -> str:
     eighths = width * 8 * min(done + failed, total) // max(total, 1)
     full, part = divmod(eighths, 8)
     return ("█" * full + (" ▏▎▍▌▋▊▉"[part] if part else "")).ljust(width)
-
-
-def sparkline(values: Sequence[int], width: int) -> str:
-    """One cell for each of the last values, or for sums of neighbours if there are more; nothing is `·`-less blank."""
-    if width <= 0 or not values:
-        return ""
-    size = -(-len(values) // width)
-    start = len(values) % size
-    sums = [sum(values[max(0, i) : i + size]) for i in range(start - size if start else 0, len(values), size)]
-    most = max(sums)
-    return "".join(_BLOCKS[min(7, -(-value * 8 // most) - 1)] if value else " " for value in sums)
 
 
 def batch_cells(item: Item, now: Now) -> list[Span]:
@@ -154,6 +140,29 @@ DEPLOYS = Sheet(
     ),
     deploy_cells,
     lambda item: str(item.get("stateMachineVersionArn") or item["path"]),
+)
+
+
+def alias_cells(item: Item, now: Now) -> list[Span]:
+    return [
+        Span("◆", "accent"),
+        Span(clean(item["name"]), "bold"),
+        Span(" · ".join(f"v{route['version']} {route['weight']} %" for route in item["routing"])),
+        Span(moment(item["updatedAt"], now.at, now.zone), "dim"),
+        Span(clean(item.get("description") or ""), "dim"),
+    ]
+
+
+ALIASES = Sheet(
+    (
+        Column("", 1),
+        Column("alias", 12, 30),
+        Column("leads to", 20, 26),
+        Column("changed", 8, 12, words=True),
+        Column("description", 12, 60, drop=1),
+    ),
+    alias_cells,
+    lambda item: str(item["name"]),
 )
 
 

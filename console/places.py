@@ -55,6 +55,13 @@ def difference(left: str, right: str) -> Shell:
     return DiffScreen(left, right)
 
 
+def versions(machine: str) -> Shell:
+    """The published versions of one machine."""
+    from console.screens.overviews import DeploysScreen
+
+    return DeploysScreen(machine)
+
+
 def prompt(asked: Item) -> Shell:
     """The form of a prompt."""
     from console.screens.answer import AnswerScreen

@@ -13,9 +13,12 @@ from typing import Any, NamedTuple
 from console.columns import Column
 from console.jsonlines import parse
 from console.looks import FILE, SCHEDULE, UNKNOWN, WAITING, Span, status
-from console.text import ago, clean, moment, number, size, took, until
+from console.text import ago, clean, moment, number, size, sparkline, took, until
 
 Item = dict[str, Any]
+
+
+SPARK = 12  # cells of a sparkline
 
 
 class Now(NamedTuple):
@@ -161,33 +164,48 @@ ANSWERS = Sheet(
 
 
 def machine_cells(item: Item, now: Now) -> list[Span]:
-    """A row is a machine, or a file that was refused (it has `diagnostics`): its first error stands last."""
+    """A row is a machine, or a file that was refused (it has `diagnostics`): its first error has the rest."""
     if "diagnostics" in item:
         look = FILE.get(item["status"], UNKNOWN)
         told = item["diagnostics"][0] if item["diagnostics"] else {}
         error = f"{place(told)} {clean(told.get('code', ''))} {clean(told.get('message', ''))}".strip()
-        blank = [Span("–", "faint")] * 4
         return [
             Span(look.glyph, look.tone),
             Span(clean(item.get("name") or item["path"]), "bold"),
             Span(look.word, look.tone),
-            *blank,
-            Span(clean(item["path"]), "dim"),
             Span(error, "bad"),
         ]
-    counts = item.get("counts") or {}
-    failed = counts.get("FAILED", 0) + counts.get("TIMED_OUT", 0)
+    running = (item.get("counts") or {}).get("RUNNING", 0)
+    plans = item.get("schedules") or []
     return [
-        Span("▶", "run") if counts.get("RUNNING") else Span("✓", "dim"),
+        Span("▶", "run") if running else Span("✓", "dim"),
         Span(clean(item["name"]), "bold"),
         Span(clean(item["type"]).lower(), "dim"),
         Span(f"v{item['version']}" if item.get("version") else "–"),
         Span(str(item.get("states", "–")), "dim"),
-        Span(number(counts.get("RUNNING", 0)), "run" if counts.get("RUNNING") else "faint"),
-        Span(f"{number(counts.get('SUCCEEDED', 0))}✓ {number(failed)}✗", "" if failed else "dim"),
+        Span(number(running), "run" if running else "faint"),
+        *_day_cells(item.get("day")),
+        Span(", ".join(map(_plan, plans)) or "–", "" if plans else "faint"),
+        Span(", ".join(clean(alias["name"]) for alias in item.get("aliases") or ()) or "–", "dim"),
         Span(clean(item.get("source") or item["owner"]), "dim"),
         Span("updated " + moment(item["updatedAt"], now.at, now.zone), "faint"),
     ]
+
+
+def _day_cells(day: Item | None) -> list[Span]:
+    """What ended in the last 24 hours, hour by hour, and how long 95 of 100 took at most."""
+    if day is None:
+        return [Span("–", "faint"), Span(""), Span("–", "faint")]
+    p95 = day.get("p95Seconds")
+    return [
+        Span(f"{number(day['succeeded'])}✓ {number(day['failed'])}✗", "" if day["failed"] else "dim"),
+        Span(sparkline(day["hours"], SPARK), "bad" if day["failed"] > day["succeeded"] else "run"),
+        Span(took(p95) if p95 is not None else "–"),
+    ]
+
+
+def _plan(plan: Item) -> str:
+    return clean(plan["expression"]) if plan["state"] == "ENABLED" else f"■ {clean(plan['expression'])}"
 
 
 def place(told: Item) -> str:
@@ -203,10 +221,14 @@ MACHINES = Sheet(
         Column("name", 16, 26),
         Column("type", 8),
         Column("ver", 4),
-        Column("states", 6, drop=4, right=True),
+        Column("states", 6, drop=9, right=True),
         Column("run", 4, right=True, drop=1),
-        Column("closed", 13, 15, drop=2),
-        Column("file", 20, 26, drop=5),
+        Column("24h", 9, 15, drop=2),
+        Column("by hour", 12, 12, drop=5),
+        Column("p95", 6, right=True, drop=3),
+        Column("schedule", 10, 22, drop=6),
+        Column("aliases", 8, 20, drop=7),
+        Column("file", 16, 26, drop=8),
         Column("", 16, 99),
     ),
     machine_cells,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 
 from rich.cells import cell_len, set_cell_size
@@ -16,6 +17,7 @@ from rich.cells import cell_len, set_cell_size
 _SEQUENCE = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|[@-Z\\^_])"
 )
+_BLOCKS = "▁▂▃▄▅▆▇█"
 _DROPPED = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 
 
@@ -152,3 +154,14 @@ def left_alone(amount: int) -> str:
 def count_of(amount: int, one: str, many: str = "") -> str:
     """`1 row`, `3 rows`."""
     return f"{number(amount)} {one if amount == 1 else many or one + 's'}"
+
+
+def sparkline(values: Sequence[int], width: int) -> str:
+    """One cell for each of the last values, or for sums of neighbours if there are more; nothing is `·`-less blank."""
+    if width <= 0 or not values:
+        return ""
+    size = -(-len(values) // width)
+    start = len(values) % size
+    sums = [sum(values[max(0, i) : i + size]) for i in range(start - size if start else 0, len(values), size)]
+    most = max(sums)
+    return "".join(_BLOCKS[min(7, -(-value * 8 // most) - 1)] if value else " " for value in sums)

@@ -13,7 +13,7 @@ from console.client import Item
 from console.looks import Span
 from console.pages import ListSource
 from console.screens.shell import Shell
-from console.text import clean, count_of, number, pad, took
+from console.text import clean, count_of, number, pad, sparkline, took
 from console.widgets.panel import Panel
 from console.widgets.table import VirtualTable
 
@@ -60,7 +60,7 @@ class HealthScreen(Shell):
         for label, member, tone in (("started", "started", "run"), ("failed", "failed", "bad")):
             values = [minute[member] for minute in minutes]
             told = f"  {number(sum(values))} in {len(values)} min, now {values[-1]}" if values else ""
-            line = list_rows.sparkline(values, width)
+            line = sparkline(values, width)
             lines.append([Span(pad(label, 12), "dim"), Span(line, tone), Span(told, "dim")])
         spent = [Span("nothing has ended", "dim")]
         if "p95Seconds" in metrics:

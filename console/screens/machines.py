@@ -10,20 +10,22 @@ from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Input
 
-from console import rows
+from console import places, rows
 from console.actions import bindings
-from console.client import Item
+from console.client import Item, RemoteError
 from console.graph.story import Story
 from console.inspector import inspect_lines
 from console.journal import Journal
 from console.looks import Span
 from console.messages import Chosen
 from console.outline import outline
+from console.screens.aliases import AliasesScreen
 from console.screens.dialogs import Fill
 from console.screens.editing import edit_machine
 from console.screens.executions import ExecutionsScreen
 from console.screens.listing import ListScreen
 from console.screens.shell import Shell
+from console.screens.textdiff import show_versions
 from console.screens.verbs import definition_of
 from console.text import clean, count_of, moment
 from console.widgets.graph import GraphView
@@ -78,6 +80,55 @@ class MachineVerbs(Shell):
         machine = self.item() or {}
         name = str(machine["name"])
         self.app.push_screen(ExecutionsScreen(f'machine:"{name}"' if " " in name else f"machine:{name}"))
+
+    def do_versions(self) -> None:
+        self.app.push_screen(places.versions(str((self.item() or {})["name"])))
+
+    async def do_diff(self) -> None:
+        """The last version and the one before."""
+        name = str((self.item() or {})["name"])
+        deploys = (await self.host.daemon.ask("ListDeploys", limit=500))["deploys"]
+        found = sorted((each for each in deploys if each["stateMachineName"] == name), key=lambda each: each["version"])
+        if len(found) > 1:
+            await show_versions(self, found[-2], found[-1])
+        else:
+            self.say(f"{clean(name)} has one version, there is nothing to compare it with")
+
+    def do_aliases(self) -> None:
+        self.app.push_screen(AliasesScreen(self.item() or {}))
+
+    async def do_pause(self) -> None:
+        """Pause or resume what starts the machine by itself; what the first schedule needs is done to all of them."""
+        plans = (self.item() or {})["schedules"]
+        verb, word = ("Pause", "paused") if plans[0]["state"] == "ENABLED" else ("Resume", "on again")
+        names = (await self.host.daemon.ask(f"{verb}Schedules", names=[plan["name"] for plan in plans]))["names"]
+        self.say(f"{count_of(len(names), 'schedule')} {word}; what runs goes on")
+        self.reload()
+
+    async def do_undeploy(self) -> None:
+        machine = self.item() or {}
+        name = clean(machine["name"])
+        running = (machine.get("counts") or {}).get("RUNNING", 0)
+
+        async def send(text: str, entries: dict[str, str]) -> None:
+            if entries["name"] != name:
+                raise RemoteError("not its name", f"to delete it, type {name}")
+            await self.host.daemon.states("DeleteStateMachine", stateMachineArn=machine["stateMachineArn"])
+
+        lines = [
+            [Span("nothing can start it then; what it has done stays in the list", "dim")],
+            [Span(f"{count_of(running, 'execution')} of it still run, to their end" if running else "none of it runs")],
+            [],
+        ]
+        told, hints = f"Undeploy {name}, with its versions and aliases?", {"name": name}
+        if await self.app.push_screen_wait(
+            Fill(told, "delete it", send, entries=(("name", ""),), lines=lines, hints=hints)
+        ):
+            self.say(f"{name} is deleted")
+            self.after_undeploy()
+
+    def after_undeploy(self) -> None:
+        self.reload()
 
     async def do_definition_file(self) -> None:
         await edit_machine(self, self.item() or {})
@@ -162,6 +213,9 @@ class MachineScreen(MachineVerbs):
 
     def item(self) -> Item | None:
         return self.machine
+
+    def after_undeploy(self) -> None:
+        self.dismiss()
 
     def opened(self) -> None:
         self.query_one(OutlineView).focus()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -17,7 +16,7 @@ from console.screens.bulk import Reasoned, preview_lines
 from console.screens.executions import ExecutionsScreen
 from console.screens.listing import ListScreen
 from console.screens.machines import diagnostic_lines
-from console.screens.textdiff import TextDiff
+from console.screens.textdiff import show_versions
 from console.text import ago, clean, count_of, moment, number
 
 LOG_WAIT_S = 25
@@ -76,9 +75,20 @@ class DeploysScreen(ListScreen):
     SHEET: ClassVar[Sheet] = list_rows.DEPLOYS
     EMPTY = "no version is published\n\nput NAME.asl.json into the workflows folder"
 
+    def __init__(self, machine: str = "") -> None:
+        """With a machine: only what was published of it."""
+        super().__init__()
+        self.machine = machine
+
+    def crumbs(self) -> Sequence[str]:
+        return ("flowd", "machines", clean(self.machine), "versions") if self.machine else super().crumbs()
+
     async def fetch(self) -> list[Item]:
+        deploys = (await self.host.daemon.ask("ListDeploys", limit=500))["deploys"]
+        if self.machine:
+            return [each for each in deploys if each["stateMachineName"] == self.machine]
         refused = [file for file in await self.host.daemon.files() if file["status"] == "rejected"]
-        return [*refused, *(await self.host.daemon.ask("ListDeploys", limit=500))["deploys"]]
+        return [*refused, *deploys]
 
     def facts(self) -> Sequence[Span]:
         refused = sum("diagnostics" in item for item in self.items)
@@ -104,21 +114,13 @@ class DeploysScreen(ListScreen):
             self.say("mark two versions with space, or stand on one that has a version before it")
             return
         old, new = sorted(chosen, key=lambda item: float(item["at"]))
-        self.work(self._compare(old, new))
+        self.work(show_versions(self, old, new))
 
     def _before(self, item: Item) -> list[Item]:
         """The version before this one, which the list has below it."""
         same = [each for each in self.items if each.get("stateMachineName") == item["stateMachineName"]]
         older = [each for each in same if each.get("version", 1 << 30) < item["version"]]
         return [max(older, key=lambda each: int(each["version"]))] if older else []
-
-    async def _compare(self, old: Item, new: Item) -> None:
-        texts, names = [], []
-        for item in (old, new):
-            definition = (await self.host.daemon.machine(item["stateMachineVersionArn"]))["definition"]
-            texts.append(json.dumps(json.loads(definition), indent=2, ensure_ascii=False))
-            names.append(f"{item['stateMachineName']} v{item['version']}")
-        self.app.push_screen(TextDiff(names[0], texts[0], names[1], texts[1]))
 
     def do_copy(self) -> None:
         item = self.item() or {}

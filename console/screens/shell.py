@@ -305,5 +305,9 @@ WRITES = frozenset(
         "heartbeat",
         "retry_now",
         "test",
+        "create",
+        "change",
+        "delete",
+        "undeploy",
     }
 )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual.widget import Widget
 
 from console.actions import bindings
+from console.client import Item
 from console.looks import Span
 from console.screens.shell import Shell
 from console.text import block, clean, clip, count_of
@@ -63,3 +65,13 @@ class TextDiff(Shell):
 
     def opened(self) -> None:
         self.query_one(DiffLines).focus()
+
+
+async def show_versions(shell: Shell, old: Item, new: Item) -> None:
+    """Two published versions of a machine, as ListDeploys tells of them, side by side."""
+    texts, names = [], []
+    for item in (old, new):
+        definition = (await shell.host.daemon.machine(item["stateMachineVersionArn"]))["definition"]
+        texts.append(json.dumps(json.loads(definition), indent=2, ensure_ascii=False))
+        names.append(f"{item['stateMachineName']} v{item['version']}")
+    shell.app.push_screen(TextDiff(names[0], texts[0], names[1], texts[1]))

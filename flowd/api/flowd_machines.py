@@ -12,8 +12,13 @@ from flowd.api.services import Services
 from flowd.api.wire.answers import Body, date, present
 from flowd.api.wire.caller import Caller
 from flowd.asl.validate import states
+from flowd.engine.aliases import routing
+from flowd.operators.pulse import Day
+from flowd.operators.schedules import state_of
 from flowd.payload import InvalidJson, loads
-from flowd.store import activities, files, machines, reads
+from flowd.store import activities, aliases, files, machines, reads
+from flowd.store import schedules as stored_schedules
+from flowd.store.schema import StateMachineAlias
 
 
 class Nothing(msgspec.Struct, kw_only=True):
@@ -24,6 +29,9 @@ async def list_machines(do: Services, request: Nothing, caller: Caller) -> Body:
     rows = await do.core.db.read(machines.every)
     texts = await do.core.db.read(partial(machines.definitions, ids=[row.definition_id for row in rows]))
     counts = await do.core.db.read(reads.counts_by_machine)
+    known = await do.core.db.read(aliases.every)
+    schedules = await do.core.db.read(_schedules)
+    days = await do.desk.pulse.days()
     return {
         "machines": [
             present(
@@ -34,6 +42,9 @@ async def list_machines(do: Services, request: Nothing, caller: Caller) -> Body:
                 version=row.latest_version,
                 states=_count_states(texts.get(row.definition_id, "")),
                 counts=counts.get(row.id or 0, {}),
+                day=_day(days.get(row.id or 0)),
+                aliases=[_alias(alias) for alias in known.get(row.id or 0, ())] or None,
+                schedules=schedules.get(row.name),
                 owner=row.owner,
                 source=row.source,
                 updatedAt=date(row.updated_ms),
@@ -41,6 +52,31 @@ async def list_machines(do: Services, request: Nothing, caller: Caller) -> Body:
             for row in rows
         ]
     }
+
+
+def _day(day: Day | None) -> Body | None:
+    if day is None:
+        return None
+    p95 = day.p95_ms / 1000 if day.p95_ms is not None else None
+    return present(succeeded=day.succeeded, failed=day.failed, hours=day.hours, p95Seconds=p95)
+
+
+def _alias(alias: StateMachineAlias) -> Body:
+    return present(
+        name=alias.name,
+        description=alias.description or None,
+        routing=[{"version": version, "weight": weight} for version, weight in routing(alias)],
+        updatedAt=date(alias.updated_ms),
+    )
+
+
+def _schedules(session: Any) -> dict[str, list[Body]]:
+    """What starts each machine by itself, by the machine's name."""
+    found: dict[str, list[Body]] = {}
+    for row in stored_schedules.every(session):
+        told = {"name": row.name, "expression": row.expression, "state": state_of(row)}
+        found.setdefault(row.machine_name, []).append(told)
+    return found
 
 
 def _count_states(text: str) -> int:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from flowd.cli.command import OK, Command, CommandError, connect, json_flag, socket_option
-from flowd.cli.output import clean, complain, moment, print_json, print_table
+from flowd.cli.output import clean, complain, duration, moment, print_json, print_table
 from flowd.client import Client
 
 
@@ -29,12 +29,17 @@ def _machines(args: argparse.Namespace) -> int:
             machine.get("version"),
             machine["states"],
             _counts(machine.get("counts", {})),
+            *_day(machine.get("day")),
+            ", ".join(_alias(alias) for alias in machine.get("aliases", ())),
+            ", ".join(_plan(plan) for plan in machine.get("schedules", ())),
             machine.get("source") or machine["owner"],
             moment(machine.get("updatedAt")),
         )
         for machine in machines
     ]
-    head = ("NAME", "TYPE", "VERSION", "STATES", "EXECUTIONS", "FROM", "UPDATED")
+    head = (
+        *("NAME", "TYPE", "VERSION", "STATES", "EXECUTIONS", "24H", "P95", "ALIASES", "SCHEDULES", "FROM", "UPDATED"),
+    )
     print_table(head, rows, "no machines: drop a file NAME.asl.json into the workflows folder")
     for file in client.flowd("ListFiles")["files"]:
         if file["status"] == "rejected":
@@ -44,6 +49,23 @@ def _machines(args: argparse.Namespace) -> int:
 
 def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{number} {status.lower()}" for status, number in counts.items() if number) or "none"
+
+
+def _day(day: dict[str, Any] | None) -> tuple[str, str]:
+    """What ended in the last 24 hours, and how long 95 of 100 of them took at most."""
+    if day is None:
+        return "", ""
+    p95 = day.get("p95Seconds")
+    return f"{day['succeeded']} ok, {day['failed']} failed", duration(p95) if p95 is not None else ""
+
+
+def _alias(alias: dict[str, Any]) -> str:
+    routes = [f"{route['version']}:{route['weight']}" for route in alias["routing"]]
+    return f"{alias['name']} {' '.join(routes)}"
+
+
+def _plan(plan: dict[str, Any]) -> str:
+    return plan["expression"] if plan["state"] == "ENABLED" else f"{plan['expression']} (paused)"
 
 
 def complain_about(file: dict[str, Any]) -> None:

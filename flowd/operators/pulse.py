@@ -12,6 +12,8 @@ from flowd.store.database import Database
 MINUTES = 60
 MOST_MINUTES = 24 * 60
 FRESH_MS = 5000
+HOURS, HOUR_MS = 24, 3_600_000
+DAYS_FRESH_MS = 15_000
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,16 @@ class Metrics:
     queue_oldest_ms: int | None
 
 
+@dataclass(frozen=True)
+class Day:
+    """What became of a machine's executions in the last 24 hours: how many ended in each, oldest hour first."""
+
+    succeeded: int
+    failed: int
+    hours: list[int]
+    p95_ms: int | None
+
+
 class Pulse:
     """Counts for all who ask."""
 
@@ -42,6 +54,7 @@ class Pulse:
         self._clock = clock
         self._counted: dict[int, tuple[int, Metrics]] = {}
         self._counting = asyncio.Lock()
+        self._days: tuple[int, dict[int, Day]] | None = None
 
     async def metrics(self, minutes: int = MINUTES) -> Metrics:
         """The metrics of the last minutes, not older than FRESH_MS."""
@@ -52,6 +65,30 @@ class Pulse:
                 known = await self._db.read(lambda session: _count(session, now_ms, minutes))
                 self._counted[minutes] = (now_ms, known)
             return known
+
+    async def days(self) -> dict[int, Day]:
+        """The last day of each machine that ended something in it, by its id; not older than DAYS_FRESH_MS."""
+        async with self._counting:
+            now_ms = self._clock.now_ms()
+            if self._days is None or not 0 <= now_ms - self._days[0] < DAYS_FRESH_MS:
+                self._days = now_ms, await self._db.read(lambda session: _days(session, now_ms))
+            return self._days[1]
+
+
+def _days(session: object, now_ms: int) -> dict[int, Day]:
+    last = now_ms // HOUR_MS
+    first = last - HOURS + 1
+    ended = overview.day_by_machine(session, first * HOUR_MS)  # type: ignore[arg-type]
+    slow = overview.slow_by_machine(session, first * HOUR_MS)  # type: ignore[arg-type]
+    return {
+        machine: Day(
+            succeeded=sum(number for (_, well), number in counts.items() if well),
+            failed=sum(number for (_, well), number in counts.items() if not well),
+            hours=[counts.get((hour, True), 0) + counts.get((hour, False), 0) for hour in range(first, last + 1)],
+            p95_ms=slow.get(machine),
+        )
+        for machine, counts in ended.items()
+    }
 
 
 def _count(session: object, now_ms: int, minutes: int) -> Metrics:

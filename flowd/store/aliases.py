@@ -15,6 +15,14 @@ def of_machine(session: Session, machine_id: int) -> list[StateMachineAlias]:
     return list(session.exec(query.order_by(col(StateMachineAlias.id))).all())
 
 
+def every(session: Session) -> dict[int, list[StateMachineAlias]]:
+    """The aliases of all machines, by machine id, in the order of their creation."""
+    found: dict[int, list[StateMachineAlias]] = {}
+    for row in session.exec(select(StateMachineAlias).order_by(col(StateMachineAlias.id))).all():
+        found.setdefault(row.machine_id, []).append(row)
+    return found
+
+
 def create(session: Session, values: dict[str, Any]) -> StateMachineAlias:
     """Write: a new alias."""
     row = StateMachineAlias(**values)

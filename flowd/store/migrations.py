@@ -60,7 +60,9 @@ PARTIAL_INDEXES = (
     " WHERE activity IS NOT NULL AND prompt IS NULL AND status IN ('SCHEDULED', 'RETURNED')",
     "CREATE INDEX IF NOT EXISTS task_open ON task (activity) WHERE activity IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS execution_hot ON execution (id) WHERE status != 'RUNNING' AND archived = 0",
-    "CREATE INDEX IF NOT EXISTS execution_old ON execution (stopped_ms) WHERE archived = 1",
+    "DROP INDEX IF EXISTS execution_old",  # of the first databases; the next one says more
+    "CREATE INDEX IF NOT EXISTS execution_ended ON execution (stopped_ms, machine_id, status, started_ms)"
+    " WHERE archived = 1",
     "CREATE INDEX IF NOT EXISTS execution_own ON execution (id) WHERE map_run_id = 0",
     "CREATE INDEX IF NOT EXISTS execution_name ON execution (name) WHERE map_run_id = 0",
     "CREATE INDEX IF NOT EXISTS execution_item ON execution (map_run_id, map_item) WHERE map_run_id != 0",

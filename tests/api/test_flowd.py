@@ -242,6 +242,23 @@ async def test_watch_answers_when_something_changes(box: Box) -> None:
     assert (await box.flowd("Watch", cursor=10**9))["resync"]
 
 
+async def test_a_machine_tells_its_last_day_and_its_aliases(box: Box) -> None:
+    machine = await box.machine(PASS, publish=True)
+    version = {"stateMachineVersionArn": f"{machine}:1", "weight": 100}
+    await box.call("create_state_machine_alias", name="live", routingConfiguration=[version], description="for all")
+    for number in range(3):
+        await box.run(machine, input=str(number))
+    await box.world.settle()
+    (told,) = (await box.flowd("ListMachines"))["machines"]
+    assert told["aliases"] == [
+        {"name": "live", "description": "for all", "routing": [{"version": 1, "weight": 100}],
+         "updatedAt": told["aliases"][0]["updatedAt"]}
+    ]  # fmt: skip
+    day = told["day"]
+    assert (day["succeeded"], day["failed"], len(day["hours"]), sum(day["hours"])) == (3, 0, 24, 3)
+    assert day["hours"][-1] == 3 and day["p95Seconds"] >= 0
+
+
 async def test_machines_files_functions_and_queues_are_listed(box: Box) -> None:
     machine = await box.machine(asking(), publish=True)
     await box.run(machine, input='{"n": 1}')
@@ -258,6 +275,7 @@ async def test_machines_files_functions_and_queues_are_listed(box: Box) -> None:
         "owner": "api",
         "updatedAt": machines[0]["updatedAt"],
     }
+    assert "day" not in machines[0]
     at = box.world.clock.now_ms() / 1000
     assert (await box.flowd("ListQueues"))["queues"] == [
         {"name": "jobs", "depth": 1, "oldestAt": at, "pollers": 0, "openPrompts": 0},

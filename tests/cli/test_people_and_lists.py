@@ -84,7 +84,12 @@ def test_the_inbox_tells_who_works_on_it(flowd: Flowd, daemon: FakeDaemon) -> No
 
 
 def test_machines_also_tells_which_files_are_refused(flowd: Flowd, daemon: FakeDaemon) -> None:
-    machine = {"name": "order", "type": "STANDARD", "version": 3, "states": 9, "counts": {"RUNNING": 2, "FAILED": 0}}
+    machine: dict[str, Any] = {
+        "name": "order", "type": "STANDARD", "version": 3, "states": 9, "counts": {"RUNNING": 2, "FAILED": 0},
+        "day": {"succeeded": 8, "failed": 1, "hours": [], "p95Seconds": 65.0},
+        "aliases": [{"name": "live", "routing": [{"version": 3, "weight": 90}, {"version": 2, "weight": 10}]}],
+        "schedules": [{"name": "n", "expression": "rate(1 day)", "state": "DISABLED"}],
+    }  # fmt: skip
     rejected = {
         "path": "bad.asl.json",
         "kind": "machine",
@@ -96,7 +101,7 @@ def test_machines_also_tells_which_files_are_refused(flowd: Flowd, daemon: FakeD
         "ListFiles": {"files": [rejected, {"path": "order.asl.json", "kind": "machine", "status": "loaded"}]},
     }
     found = flowd("machines")
-    assert "2 running" in found.out
+    assert "2 running   8 ok, 1 failed  1m 5s  live 3:90 2:10  rate(1 day) (paused)" in found.out
     assert found.err == "bad.asl.json:3:4: ERROR X wrong\n"
 
 

@@ -297,7 +297,14 @@ class FakeDaemon(FakeDesk):
         found = []
         for place, name in enumerate(MACHINES):
             counts = (await self.count(f"machine:{name}"))["counts"]
-            found.append({
+            day = {"succeeded": 812 - place, "failed": 19 if not place else 0, "p95Seconds": 4.2 + 300 * place,
+                   "hours": [place + hour * hour % 37 for hour in range(24)]}  # fmt: skip
+            plans = [{key: plan[key] for key in ("name", "expression", "state")} for plan in await self.schedules()]
+            more: Item = {"day": day} if place < 3 else {}
+            more |= {"schedules": plans[:2]} if name == "nightly-report" else {}
+            routing = [{"version": 9, "weight": 90}, {"version": 8, "weight": 10}]
+            more |= {"aliases": [{"name": "live", "routing": routing, "updatedAt": NOW - 600}]} if not place else {}
+            found.append(more | {
                 "name": name, "stateMachineArn": f"{ACCOUNT}:stateMachine:{name}", "type": "STANDARD",
                 "status": "ACTIVE", "version": 9 - place, "states": 12 - place, "counts": counts, "owner": "file",
                 "source": f"{name}.asl.json", "updatedAt": NOW - 4000 * place - 60,

@@ -40,6 +40,11 @@ class FakeDesk:
         found: Item = getattr(self, f"ask_{operation}")(members)
         return found
 
+    async def states(self, operation: str, **members: Any) -> Item:
+        self.check()
+        self._did(operation, members)
+        return {}
+
     def _did(self, operation: str, members: Item) -> None:
         self.asked.append((operation, members))
 

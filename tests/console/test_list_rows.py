@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from console.filterwords import complete
-from console.list_rows import bar, sparkline
+from console.list_rows import bar
 from console.screens.listing import order_of
+from console.text import sparkline
 from console.whereabouts import Trail
 
 

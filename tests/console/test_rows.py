@@ -52,10 +52,9 @@ async def test_prompts_machines_files_schedules_and_queues_have_rows() -> None:
         "▣ 1h late  Name the release      order-1000      sales       –        1d ago",
         "ƒ –        WaitForPartner        order-1000      –           –        40s ago",
     ]
-    assert shown(rows.MACHINES, machine, 120).split() == [
-        "▶", "order-fulfilment", "standard", "v9", "12", "127", "1✓", "125✗", "order-fulfilment.asl.json",
-        "updated", "19:13:09",
-    ]  # fmt: skip
+    told = shown(rows.MACHINES, machine, 100).split()
+    assert told[:7] == ["▶", "order-fulfilment", "standard", "v9", "127", "812✓", "19✗"] and "4.2s" in told
+    assert told[-2:] == ["updated", "19:13:09"]
     assert "41:17 MISSING_TRANSITION_TARGET Missing" in shown(rows.MACHINES, refused, 150)
     assert shown(rows.SCHEDULES, (await daemon.schedules())[1], 79) == (
         "■ sync             paused rate(15 minutes)     –                    ✗ 10m ago"
