@@ -7,7 +7,8 @@ can end it; without one it is evaluated here.
 
 The limits, their texts and the corners of the added functions are those that users measured on AWS (floci-io/floci
 issues 2662, 2736, 2737, pull requests 2676, 2783, 2790). Known to differ: a number that is infinite, or NaN inside of
-an array or object, which AWS writes as a string; and integers between 2^53 and 2^63, which AWS keeps exact.
+an array or object, which AWS writes as a string; and integers between 2^53 and 2^63 that an expression computes with,
+which AWS keeps exact.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any, Final, NamedTuple
 
 import jlens
 
+from flowd.asl import exactness
 from flowd.asl.javarandom import JavaRandom
 from flowd.entropy import Entropy
 from flowd.errors import FlowdError
@@ -86,7 +88,10 @@ def evaluate(expression: str, bindings: Mapping[str, Any], now_ms: int, entropy:
         text = _ask(_apart, expression, given, now_ms, entropy.take(16))
     else:
         text = _run(program, given, now_ms, Entropy(entropy.take(16)) if program.builds else entropy)
-    return UNDEFINED if text is None else loads(text)
+    if text is None:
+        return UNDEFINED
+    found = loads(text)
+    return found if program.named is None else exactness.restored(program.named, bindings, found)
 
 
 class Answer(NamedTuple):
@@ -191,6 +196,7 @@ class _Program(NamedTuple):
     refused_eval: bool
     shuffles: bool
     misplaced: str | None  # what check() says
+    named: tuple[str, ...] | None  # the names that it consists of, if it is a mere reference
 
 
 @lru_cache(maxsize=4096)
@@ -209,6 +215,7 @@ def _compile(expression: str) -> _Program:
         refused_eval=everything and "eval" in expression,
         shuffles="shuffle" in expression,
         misplaced=_misplaced(code, reads.get("input")),
+        named=exactness.reference(expression),
     )
 
 
