@@ -20,6 +20,14 @@ class AsyncSettings(msgspec.Struct, frozen=True, kw_only=True):
     dead_letter: str = ""
 
 
+class Layer(msgspec.Struct, frozen=True, kw_only=True):
+    """What functions share. `built`: the folder holds what a build puts below `python` or `nodejs` (SAM's BuildMethod),
+    and may ask for packages."""
+
+    folder: str  # absolute
+    built: bool = False
+
+
 class FunctionSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One Lambda function of this box (a plain executable counts as one)."""
 
@@ -35,6 +43,7 @@ class FunctionSpec(msgspec.Struct, frozen=True, kw_only=True):
         None  # ReservedConcurrentExecutions: at most so many runs at once; None = as many as there is room for
     )
     asynchronous: AsyncSettings = AsyncSettings()
+    layers: list[Layer] = []  # in the order of the template: a later one stands in front
     source: str = ""  # the file or template it was read from, for people
 
 

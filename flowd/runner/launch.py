@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,7 @@ import msgspec
 
 from flowd.clock import iso8601
 from flowd.functions import FunctionSpec, Kind
+from flowd.runner import layers
 
 _HERE = Path(__file__).parent / "bootstrap"
 _RUNTIME_NAMES: Final[dict[Kind, str]] = {
@@ -57,32 +58,45 @@ def command(
     now_ms: int,
     stream: str,
     channel: int = -1,
-    packages: Mapping[str, str] | None = None,
+    packages: Sequence[str] = (),
 ) -> Command:
     """The process of one function; `stream` is a random name for its log stream, `channel` an inherited socket.
 
-    `packages` are variables that say where installed packages are: they stand above the function's own.
+    `packages` are folders of installed packages.
     """
     root = task_root(spec)
     arguments, why_not = _BUILDERS[spec.kind](spec, root, channel)
     if not why_not and not os.path.isdir(root):
         why_not = f"the folder {root} of the function does not exist"
-    return Command(
-        arguments, root, _environment(spec, root, environment, now_ms, stream) | dict(packages or {}), why_not
-    )
+    variables = _environment(spec, root, environment, now_ms, stream)
+    return Command(arguments, root, variables | _search(spec, variables, packages), why_not)
+
+
+def _search(spec: FunctionSpec, variables: Mapping[str, str], packages: Sequence[str]) -> dict[str, str]:
+    """Where the function looks for packages and programs: what was installed, its layers, what its settings say."""
+    found = layers.search(spec)
+    if packages:
+        name = layers.VARIABLES[spec.kind]
+        found[name] = [*packages, *found.get(name, [])]
+    return {name: os.pathsep.join([*folders, *filter(None, [variables.get(name)])]) for name, folders in found.items()}
 
 
 def _python(spec: FunctionSpec, root: str, channel: int) -> tuple[list[str], str]:
     # A function may bring its own packages; the runner's interpreter has boto3, as Lambda's has.
     own = os.path.join(root, ".venv", "bin", "python")
     interpreter = own if os.path.exists(own) else sys.executable
-    return [interpreter, "-B", str(_HERE / "python.py"), str(channel), spec.path, spec.handler], ""
+    return [interpreter, "-B", str(_HERE / "python.py"), str(channel), spec.path, spec.handler, *_shared(spec)], ""
 
 
 def _node(spec: FunctionSpec, root: str, channel: int) -> tuple[list[str], str]:
     heap = f"--max-old-space-size={max(32, spec.memory_mb * 9 // 10)}"
     why_not = "" if _which("node") else f"there is no program `node` on the runner's PATH ({search_path()})"
-    return ["node", heap, str(_HERE / "node.mjs"), str(channel), spec.path, spec.handler], why_not
+    return ["node", heap, str(_HERE / "node.mjs"), str(channel), spec.path, spec.handler, *_shared(spec)], why_not
+
+
+def _shared(spec: FunctionSpec) -> list[str]:
+    """Folders whose changed files ask for a new process too."""
+    return [layer.folder for layer in spec.layers]
 
 
 def _executable(spec: FunctionSpec, root: str, channel: int) -> tuple[list[str], str]:

@@ -1,4 +1,5 @@
-"""What a function's `requirements.txt` or `package.json` asks for: installed once per content, outside of its folder.
+"""What the `requirements.txt` or `package.json` of a function and of its layers ask for: installed once per content,
+outside of their folders.
 
 A folder is named by what was asked for, so functions share it, and a changed file gets a new one. Package managers run
 as functions do: in a process group of their own, noted, limited, killed with the runner. Nothing here starts functions.
@@ -19,14 +20,14 @@ from pathlib import Path
 
 import msgspec
 
-from flowd.functions import FunctionSpec
+from flowd.functions import FunctionSpec, Kind
+from flowd.runner import layers
 from flowd.runner.attempts import Log
 from flowd.runner.launch import Command, search_path, task_root
 from flowd.runner.process import Hosting, Process
 
 log = logging.getLogger(__name__)
 
-_FILES = {"python": "requirements.txt", "node": "package.json"}
 _OWN = {"python": os.path.join(".venv", "bin", "python"), "node": "node_modules"}
 _LIMIT_S = 900.0
 _MEMORY_MB = 4096
@@ -48,9 +49,9 @@ class Wish(msgspec.Struct, frozen=True):
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """What the process is to find in its environment; or why the packages are not there."""
+    """Where the process is to look for packages; or why they are not there."""
 
-    environment: dict[str, str] = {}
+    folders: list[str] = []
     problem: str = ""
 
 
@@ -84,19 +85,18 @@ class Packages:
 
     async def prepare(self, spec: FunctionSpec) -> Prepared:
         """Wait until the packages of a function are there. Never raises."""
-        wish = await asyncio.to_thread(find_wish, spec)
-        if wish is None:
-            self._states.pop(spec.name, None)
-            return Prepared()
-        folder = self._folder / wish.digest
-        if not await asyncio.to_thread(_touch, folder):
-            self._states[spec.name] = f"installing what {wish.file} asks for"
-            problem = await self._installed(wish, folder)
-            if problem:
-                self._states[spec.name] = problem
-                return Prepared(problem=problem)
+        folders = []
+        for wish in await asyncio.to_thread(find_wishes, spec):
+            folder = self._folder / wish.digest
+            folders.append(str(folder / "node_modules" if wish.kind == "node" else folder))
+            if not await asyncio.to_thread(_touch, folder):
+                self._states[spec.name] = f"installing what {wish.file} asks for"
+                problem = await self._installed(wish, folder)
+                if problem:
+                    self._states[spec.name] = problem
+                    return Prepared(problem=problem)
         self._states.pop(spec.name, None)
-        return Prepared(_environment(wish.kind, folder, spec.environment))
+        return Prepared(folders)
 
     async def _installed(self, wish: Wish, folder: Path) -> str:
         failed_at, problem = self._failed.get(wish.digest, (0.0, ""))
@@ -163,34 +163,42 @@ class Packages:
 
 def watched(spec: FunctionSpec) -> list[str]:
     """The files whose change asks for other packages."""
-    name = _FILES.get(spec.kind)
-    return [os.path.join(task_root(spec), name)] if name else []
+    name = layers.REQUIREMENTS.get(spec.kind)
+    return [os.path.join(root, name) for root in _roots(spec)] if name else []
 
 
-def find_wish(spec: FunctionSpec) -> Wish | None:
-    """What the function asks for, if anything. One that brings its packages along is left alone.
+def _roots(spec: FunctionSpec) -> list[str]:
+    """The folders that may ask for packages, in the order in which they are looked for."""
+    return [task_root(spec), *(layer.folder for layer in reversed(spec.layers) if layer.built)]
 
-    The digest has what decides about the outcome: file and lock file, interpreter, and the folder if paths count
-    from it. Blocks on the disk.
-    """
-    name = _FILES.get(spec.kind)
-    root = task_root(spec)
-    if name is None or os.path.exists(os.path.join(root, _OWN[spec.kind])):
+
+def find_wishes(spec: FunctionSpec) -> list[Wish]:
+    """What the function and its layers ask for. A folder that brings its packages along is left alone. Blocks on the
+    disk."""
+    found = [_find_wish(spec.kind, root) for root in _roots(spec)]
+    return [wish for wish in found if wish is not None]
+
+
+def _find_wish(kind: Kind, root: str) -> Wish | None:
+    """The digest has what decides about the outcome: file and lock file, interpreter, and the folder if paths count
+    from it."""
+    name = layers.REQUIREMENTS.get(kind)
+    if name is None or os.path.exists(os.path.join(root, _OWN[kind])):
         return None
     file = os.path.join(root, name)
     try:
         text = Path(file).read_bytes()
     except OSError:
         return None
-    if not _asks_for_anything(spec.kind, text):
+    if not _asks_for_anything(kind, text):
         return None
-    parts = [spec.kind.encode(), sys.version.encode() if spec.kind == "python" else b"", text]
+    parts = [kind.encode(), sys.version.encode() if kind == "python" else b"", text]
     lock = Path(root, "package-lock.json")
-    if spec.kind == "node" and lock.exists():
+    if kind == "node" and lock.exists():
         parts.append(lock.read_bytes())
     if b"./" in text:
         parts.append(root.encode())
-    return Wish(spec.kind, file, hashlib.sha256(b"\0".join(parts)).hexdigest()[:32])
+    return Wish(kind, file, hashlib.sha256(b"\0".join(parts)).hexdigest()[:32])
 
 
 def _asks_for_anything(kind: str, text: bytes) -> bool:
@@ -218,13 +226,6 @@ def _command(wish: Wish, target: Path) -> Command:
 def _manager_environment() -> dict[str, str]:
     given = {name: os.environ[name] for name in os.environ if name in _HOME or is_for_managers(name)}
     return {"HOME": "/tmp", "PATH": search_path(), **given}
-
-
-def _environment(kind: str, folder: Path, own: Mapping[str, str]) -> dict[str, str]:
-    """Where interpreters look for packages, in front of where the function's own settings say."""
-    name, path = ("PYTHONPATH", folder) if kind == "python" else ("NODE_PATH", folder / "node_modules")
-    given = own.get(name)
-    return {name: f"{path}{os.pathsep}{given}" if given else str(path)}
 
 
 def is_for_managers(variable: str) -> bool:

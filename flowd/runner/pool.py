@@ -250,7 +250,7 @@ class Pool:
         if prepared.problem:
             worker.fail(partial(outcomes.without_packages, why=prepared.problem))
             return
-        worker.packages = prepared.environment
+        worker.packages = prepared.folders
         own_ms = int(worker.spec.timeout_s * 1000)
         self._arm(worker, max(_LOAD_MS, own_ms), own_ms)
         await worker.start()

@@ -17,7 +17,7 @@ from flowd.functions import FunctionSpec, Report
 
 #: Raised when a message changes its meaning: a runner of another version is given no work (see `succession`). What
 #: ends its work, LASTING and the answers to it, keeps its shape for ever: new fields go behind, with a default.
-VERSION = 4
+VERSION = 5
 #: Lambda's payloads end at 6 MiB; anything far beyond that is not a message but a mistake.
 MAX_FRAME = 64 << 20
 _PREFIX = 4

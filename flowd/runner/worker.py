@@ -77,7 +77,7 @@ class Worker:
         self._began_s = time.monotonic()
         self.generation = 0
         self.watched: list[str] = [launch.entry_file(spec), *packages.watched(spec)]
-        self.packages: dict[str, str] = {}  # environment that says where they are
+        self.packages: list[str] = []  # the folders where they are
         self._hosting = hosting
         self._owner = owner
         self._early = Log()  # what it prints before its first call belongs to that call

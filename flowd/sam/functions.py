@@ -5,21 +5,21 @@ It reads no files; whether code is there is asked through a port.
 
 from __future__ import annotations
 
-import posixpath
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from flowd.functions import AsyncSettings, FunctionSpec, Kind
+from flowd.functions import AsyncSettings, FunctionSpec, Kind, Layer
 from flowd.sam import asynchronous
+from flowd.sam.assets import Refused, folder_of
 from flowd.sam.intrinsics import Unresolvable
+from flowd.sam.layers import layers_of
 from flowd.sam.project import UNSUPPORTED
 from flowd.sam.resources import FUNCTION, Template
 
 #: (path relative to the template, kind, handler) -> (absolute path, None) or ("", why it cannot be used)
 FindCode = Callable[[str, Kind, str], tuple[str, str | None]]
 
-_ASSET = re.compile(r"([0-9a-f]{64})\.zip")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # API reference, CreateFunction
 _RUNTIMES: tuple[tuple[str, Kind], ...] = (("python", "python"), ("nodejs", "node"), ("provided", "bootstrap"))
 _MOST_SECONDS = 900  # API reference, CreateFunction: Timeout; 3 is its default, 128 that of MemorySize
@@ -27,8 +27,8 @@ _MOST_CONCURRENT = 1_000  # of an account, unless raised
 _DEFAULT_SECONDS, _DEFAULT_MB, _LEAST_MB, _MOST_MB = 3, 128, 128, 10_240
 
 _READ = {
-    *("CodeUri", "Environment", "FunctionName", "Handler", "MemorySize", "ReservedConcurrentExecutions", "Runtime"),
-    "Timeout",
+    *("CodeUri", "Environment", "FunctionName", "Handler", "Layers", "MemorySize", "ReservedConcurrentExecutions"),
+    *("Runtime", "Timeout"),
     *asynchronous.PROPERTIES,
 }
 #: Properties without meaning on one box.
@@ -42,12 +42,13 @@ _IGNORED = {
 #: What to do instead of some others.
 _INSTEAD = {
     "FunctionUrlConfig": "; it answers HTTP through a route: an HttpApi event, or [[http.routes]] in flowd.toml",
-    "Layers": "; list what it needs in its requirements.txt or package.json",
 }
 
 
-def read_function(template: Template, logical_id: str, find_code: FindCode, source: str) -> FunctionSpec | None:
-    """The function, or None when it cannot be run; the reason is in the template's problems."""
+def read_function(
+    template: Template, logical_id: str, find_code: FindCode, layers: Mapping[str, Layer], source: str
+) -> FunctionSpec | None:
+    """The function, or None when it cannot be run; the reason is in the template's problems. `layers` by ARN."""
     path = ("Resources", logical_id, "Properties")
     properties = _with_globals(template, logical_id)
     for name in properties:
@@ -55,43 +56,41 @@ def read_function(template: Template, logical_id: str, find_code: FindCode, sour
             said = f"the property {name} of a function is not supported{_INSTEAD.get(name, '')}"
             template.unsupported(logical_id, said, *path, name)
     try:
-        return _read(template, logical_id, properties, find_code, source)
-    except _Refused as refused:
+        return _read(template, logical_id, properties, find_code, layers, source)
+    except Refused as refused:
         template.refuse(logical_id, str(refused), *path, refused.property, code=refused.code)
     except Unresolvable as problem:
         template.refuse(logical_id, problem.message, *path, code=UNSUPPORTED)
     return None
 
 
-class _Refused(Exception):
-    """The function cannot be run because of one of its properties."""
-
-    def __init__(self, property_name: str, message: str, code: str = UNSUPPORTED) -> None:
-        super().__init__(message)
-        self.property = property_name
-        self.code = code
-
-
 def _read(
-    template: Template, logical_id: str, properties: dict[str, Any], find_code: FindCode, source: str
+    template: Template,
+    logical_id: str,
+    properties: dict[str, Any],
+    find_code: FindCode,
+    layers: Mapping[str, Layer],
+    source: str,
 ) -> FunctionSpec:
     resolver = template.resolver
     if properties.get("PackageType") == "Image" or "ImageUri" in properties:
-        raise _Refused("ImageUri", "container images are not run as functions here; use a zip function with CodeUri")
+        raise Refused("ImageUri", "container images are not run as functions here; use a zip function with CodeUri")
     name = template.name_of(logical_id)
     if _NAME.fullmatch(name) is None:
-        raise _Refused("FunctionName", f"{name!r} is no name of a function: 1 to 64 of A-Z a-z 0-9 - _")
+        raise Refused("FunctionName", f"{name!r} is no name of a function: 1 to 64 of A-Z a-z 0-9 - _")
     runtime = resolver.text(properties.get("Runtime", ""))
     kind = next((kind for prefix, kind in _RUNTIMES if runtime.startswith(prefix)), None)
     if kind is None:
-        raise _Refused("Runtime", f"the runtime {runtime or '(none)'} is not run here; python, nodejs and provided are")
+        raise Refused("Runtime", f"the runtime {runtime or '(none)'} is not run here; python, nodejs and provided are")
     handler = resolver.text(properties.get("Handler", "bootstrap" if kind == "bootstrap" else ""))
     if kind != "bootstrap" and "." not in handler:
-        raise _Refused("Handler", f"the handler {handler!r} must be module.function")
+        raise Refused("Handler", f"the handler {handler!r} must be module.function")
     inline = _inline(template, properties, kind, handler)
-    path, reason = ("", None) if inline else find_code(_code_uri(template, logical_id, properties), kind, handler)
+    path, reason = (
+        ("", None) if inline else find_code(folder_of(template, logical_id, properties, "Code", "."), kind, handler)
+    )
     if reason is not None:
-        raise _Refused("CodeUri", reason)
+        raise Refused("CodeUri", reason)
     return FunctionSpec(
         name=name,
         kind=kind,
@@ -103,6 +102,7 @@ def _read(
         environment=_environment(template, properties),
         reserved=_reserved(template, properties),
         asynchronous=_asynchronous(template, properties),
+        layers=layers_of(template, logical_id, properties.get("Layers"), layers),
         source=source,
     )
 
@@ -114,39 +114,16 @@ def _inline(template: Template, properties: dict[str, Any], kind: Kind, handler:
     given = properties.get("InlineCode", code.get("ZipFile") if isinstance(code, dict) else None)
     text = "" if given is None else template.resolver.text(given)
     if text and kind == "bootstrap":
-        raise _Refused(name, "code in a template is Python or Node; put a bootstrap into a folder and say CodeUri")
+        raise Refused(name, "code in a template is Python or Node; put a bootstrap into a folder and say CodeUri")
     if text and handler.partition(".")[0] != "index":
-        raise _Refused("Handler", f"the handler {handler!r} must be index.function: code in a template is a file index")
+        raise Refused("Handler", f"the handler {handler!r} must be index.function: code in a template is a file index")
     return text
-
-
-def _code_uri(template: Template, logical_id: str, properties: dict[str, Any]) -> str:
-    """A folder beside the template. The CDK writes it into the Metadata, beside a Code that is in S3."""
-    metadata = template.resources[logical_id].get("Metadata")
-    asset = metadata.get("aws:asset:path") if isinstance(metadata, dict) else None
-    if "Code" in properties:
-        asset = asset if isinstance(asset, str) else _asset(template.resolver.value(properties["Code"]))
-        if asset is None:
-            raise _Refused("Code", "code in S3 is not supported; say CodeUri, or use the CDK's assets")
-        return posixpath.normpath(asset)
-    value = template.resolver.value(properties.get("CodeUri", "."))
-    if not isinstance(value, str) or value.startswith("s3://"):
-        raise _Refused("CodeUri", "code in S3 is not supported; CodeUri must be a folder beside the template")
-    return posixpath.normpath(value)
-
-
-def _asset(code: Any) -> str | None:
-    """The folder beside the template that the CDK made of an asset, by its key in S3: it writes Metadata only when its
-    toolkit is around it."""
-    key = code.get("S3Key") if isinstance(code, dict) else None
-    found = _ASSET.fullmatch(key) if isinstance(key, str) else None
-    return None if found is None else f"asset.{found[1]}"
 
 
 def _whole(template: Template, properties: dict[str, Any], name: str, default: int, least: int, most: int) -> int:
     text = template.resolver.text(properties.get(name, default))
     if not text.isdecimal() or not least <= int(text) <= most:
-        raise _Refused(name, f"{name} is {text}; it must be a whole number from {least} to {most}")
+        raise Refused(name, f"{name} is {text}; it must be a whole number from {least} to {most}")
     return int(text)
 
 
@@ -160,7 +137,7 @@ def _asynchronous(template: Template, properties: dict[str, Any]) -> AsyncSettin
     try:
         return asynchronous.settings_of(template, properties)
     except asynchronous.Wrong as wrong:
-        raise _Refused(wrong.property, str(wrong)) from None
+        raise Refused(wrong.property, str(wrong)) from None
 
 
 def _environment(template: Template, properties: dict[str, Any]) -> dict[str, str]:
@@ -168,7 +145,7 @@ def _environment(template: Template, properties: dict[str, Any]) -> dict[str, st
     variables = environment.get("Variables") if isinstance(environment, dict) else None
     variables = template.resolver.value(variables or {})
     if not isinstance(variables, dict):
-        raise _Refused("Environment", "Environment must be a mapping with Variables")
+        raise Refused("Environment", "Environment must be a mapping with Variables")
     return {str(key): template.resolver.text(value) for key, value in variables.items()}
 
 

@@ -67,6 +67,10 @@ def _machine(name: str, place: Place) -> str:
     return names.machine_arn(name, place.region, place.account)
 
 
+def _layer(name: str, place: Place) -> str:
+    return f"{_arn('lambda', 'layer:')(name, place)}:1"
+
+
 def _activity(name: str, place: Place) -> str:
     return names.activity_arn(name, place.region, place.account)
 
@@ -92,6 +96,7 @@ SERVERLESS_MACHINE = "AWS::Serverless::StateMachine"
 PLAIN_MACHINE = "AWS::StepFunctions::StateMachine"
 FUNCTION = "AWS::Serverless::Function"
 PLAIN_FUNCTION = "AWS::Lambda::Function"
+LAYERS = ("AWS::Serverless::LayerVersion", "AWS::Lambda::LayerVersion")
 ACTIVITY = "AWS::StepFunctions::Activity"
 TASK_DEFINITION = "AWS::ECS::TaskDefinition"
 CLUSTER = "AWS::ECS::Cluster"
@@ -144,6 +149,7 @@ _KINDS: dict[str, Kind] = {
     ACTIVITY: Kind("Name", _activity, {"Arn": _activity, "Name": _name}),
     TASK_DEFINITION: Kind("Family", _FAMILY, {"TaskDefinitionArn": _FAMILY}),
     CLUSTER: Kind("ClusterName", _name, {"Arn": _arn("ecs", "cluster/")}),
+    **dict.fromkeys(LAYERS, Kind("LayerName", _layer, {"LayerVersionArn": _layer})),
     **dict.fromkeys(APIS, Kind("Name", _name, {"RootResourceId": _name, "ApiId": _name})),
     "AWS::DynamoDB::Table": _TABLE,
     "AWS::Events::EventBus": Kind("Name", _name, {"Arn": _arn("events", "event-bus/"), "Name": _name}, own_name=False),
@@ -209,6 +215,7 @@ IGNORED = frozenset(
         "AWS::KMS::Alias",
         "AWS::KMS::Key",
         "AWS::Lambda::Alias",
+        "AWS::Lambda::LayerVersionPermission",
         "AWS::Lambda::Permission",
         "AWS::Lambda::Version",
         "AWS::Logs::LogGroup",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flowd import names
-from flowd.functions import Kind
+from flowd.functions import Kind, Layer
 from flowd.routes import Action, Route
 from flowd.sam import httpapis, restapis
 from flowd.sam.asynchronous import EVENT_INVOKE_CONFIG, with_configs
@@ -18,6 +18,7 @@ from flowd.sam.document import TemplateError, read_document
 from flowd.sam.events import read_schedules
 from flowd.sam.functions import FindCode, read_function
 from flowd.sam.intrinsics import Unresolvable
+from flowd.sam.layers import FindFolder, read_layer
 from flowd.sam.machines import read_machine
 from flowd.sam.notifications import CUSTOM, read_notifications
 from flowd.sam.project import INVALID, UNSUPPORTED, Listed, Problem, Project, SamMachine, SamResource, Verdict
@@ -29,6 +30,7 @@ from flowd.sam.resources import (
     FUNCTION,
     HERE,
     IGNORED,
+    LAYERS,
     PLAIN_FUNCTION,
     PLAIN_MACHINE,
     SERVERLESS_MACHINE,
@@ -51,7 +53,7 @@ _TRANSFORM = "AWS::Serverless-2016-10-31"
 _MACHINES = (SERVERLESS_MACHINE, PLAIN_MACHINE)
 MAPPING, RULE = "AWS::Lambda::EventSourceMapping", "AWS::Events::Rule"
 _LOADED = (
-    *(*_MACHINES, FUNCTION, PLAIN_FUNCTION, ACTIVITY, MAPPING, "AWS::Scheduler::Schedule"),
+    *(*_MACHINES, FUNCTION, PLAIN_FUNCTION, *LAYERS, ACTIVITY, MAPPING, "AWS::Scheduler::Schedule"),
     *(TASK_DEFINITION, CLUSTER, *APIS, EVENT_INVOKE_CONFIG, *restapis.TYPES, *httpapis.TYPES),
 )
 _OWN_ADDRESS = "all APIs share the address of [http] in flowd.toml, and their paths carry no base path"
@@ -62,11 +64,14 @@ _INSTEAD = {
     "AWS::ApiGatewayV2::ApiMapping": _OWN_ADDRESS,
     "AWS::ApiGatewayV2::DomainName": _OWN_ADDRESS,
     "AWS::Lambda::Url": "a function answers HTTP through a route: an HttpApi event, or [[http.routes]] in flowd.toml",
-    "AWS::Lambda::LayerVersion": "list what a function needs in its requirements.txt or package.json",
 }
 
 
 def _trust(path: str, kind: Kind, handler: str) -> tuple[str, str | None]:
+    return path, None
+
+
+def _trust_folder(path: str) -> tuple[str, str | None]:
     return path, None
 
 
@@ -77,6 +82,7 @@ def read_template(
     place: Place = HERE,
     parameters: Mapping[str, str] | None = None,
     find_code: FindCode = _trust,
+    find_folder: FindFolder = _trust_folder,
 ) -> Project:
     """What the template in `text` means. Never raises for what a template can contain: see `Project.problems`.
 
@@ -91,7 +97,7 @@ def read_template(
     template = Template(document, parameters or {}, place)
     _check_sections(template)
     _drop_absent(template)
-    return _project(template, find_code, source)
+    return _project(template, find_code, find_folder, source)
 
 
 def _unreadable(message: str, line: int, column: int) -> Project:
@@ -130,7 +136,7 @@ def _drop_absent(template: Template) -> None:
             template.refuse(logical_id, problem.message, "Resources", logical_id, "Condition")
 
 
-def _project(template: Template, find_code: FindCode, source: str) -> Project:
+def _project(template: Template, find_code: FindCode, find_folder: FindFolder, source: str) -> Project:
     """Resources before functions before machines: each is refused for one before it that cannot be had."""
     by_type: dict[str, list[str]] = {}
     for logical_id in template.resources:
@@ -139,8 +145,9 @@ def _project(template: Template, find_code: FindCode, source: str) -> Project:
     malformed = by_type.pop("", [])
     buckets = [*by_type.get(BUCKET, []), *by_type.pop(CUSTOM, [])]
     resources = _resources(template, by_type, source)
+    layers = _layers(template, [each for name in LAYERS for each in by_type.pop(name, [])], find_folder)
     function_ids = [each for name in (FUNCTION, PLAIN_FUNCTION) for each in by_type.pop(name, [])]
-    found = [read_function(template, each, find_code, source) for each in _open(template, function_ids)]
+    found = [read_function(template, each, find_code, layers, source) for each in _open(template, function_ids)]
     configs = _open(template, by_type.pop(EVENT_INVOKE_CONFIG, []))
     functions = with_configs(template, configs, [function for function in found if function is not None])
     activities = [_name(template, each) for each in _open(template, by_type.pop(ACTIVITY, []))]
@@ -185,6 +192,11 @@ def _project(template: Template, find_code: FindCode, source: str) -> Project:
         problems=tuple(template.problems),
         complete=not malformed and all(_is_named(template, each) for each in machine_ids),
     )
+
+
+def _layers(template: Template, logical_ids: list[str], find_folder: FindFolder) -> dict[str, Layer]:
+    read = [(each, read_layer(template, each, find_folder)) for each in _open(template, logical_ids)]
+    return {str(template.resolver.value({"Ref": each})): layer for each, layer in read if layer is not None}
 
 
 def _resources(template: Template, by_type: dict[str, list[str]], source: str) -> list[SamResource]:

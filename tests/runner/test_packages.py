@@ -12,7 +12,7 @@ import pytest
 
 from flowd.functions import FunctionSpec
 from flowd.runner.client import RunnerClient
-from flowd.runner.packages import find_wish
+from flowd.runner.packages import Wish, find_wishes
 from tests.runner.harness import Functions, RunnerProcess, cause, until, value
 
 
@@ -31,6 +31,10 @@ def wheel(folder: Path, name: str, version: str, source: str) -> None:
 
 def spec(path: Path, kind: str = "python") -> FunctionSpec:
     return FunctionSpec(name="f", kind=kind, path=str(path))  # type: ignore[arg-type]
+
+
+def find_wish(of: FunctionSpec) -> Wish | None:
+    return next(iter(find_wishes(of)), None)
 
 
 def test_a_function_without_requirements_asks_for_nothing(tmp_path: Path) -> None:

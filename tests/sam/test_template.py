@@ -258,9 +258,8 @@ Resources:
       Events: {Hook: {Type: Kinesis}}
 """)
     assert [(f.kind, f.path) for f in project.functions] == [("bootstrap", "build")]
-    instead = "list what it needs in its requirements.txt or package.json"
     assert said(project).splitlines() == [
-        f"WARNING 8:7 F: the property Layers of a function is not supported; {instead}",
+        "WARNING 8:16 F: the layer x is none of this template: name what it holds in requirements.txt or package.json",
         "WARNING 10:16 F: the event Hook of type Kinesis is not supported: there is no Kinesis in flowd",
     ]
 

@@ -177,7 +177,6 @@ Resources:
     ("kind", "way_out"),
     [
         ("AWS::Lambda::Url", "a function answers HTTP through a route: an HttpApi event"),
-        ("AWS::Lambda::LayerVersion", "list what a function needs in its requirements.txt"),
         ("AWS::ApiGateway::DomainName", "all APIs share the address of [http] in flowd.toml"),
     ],
 )

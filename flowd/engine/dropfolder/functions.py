@@ -168,14 +168,21 @@ class Code:
     def resolve(self, path: str) -> str:
         return os.path.normpath(os.path.join(self._folder, path))
 
-    def find(self, path: str, kind: Kind, handler: str) -> tuple[str, str | None]:
-        """flowd.sam.functions.FindCode: the folder, or why it cannot be used."""
+    def find_folder(self, path: str) -> tuple[str, str | None]:
+        """flowd.sam.layers.FindFolder: the folder, or why it cannot be used."""
         folder = self.resolve(path)
         self.asked.append(folder)
         if not self.inside(folder):
-            return "", f"CodeUri {path} leads out of the drop folder"
+            return "", f"{path} leads out of the drop folder"
         if not os.path.isdir(folder):
-            return "", f"CodeUri {path}: there is no such folder beside the template"
+            return "", f"{path}: there is no such folder beside the template"
+        return folder, None
+
+    def find(self, path: str, kind: Kind, handler: str) -> tuple[str, str | None]:
+        """flowd.sam.functions.FindCode: the folder, or why it cannot be used."""
+        folder, reason = self.find_folder(path)
+        if reason is not None:
+            return "", f"CodeUri {reason}"
         if kind == "bootstrap":
             bootstrap = os.path.join(folder, "bootstrap")
             self.asked.append(bootstrap)

@@ -85,7 +85,14 @@ class Projects:
             return Read(files=(report,), complete=False)
         place = self._place._replace(stack=_stack(file.path))
         parameters = self._parameters.get(place.stack, {})
-        project = read_template(text, source=source, place=place, parameters=parameters, find_code=code.find)
+        project = read_template(
+            text,
+            source=source,
+            place=place,
+            parameters=parameters,
+            find_code=code.find,
+            find_folder=code.find_folder,
+        )
         return self._project(file, source, project, code)
 
     def _project(self, file: TemplateFile, source: str, project: Project, code: Code) -> Read:

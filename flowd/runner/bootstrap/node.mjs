@@ -1,6 +1,6 @@
 // Runs one Node function, call after call, for flowd's runner. No dependencies; CommonJS, ES modules and callbacks.
 //
-// Started as `node node.mjs FD PATH HANDLER`. FD is a socket: each message is two big-endian 32-bit lengths, then the
+// Started as `node node.mjs FD PATH HANDLER LAYER...`. FD is a socket: each message is two big-endian 32-bit lengths, then the
 // head (JSON), then the body (JSON text). What user code prints goes to stdout and stderr, which the runner reads.
 // The shapes of errors are those of Lambda's own Node runtime.
 
@@ -13,7 +13,7 @@ import { pathToFileURL } from "node:url";
 
 const MAX_RESPONSE = 6291556; // Lambda's limit of a synchronous response, in bytes
 const MAX_WATCHED = 64;
-const [fd, target, handlerName] = process.argv.slice(2);
+const [fd, target, handlerName, ...layers] = process.argv.slice(2);
 process.argv.length = 1;
 
 const socket = new net.Socket({ fd: Number(fd), readable: true, writable: true });
@@ -75,22 +75,29 @@ function locate() {
 
 // CommonJS finds installed packages by NODE_PATH; ES modules do not look there, so they get a resolver that does.
 const HOOKS = `
-  let from;
-  export const initialize = (data) => { from = data.from; };
+  let places;
+  export const initialize = (data) => { places = data.places; };
   export async function resolve(name, context, next) {
     try {
       return await next(name, context);
     } catch (error) {
       if (error?.code !== "ERR_MODULE_NOT_FOUND" || /^([./]|[a-z]+:)/.test(name)) throw error;
-      return next(name, { ...context, parentURL: from });
+      for (const parentURL of places) {
+        try {
+          return await next(name, { ...context, parentURL });
+        } catch (other) {
+          if (other?.code !== "ERR_MODULE_NOT_FOUND") throw other;
+        }
+      }
+      throw error;
     }
   }`;
 
 function lookAtNodePath() {
-  const first = (process.env.NODE_PATH ?? "").split(path.delimiter)[0];
-  if (!first) return;
-  const from = pathToFileURL(path.join(path.dirname(first), "x")).href;
-  module.register("data:text/javascript," + encodeURIComponent(HOOKS), { data: { from } });
+  const folders = (process.env.NODE_PATH ?? "").split(path.delimiter).filter((each) => each);
+  if (!folders.length) return;
+  const places = folders.map((each) => pathToFileURL(path.join(path.dirname(each), "x")).href);
+  module.register("data:text/javascript," + encodeURIComponent(HOOKS), { data: { places } });
 }
 
 async function importFile(file) {
@@ -236,8 +243,8 @@ function onData(handler) {
 }
 
 function watched(file) {
-  const root = (process.env.LAMBDA_TASK_ROOT ?? path.dirname(file)) + "/";
-  const loaded = Object.keys(require.cache).filter((name) => name.startsWith(root));
+  const roots = [process.env.LAMBDA_TASK_ROOT ?? path.dirname(file), ...layers].map((each) => each + "/");
+  const loaded = Object.keys(require.cache).filter((name) => roots.some((root) => name.startsWith(root)));
   return [file, ...loaded.filter((name) => name !== file)].slice(0, MAX_WATCHED);
 }
 

@@ -1,7 +1,7 @@
 """Runs one Python function, call after call, for flowd's runner. Standard library only; imports nothing of flowd.
 
-Started as `python3 -B python.py FD PATH HANDLER` with the environment of the function. FD is a socket: each message
-is two big-endian 32-bit lengths, then the head (JSON), then the body (JSON text). What user code prints goes to
+Started as `python3 -B python.py FD PATH HANDLER LAYER...` with the environment of the function. FD is a socket: each
+message is two big-endian 32-bit lengths, then the head (JSON), then the body (JSON text). What user code prints goes to
 stdout and stderr, which the runner reads; the socket is closed to children and to nobody else's use.
 
 The shapes of errors are those of Lambda's own Python runtime.
@@ -243,10 +243,10 @@ def _flush() -> None:
             continue
 
 
-def _watched(root: str) -> list[str]:
-    """Files of the function that are loaded: a change to any of them asks for a new process."""
+def _watched(roots: list[str]) -> list[str]:
+    """Files of the function and its layers that are loaded: a change to any of them asks for a new process."""
     files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-    below = root.rstrip("/") + "/"
+    below = tuple(root.rstrip("/") + "/" for root in roots)
     return [file for file in files if file and file.startswith(below)][:_MAX_WATCHED]
 
 
@@ -304,7 +304,7 @@ def main(arguments: list[str]) -> None:
         sys.exit(1)
     _flush()
     root = os.environ.get("LAMBDA_TASK_ROOT", os.path.dirname(path))
-    channel.send(b"ready", json.dumps(_watched(root)).encode())
+    channel.send(b"ready", json.dumps(_watched([root, *arguments[3:]])).encode())
     serve(channel, function)
 
 
