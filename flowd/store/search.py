@@ -146,13 +146,14 @@ class SearchIndex:
 
     def _open(self, database_id: str) -> None:
         wanted = f"{SHAPE} {database_id}"
+        existed = self.path.exists()
         try:
             self._write = self._connect(readonly=False)
             known = self._write.execute("SELECT value FROM mark WHERE key='of'").fetchone()
             if known is not None and known[0] == wanted:
                 return
         except sqlite3.DatabaseError as error:
-            if self.path.exists():
+            if existed:
                 log.info("the search index is made anew: %s", error)
         if self._write is not None:
             self._write.close()

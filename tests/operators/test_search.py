@@ -123,6 +123,13 @@ async def test_an_index_that_cannot_be_used_is_made_anew(tmp_path: Path, spoil: 
             assert await found(desk, "one") == ["first"]
 
 
+async def test_a_first_index_is_nothing_to_tell(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    async with World(tmp_path) as world, desk_of(world):
+        pass
+    assert "index" not in caplog.text
+
+
 async def test_what_retention_deleted_leaves_the_index(tmp_path: Path) -> None:
     from flowd.store import history
 
