@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
+from flowd import durable
 from flowd.asl.diagnostics import Diagnostic
 from flowd.clock import Clock
 from flowd.engine.codeworkers import REFUSED, CodeWorkers, Worker
@@ -127,16 +128,17 @@ class CodeFiles:
         return self._folder / version / PurePosixPath(path).name
 
     def _write(self, file: WorkflowFile) -> None:
-        """The texts, whole or not at all."""
+        """The texts, whole or not at all, and before the row that says they are there."""
         target = self._folder / file.version
         if target.is_dir():
             return
         making = self._folder / f".{file.version}"
         shutil.rmtree(making, ignore_errors=True)
         for name, text in file.texts.items():
-            (making / name).parent.mkdir(parents=True, exist_ok=True)
-            (making / name).write_text(text, "utf-8")
-        making.rename(target)
+            durable.make_folders((making / name).parent)
+            durable.write(making / name, text.encode())
+            durable.sync((making / name).parent)
+        durable.put(making, target)
 
     def _ensure(self, row: CodeVersion) -> None:
         self.workers.ensure(row.version, self._file(row.version, row.path), task_list(row))

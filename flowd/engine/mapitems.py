@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from flowd import durable
 from flowd.asl.datasets import BadDataset, csv_items, json_items, jsonl_items
 from flowd.asl.distributed import MOST_ITEMS
 from flowd.asl.items import ChildInput, Place, child_inputs
@@ -39,7 +40,7 @@ def read_dataset(buckets: Buckets, reading: Reading, spool: Path, left: Callable
     """
     unfinished = spool.with_suffix(".part")
     try:
-        spool.parent.mkdir(parents=True, exist_ok=True)
+        durable.make_folders(spool.parent)
         count = 0
         with unfinished.open("w", encoding="utf-8", newline="\n") as file:
             for item in islice(_items(buckets, reading), reading.max_items or MOST_ITEMS):
@@ -49,7 +50,7 @@ def read_dataset(buckets: Buckets, reading: Reading, spool: Path, left: Callable
                     raise ReaderFailed("nobody waits for this dataset any more")
             file.flush()
             os.fsync(file.fileno())
-        unfinished.replace(spool)
+        durable.put(unfinished, spool)
     except (NoSuchBucket, NoSuchKey) as error:
         place = f"Bucket: {reading.bucket}" + (f", Key: {reading.key}" if isinstance(error, NoSuchKey) else "")
         raise ReaderFailed(f"{error} ({place})") from None

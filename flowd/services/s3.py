@@ -17,6 +17,7 @@ from typing import BinaryIO, Protocol
 
 import msgspec
 
+from flowd import durable
 from flowd.errors import FlowdError
 
 _BUCKET = re.compile(r"[a-z0-9](?:[a-z0-9.-]{1,61})[a-z0-9]")
@@ -99,14 +100,14 @@ class FolderBuckets:
         path = _below(base, key)
         if path is None or path == base or path.is_dir():
             raise BadKey(f"'{key}' cannot be a file below the folder of bucket {bucket}")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        durable.make_folders(path.parent)
         unfinished = path.parent / f"{_UNFINISHED}{uuid.uuid4().hex}"
         try:
             with unfinished.open("wb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            unfinished.replace(path)
+            durable.put(unfinished, path)
         finally:
             unfinished.unlink(missing_ok=True)
 
@@ -128,10 +129,12 @@ class FolderBuckets:
         """A new bucket; False if it is there. Raises BadKey for a name that no bucket can have."""
         if not _BUCKET.fullmatch(bucket):
             raise BadKey(f"'{bucket}' cannot be the name of a bucket")
+        durable.make_folders(self.folder)
         try:
-            (self.folder / bucket).mkdir(parents=True)
+            (self.folder / bucket).mkdir()
         except FileExistsError:
             return False
+        durable.sync(self.folder)
         return True
 
     def path(self, bucket: str, key: str) -> Path | None:
@@ -146,13 +149,14 @@ class FolderBuckets:
         if path is None or not path.is_file():
             return False
         path.unlink(missing_ok=True)
-        for folder in path.parents:
-            if folder == base or not folder.is_relative_to(base):
-                break
+        folder = path.parent
+        while folder != base and folder.is_relative_to(base):
             try:
                 folder.rmdir()
             except OSError:
                 break
+            folder = folder.parent
+        durable.sync(folder)
         return True
 
     def own_folder(self, bucket: str, name: str) -> Path:

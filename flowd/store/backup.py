@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from flowd import durable
 from flowd.errors import FlowdError, reason
 
 LOCK = "flowd.lock"
@@ -78,9 +79,9 @@ def backup(source: Path, target: Path) -> int:
         part.touch(mode=0o600)
         _copy(source, part)
         _check(part)
-        _sync(part)
+        durable.sync(part)
         os.link(part, target)  # unlike rename it never replaces a file that came in the meantime
-        _sync(target.parent)
+        durable.sync(target.parent)
         return target.stat().st_size
     except FileExistsError:
         raise BackupError(f"{target} exists already: name a new file") from None
@@ -103,10 +104,10 @@ def restore(source: Path, target: Path) -> Path | None:
             part.touch(mode=0o600)
             _copy(source, part)
             _check(part)
-            _sync(part)
+            durable.sync(part)
             kept = _set_aside(target)
             part.rename(target)
-            _sync(target.parent)
+            durable.sync(target.parent)
             return kept
         except (sqlite3.Error, OSError) as error:
             raise BackupError(f"{source} could not be put back as {target}: {reason(error)}") from None
@@ -145,11 +146,3 @@ def _set_aside(target: Path) -> Path | None:
             beside.rename(kept.with_name(kept.name + suffix))
     target.rename(kept)
     return kept
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

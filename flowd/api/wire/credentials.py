@@ -9,6 +9,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from flowd import durable
 from flowd.errors import ConfigError
 
 FILE = "credentials"
@@ -62,6 +63,7 @@ def _create(folder: Path, path: Path) -> None:
             os.fsync(file.fileno())
         with contextlib.suppress(FileExistsError):
             os.link(draft, path)
+        durable.sync(folder)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}") from None
     finally:

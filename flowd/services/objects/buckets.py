@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import Any, Final
 
+from flowd import durable
 from flowd.services.objects import errors
 from flowd.services.ports import Call, Members
 from flowd.services.s3 import BadKey, FolderBuckets, LedOut, NoSuchBucket
@@ -36,6 +37,7 @@ def delete_bucket(buckets: FolderBuckets, members: Members, call: Call) -> dict[
         folder.unlink()  # somebody's own folder, which is here by a link only
     else:
         shutil.rmtree(folder)
+    durable.sync(buckets.folder)
     return {}
 
 

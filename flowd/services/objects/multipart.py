@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from flowd import durable
 from flowd.services.objects import buckets as rules
 from flowd.services.objects import checksums, errors, facts, notices, objects
 from flowd.services.ports import Call, Members
@@ -40,8 +42,10 @@ def create_multipart_upload(buckets: FolderBuckets, members: Members, call: Call
         raise errors.invalid(f"'{key}' cannot be a file below the folder of bucket {bucket}")
     upload = call.new_id()
     folder = buckets.own_folder(bucket, "uploads") / upload
-    folder.mkdir(parents=True)
-    (folder / _ABOUT).write_text(json.dumps({"key": key, "shown": objects.told(members), "sum": _asked(members)}))
+    durable.make_folders(folder)
+    about = {"key": key, "shown": objects.told(members), "sum": _asked(members)}
+    durable.write(folder / _ABOUT, json.dumps(about).encode())
+    durable.sync(folder)
     told = {name: members[name] for name in ("ChecksumAlgorithm", "ChecksumType") if members.get(name)}
     return {"Bucket": bucket, "Key": _shown(key), "UploadId": upload, **objects.ENCRYPTION, **told}
 
@@ -141,7 +145,9 @@ def _write_part(folder: Path, number: int, pieces: Any) -> Path:
     with draft.open("wb") as file:
         for piece in pieces:
             file.write(piece)
-    draft.replace(path)
+        file.flush()
+        os.fsync(file.fileno())
+    durable.put(draft, path)
     return path
 
 

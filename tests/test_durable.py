@@ -1,0 +1,67 @@
+"""What is answered for is on disk: the order of names and syncs, as a power cut would find it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flowd import durable
+from flowd.services.s3 import FolderBuckets
+
+
+class Disk:
+    """Notes what each folder held when it was synced last: what a power cut leaves of its names."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.names: dict[Path, set[str]] = {}
+        self._sync: Callable[[int], None] = os.fsync
+        monkeypatch.setattr(os, "fsync", self._note)
+
+    def _note(self, descriptor: int) -> None:
+        self._sync(descriptor)
+        path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        if path.is_dir():
+            self.names[path] = {each.name for each in path.iterdir()}
+
+    def has(self, path: Path, root: Path) -> bool:
+        return path == root or (path.name in self.names.get(path.parent, set()) and self.has(path.parent, root))
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    return Disk(monkeypatch)
+
+
+def test_an_object_is_on_disk_with_its_name_and_all_folders_above_it(tmp_path: Path, disk: Disk) -> None:
+    buckets = FolderBuckets(tmp_path / "s3")
+    assert buckets.make("things") and not buckets.make("things")
+    with buckets.create("things", "deep/er/key") as file:
+        file.write(b"x")
+    assert disk.has(tmp_path / "s3" / "things" / "deep" / "er" / "key", tmp_path)
+
+
+def test_a_deleted_object_does_not_come_back(tmp_path: Path, disk: Disk) -> None:
+    buckets = FolderBuckets(tmp_path / "s3")
+    buckets.make("things")
+    for key in ("deep/key", "key"):
+        with buckets.create("things", key) as file:
+            file.write(b"x")
+    assert buckets.delete("things", "deep/key") and buckets.delete("things", "key")
+    assert disk.names[tmp_path / "s3" / "things"] == set()
+
+
+def test_a_file_in_the_way_of_a_folder_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises((FileExistsError, NotADirectoryError)):
+        durable.make_folders(tmp_path / "file" / "below")
+
+
+def test_a_file_system_that_syncs_no_folders_is_used_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    durable.sync(tmp_path)
