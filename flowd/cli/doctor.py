@@ -6,6 +6,7 @@ It changes nothing. A check is a function from settings to findings; the doctor 
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import shutil
 import socket
@@ -69,10 +70,23 @@ def _data_folder(patient: Patient) -> Iterator[Finding]:
     elif mode & 0o077:
         text = f"{data} has mode {stat.S_IMODE(mode):04o}: others may look into it"
         yield Finding("failure", "data folder", text, f"chmod 700 {data}")
-    elif not os.access(data, os.W_OK | os.X_OK):
+    elif (refused := _refusal(data)) == errno.EROFS:
+        hint = "`dmesg` may say why: stop the daemon, mend the file system, mount it, start again"
+        yield Finding("failure", "data folder", f"{data} is on a file system that is read-only", hint)
+    elif refused in (errno.EACCES, errno.EPERM):
         yield Finding("warning", "data folder", f"{data} may not be written", "run this as the user of the daemon")
     else:
         yield Finding("ok", "data folder", f"{data}, for its owner only")
+
+
+def _refusal(data: Path) -> int | None:
+    """The number of the error with which the folder takes no new file. Tried with a file that has no name: after an
+    error a file system refuses all writes and is still shown as mounted for them."""
+    try:
+        os.close(os.open(data, os.O_TMPFILE | os.O_WRONLY, 0o600))
+    except OSError as error:
+        return error.errno
+    return None
 
 
 def _space(patient: Patient) -> Iterator[Finding]:

@@ -85,8 +85,7 @@ class Deadlines:
             self._also()
             try:
                 await self._hand_over()
-            except ServiceUnavailable as error:
-                log.warning("deadlines wait for the store: %s", error)
+            except ServiceUnavailable:  # the store has told
                 self._alarms.arm(self._clock.now_ms() + AGAIN_MS)
             except Exception:
                 log.exception("deadlines could not be handed over")

@@ -147,13 +147,16 @@ class Dispatch:
     async def _bring(self, task: OpenTask, event: Event) -> bool:
         """Post until the store takes it."""
         execution_id = int(task.call.key.partition(":")[0])
+        told = False
         while True:
             try:
                 return await self._post(execution_id, event)
             except asyncio.CancelledError:
                 raise
             except Exception as error:
-                log.warning("%s: its outcome waits for the store: %s", task.call.key, error)
+                if not told:
+                    log.warning("%s: its outcome waits for the store: %s", task.call.key, error)
+                told = True
                 await asyncio.sleep(RETRY_S)
 
 

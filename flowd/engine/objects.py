@@ -15,7 +15,7 @@ from typing import Any
 from flowd.clock import Clock
 from flowd.engine.embedded import Embedded
 from flowd.engine.wanted import Wanted
-from flowd.errors import NotYetBuilt, ServiceUnavailable
+from flowd.errors import NotYetBuilt, ServiceUnavailable, reason
 from flowd.services.objects import SERVICE, errors
 from flowd.services.ports import Call, FilePart
 from flowd.services.s3 import FolderBuckets
@@ -69,7 +69,7 @@ class Objects:
         try:
             answer = await asyncio.to_thread(rule, self._buckets, members, call)
         except OSError as error:
-            raise ServiceUnavailable(f"the folder of buckets cannot be used: {error}") from None
+            raise ServiceUnavailable(f"the folder of buckets cannot be used: {reason(error)}") from None
         await self.tell(call)
         return answer
 

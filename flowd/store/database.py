@@ -12,6 +12,7 @@ import asyncio
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 READERS = 3
 WRITER_CACHE_KIB = 16_384
 READER_CACHE_KIB = 4_096
+#: Clients and duties come again and again while the disk is full, and the log may be on that disk.
+TELL_AGAIN_S = 60.0
 _DISK = (sqlite3.OperationalError, OperationalError)  # full, I/O error, read-only: the whole batch is lost
 
 
@@ -176,6 +179,8 @@ class Database:
         self._closing = False
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._refused = 0  # commits since it can't be written
+        self._told_s = 0.0
 
     async def start(self) -> None:
         """Open, migrate and start the writer; DatabaseUnusable if the file cannot be used."""
@@ -293,12 +298,22 @@ class Database:
         except Exception as error:  # most likely the disk; whatever it is, the writer goes on
             session.undo()
             reason = _reason(error)
-            log.error("commit failed, nothing of this batch was accepted: %s", reason)
+            self._tell_failed(reason)
             self.writable, self.last_error = False, reason
             for job in batch:
                 job.error = ServiceUnavailable(f"the database cannot be written ({reason}); nothing was accepted")
         else:
+            if self._refused:
+                log.warning("the database can be written again; %d commits were refused meanwhile", self._refused)
+                self._refused = 0
             self.writable, self.last_error = True, None
+
+    def _tell_failed(self, reason: str) -> None:
+        self._refused += 1
+        now_s = time.monotonic()
+        if self._refused == 1 or reason != self.last_error or now_s - self._told_s > TELL_AGAIN_S:
+            log.error("commit failed, nothing of this batch was accepted (the %d. in a row): %s", self._refused, reason)
+            self._told_s = now_s
 
     def _settle(self, batch: list[_Job]) -> None:
         self._unanswered -= len(batch)

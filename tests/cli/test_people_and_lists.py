@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +168,27 @@ def test_doctor_names_every_thing_that_is_wrong_and_the_way_out(flowd: Flowd, da
     by_subject = {item["subject"]: item["status"] for item in flowd("doctor", "--json").json}
     assert by_subject["data folder"] == "failure"
     assert by_subject["clock"] == "warning"  # the fake daemon lives in 1970
+
+
+def test_doctor_names_a_file_system_that_takes_no_writes_though_it_is_mounted_for_them(
+    flowd: Flowd, daemon: FakeDaemon, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "data").mkdir(mode=0o700)
+    opened = os.open
+
+    def emergency(path: Any, flags: int, *more: Any, **named: Any) -> int:
+        if path == home / "data":
+            raise OSError(errno.EROFS, "Read-only file system")
+        return opened(path, flags, *more, **named)
+
+    assert f"{home / 'data'}, for its owner only" in flowd("doctor").out
+    monkeypatch.setattr(os, "open", emergency)
+    found = flowd("doctor")
+    assert found.code == 1
+    assert (
+        f"{home / 'data'} is on a file system that is read-only" in found.out and "mount it, start again" in found.out
+    )
+    assert list((home / "data").iterdir()) == []
 
 
 def test_doctor_looks_at_the_data_folder_of_the_daemon_that_answers_unless_one_is_given(

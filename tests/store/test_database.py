@@ -118,7 +118,9 @@ async def test_rows_are_on_disk_beside_a_session_that_has_nothing_to_write(db: D
         assert {"one", "two", "three"} <= {row[0] for row in other.execute("SELECT key FROM meta")}
 
 
-async def test_a_full_disk_refuses_everything_and_heals_by_itself(db: Database) -> None:
+async def test_a_full_disk_refuses_everything_and_heals_by_itself(
+    db: Database, caplog: pytest.LogCaptureFixture
+) -> None:
     def limit(session: Session) -> None:
         pages = raw(session).execute("PRAGMA page_count").fetchone()[0]
         raw(session).execute(f"PRAGMA max_page_count={pages}")
@@ -130,7 +132,12 @@ async def test_a_full_disk_refuses_everything_and_heals_by_itself(db: Database) 
     with pytest.raises(ServiceUnavailable, match="nothing was accepted"):
         await db.write(put("big", "x" * 200_000))
     assert not db.writable
+    for _ in range(20):
+        with pytest.raises(ServiceUnavailable, match="nothing was accepted"):
+            await db.write(put("big", "x" * 200_000))
+    assert caplog.text.count("commit failed") == 1  # the log may be on that disk
     await db.write(unlimit)
+    assert "can be written again; 21 commits were refused" in caplog.text
     await db.write(put("big", "x" * 200_000))
     assert db.writable and "big" in await db.read(keys)
 
