@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 
 from flowd.config import Config
 from flowd.daemon import Daemon
@@ -74,6 +75,18 @@ async def test_a_queue_is_used_with_boto3(daemon: Daemon) -> None:
         assert caught.value.response["Error"]["Code"] == "AWS.SimpleQueueService.NonExistentQueue"
 
     await ask(daemon, "sqs", use)
+
+
+async def test_what_no_xml_can_hold_does_not_make_an_answer_unreadable(daemon: Daemon) -> None:
+    def use(sns: Any) -> None:
+        topic = sns.create_topic(Name="news")["TopicArn"]
+        entry = {"Id": "a", "Message": "m", "MessageAttributes": {"\x01": {"DataType": "\x02", "StringValue": "v"}}}
+        answer = sns.publish_batch(TopicArn=topic, PublishBatchRequestEntries=[entry])
+        assert [each["SenderFault"] for each in answer["Failed"]] == [True]
+        with pytest.raises(ClientError, match="%01"):
+            sns.publish(TopicArn=topic, Message="m", MessageAttributes=entry["MessageAttributes"])
+
+    await ask(daemon, "sns", use)
 
 
 async def test_resources_of_boto3_list_and_page(daemon: Daemon) -> None:

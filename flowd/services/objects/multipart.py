@@ -22,7 +22,6 @@ from flowd.services.s3 import FolderBuckets
 
 MOST: Final = 10_000
 SMALLEST: Final = 5 * 1024 * 1024  # of all parts but the last
-_NO_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _ABOUT: Final = "upload.json"
 _UPLOAD: Final = re.compile(r"[\w-]{1,64}", re.ASCII)  # an id as we make them: it is the name of a folder
 _INVALID_PART: Final = (
@@ -47,7 +46,7 @@ def create_multipart_upload(buckets: FolderBuckets, members: Members, call: Call
     durable.write(folder / _ABOUT, json.dumps(about).encode())
     durable.sync(folder)
     told = {name: members[name] for name in ("ChecksumAlgorithm", "ChecksumType") if members.get(name)}
-    return {"Bucket": bucket, "Key": _shown(key), "UploadId": upload, **objects.ENCRYPTION, **told}
+    return {"Bucket": bucket, "Key": key, "UploadId": upload, **objects.ENCRYPTION, **told}
 
 
 def upload_part(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
@@ -95,7 +94,7 @@ def complete_multipart_upload(buckets: FolderBuckets, members: Members, call: Ca
     notices.created(call, bucket, key, kept, "CompleteMultipartUpload")
     location = f"{call.endpoint}/{bucket}/{quote(key)}"
     told = {**objects.ENCRYPTION, **sums, **checksums.kind_of(sums)}
-    return {"Location": location, "Bucket": bucket, "Key": _shown(key), "ETag": etag, **told}
+    return {"Location": location, "Bucket": bucket, "Key": key, "ETag": etag, **told}
 
 
 def abort_multipart_upload(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
@@ -112,16 +111,8 @@ def list_parts(buckets: FolderBuckets, members: Members, call: Call) -> dict[str
         number = int(path.name.removeprefix("part-"))
         shown = {"PartNumber": number, "ETag": kept.etag, "Size": kept.size, "LastModified": kept.mtime_ns / 1e9}
         parts.append(shown)
-    names = {"Bucket": members["Bucket"], "Key": _shown(members["Key"]), "UploadId": members["UploadId"]}
+    names = {name: members[name] for name in ("Bucket", "Key", "UploadId")}
     return {**names, "Parts": parts, "IsTruncated": False, "StorageClass": "STANDARD"}
-
-
-def _shown(key: str) -> str:
-    """A key in an answer that has no encoding-type: what XML cannot hold is percent-encoded.
-
-    A client knows its key; it must be able to read the id of its upload.
-    """
-    return _NO_XML.sub(lambda found: quote(found[0]), key)
 
 
 def _upload(buckets: FolderBuckets, members: Members) -> tuple[Path, dict[str, Any]]:

@@ -116,7 +116,7 @@ def _element(shape: Shape, value: Any, tag: str) -> Iterator[str]:
         inside = "".join(f"<entry>{_pair(shape, key, inner)}</entry>" for key, inner in value.items())
         yield f"<{tag}>{inside}</{tag}>"
     else:
-        yield f"<{tag}>{escape(scalars.write_text(shape, value), _REFERENCES)}</{tag}>"
+        yield f"<{tag}>{plain(scalars.write_text(shape, value))}</{tag}>"
 
 
 def _pair(shape: MapShape, key: Any, value: Any) -> str:
@@ -138,13 +138,14 @@ def _attributes(shape: StructureShape, values: dict[str, Any]) -> str:
 
 
 def plain(text: str) -> str:
-    """Text of an answer that must be readable whatever stands in it: what has no place in XML is percent-encoded."""
-    return escape(text, {**_REFERENCES, **_PERCENT})
+    """Text as XML has it. What no document can hold is percent-encoded, since an answer must be readable.
+
+    S3's lists have `encoding-type=url` for it (S3 API reference, ListObjectsV2), which SDKs ask for by themselves.
+    """
+    return escape(text, _CONTROL)
 
 
-#: What no XML document can hold. S3's lists write it as references all the same, which no parser takes; they have
-#: `encoding-type=url` for it (S3 API reference, ListObjectsV2). SDKs ask for that by themselves.
-_NOWHERE = [chr(code) for code in (*range(32), 0xFFFE, 0xFFFF) if chr(code) not in "\t\n\r"]
 #: A carriage return would be read as a line feed.
-_REFERENCES = {each: f"&#x{ord(each):x};" for each in (*_NOWHERE, "\r")}
-_PERCENT = {each: quote(each) for each in _NOWHERE}
+_CONTROL = {"\r": "&#xd;"} | {
+    chr(code): quote(chr(code)) for code in (*range(32), 0xFFFE, 0xFFFF) if chr(code) not in "\t\n\r"
+}
