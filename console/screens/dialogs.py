@@ -28,6 +28,7 @@ from console.widgets.panel import Panel
 from console.widgets.typed import TypedLine
 
 T = TypeVar("T")
+BLANK = "{}"
 
 #: Sends what the dialog holds; raises RemoteError or Unreachable, and then the dialog stays.
 Send = Callable[[str, dict[str, str]], Awaitable[None]]
@@ -156,6 +157,8 @@ class Fill(Dialog[bool]):
         for control in self.query("TextArea, Input"):
             if isinstance(control, TextArea) or self._text is None:
                 control.focus()
+                if isinstance(control, TextArea) and control.text == BLANK:
+                    control.select_all()  # stands there as an example: what is typed takes its place
                 return
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:

@@ -6,6 +6,7 @@ Nothing is decided here: the daemon plans and refuses; what it would run is show
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from console.client import Item
@@ -29,16 +30,18 @@ class StateVerbs(ExecutionMoves):
     # -- fork and run again
 
     async def do_fork(self) -> None:
-        """A new execution that begins at the selected state."""
-        row = self.row
-        if row is not None:
-            await self._fork({"state": self.selected[0]}, f"at {row.label}")
+        """A new execution that begins at the selected state, or at the container it is in."""
+        if self.row is not None:
+            outer, *inner = self.selected
+            here, where = clean(self.row.label), clean(outer)
+            told = f"! {here} is inside of {where}; a fork begins at an outermost state, so all of {where} runs"
+            await self._fork({"state": outer}, f"at {where}", [[Span(told, "late")]] if inner else ())
 
     async def do_edit(self) -> None:
         """The same definition from its start, with an edited input."""
         await self._fork({}, "from its start")
 
-    async def _fork(self, members: dict[str, str], where: str) -> None:
+    async def _fork(self, members: dict[str, str], where: str, told: Sequence[Sequence[Span]] = ()) -> None:
         item = self.item() or {}
         arn, daemon = item["executionArn"], self.host.daemon
         blank = {"input": "{}"} if members and not self.known.visits(self.selected[:1]) else {}
@@ -53,7 +56,7 @@ class StateVerbs(ExecutionMoves):
             started.append((await daemon.fork(arn, given))["executionArn"])
 
         title = f"A new execution like {clean(item['name'])}, {where}, with this input"
-        fill = Fill(title, "start it", send, text=shown, entries=_REASON, lines=plan_lines(plan, self._type))
+        fill = Fill(title, "start it", send, text=shown, entries=_REASON, lines=[*told, *plan_lines(plan, self._type)])
         await self.app.push_screen_wait(fill)
         if started:
             name = started[0].rpartition(":")[2]

@@ -95,7 +95,7 @@ class InboxScreen(PromptVerbs):
         if not self.loaded:
             return ()
         if self.closed:
-            return (Span(f"✓ {count_of(len(self.prompts), 'answer')}", "ok"),)
+            return (Span(f"✓ {count_of(len(self.prompts), 'answer')}", "ok"),) if self.prompts else ()
         people = sum(prompt["kind"] == "prompt" for prompt in self.prompts)
         tokens = len(self.prompts) - people
         return (Span(count_of(people, "prompt")), Span(f" · {count_of(tokens, 'open token')}", "dim"))

@@ -39,6 +39,13 @@ async def test_a_fork_says_what_may_run_and_opens_the_new_execution(console: Con
         await sees(pilot, daemon.rows[1]["name"])
 
 
+async def test_a_fork_inside_of_a_container_says_that_all_of_the_container_runs(console: Console) -> None:
+    async with console(120, 30) as pilot:
+        await failed(pilot, "slash", *"Charge", "enter", "K")
+        await sees(pilot, "at PayAndTell, with this input")
+        await sees(pilot, "! Charge is inside of PayAndTell; a fork begins at an outermost state, so all of PayAndTell")
+
+
 async def test_input_that_was_edited_is_sent_and_broken_input_is_not(console: Console, daemon: FakeDaemon) -> None:
     async with console() as pilot:
         await failed(pilot, "E")

@@ -41,7 +41,7 @@ async def test_start_sends_the_input_and_opens_the_execution(console: Console, d
         await sees(pilot, "disk-runbook")
         await pilot.press("j", "s")
         await sees(pilot, "Start disk-runbook")
-        await pilot.press("right", *'"a": 1', "ctrl+s")
+        await pilot.press(*'{"a": 1}', "ctrl+s")
         await sees(pilot, "executions › order-1000")
         verb, arn, document, name = daemon.calls[0]
         assert (verb, document, name) == ("start", '{"a": 1}', "") and arn.endswith(":stateMachine:disk-runbook")
