@@ -2,18 +2,18 @@
 
 Each takes the entropy of the step and its arguments' values and returns a JSON value or raises IntrinsicFailure. The
 rules are those of the developer guide's page "Intrinsic functions"; where recordings decide, their names are given.
+"Measured" is what another emulator's public suite, run on AWS too, says that AWS does.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import math
+import re
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, NoReturn
 
-from flowd.asl.filters import same
 from flowd.asl.javarandom import JavaRandom
 from flowd.entropy import Entropy
 from flowd.errors import FlowdError
@@ -24,6 +24,7 @@ MAX_RANGE: Final = 1_000
 MIN_INT: Final = -(1 << 31)
 MAX_INT: Final = (1 << 31) - 1
 _MANY: Final = 1 << 30
+_NO_BASE64: Final = re.compile("[^A-Za-z0-9+/]")
 _HASHES: Final = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
 
 
@@ -64,7 +65,7 @@ def _short(name: str, text: str) -> str:
     return text
 
 
-def _integer(name: str, value: Any) -> int:
+def _rounded(name: str, value: Any) -> int:
     """An int; a fraction is rounded, halves upwards, as recorded [test_math_add]: -1.5 is -1, 2.5 is 3."""
     if type(value) is int:
         return value
@@ -74,8 +75,16 @@ def _integer(name: str, value: Any) -> int:
     return rounded
 
 
-def _int32(name: str, value: Any) -> int:
-    number = _integer(name, value)
+def _whole(name: str, value: Any) -> int:
+    """An int; the fraction of another number is cut off: the guide says that it is rounded, measured is this."""
+    if type(value) is int:
+        return value
+    if type(value) is not float or not math.isfinite(value):
+        _fail(name, f"a number was expected, but found {dumps(value)[:100]}")
+    return int(value)
+
+
+def _int32(name: str, number: int) -> int:
     if not MIN_INT <= number <= MAX_INT:
         _fail(name, f"{number} is not between {MIN_INT} and {MAX_INT}")
     return number
@@ -123,18 +132,29 @@ def array(entropy: Entropy, *values: Any) -> list[Any]:
 
 
 def array_partition(entropy: Entropy, items: Any, size: Any) -> list[list[Any]]:
-    items, step = _array("ArrayPartition", items), _integer("ArrayPartition", size)
+    items, step = _array("ArrayPartition", items), _whole("ArrayPartition", size)
     if step < 1:
         _fail("ArrayPartition", f"the chunk size must be positive, but is {step}")
     return [items[at : at + step] for at in range(0, len(items), step)]
 
 
 def array_contains(entropy: Entropy, items: Any, value: Any) -> bool:
-    return any(same(item, value) for item in _array("ArrayContains", items))
+    """Measured: as texts, so that "true" is in it for true, and an object with its members in another order is not."""
+    wanted = _text(value)
+    return any(_text(item) == wanted or same_number(item, value) for item in _array("ArrayContains", items))
+
+
+def _text(value: Any) -> str:
+    return value if type(value) is str else dumps(value)
+
+
+def same_number(left: Any, right: Any) -> bool:
+    """True for 1 and 1.0."""
+    return type(left) in (int, float) and type(right) in (int, float) and bool(left == right)
 
 
 def array_range(entropy: Entropy, first: Any, last: Any, step: Any) -> list[int]:
-    begin, end, by = (_integer("ArrayRange", value) for value in (first, last, step))
+    begin, end, by = (_whole("ArrayRange", value) for value in (first, last, step))
     if by == 0:
         _fail("ArrayRange", "the step must not be 0")
     if (end - begin) // by >= MAX_RANGE:
@@ -143,7 +163,9 @@ def array_range(entropy: Entropy, first: Any, last: Any, step: Any) -> list[int]
 
 
 def array_get_item(entropy: Entropy, items: Any, index: Any) -> Any:
-    items, at = _array("ArrayGetItem", items), _integer("ArrayGetItem", index)
+    items, at = _array("ArrayGetItem", items), _whole("ArrayGetItem", index)
+    if not items and at >= 0:
+        return None  # measured
     if not 0 <= at < len(items):
         _fail("ArrayGetItem", f"index {at} is out of bounds for length {len(items)}")
     return items[at]
@@ -174,15 +196,14 @@ def base64_encode(entropy: Entropy, text: Any) -> str:
 
 
 def base64_decode(entropy: Entropy, text: Any) -> str:
-    coded = _short("Base64Decode", _string("Base64Decode", text))
-    try:
-        return base64.b64decode(coded + "=" * (-len(coded) % 4), validate=True).decode(errors="replace")
-    except (binascii.Error, ValueError):
-        _fail("Base64Decode", f"{coded[:100]!r} is not Base64")
+    """Measured: what is no Base64 is passed over, and text ends at the first `=`."""
+    coded = _NO_BASE64.sub("", _short("Base64Decode", _string("Base64Decode", text)).partition("=")[0])
+    whole = coded[:-1] if len(coded) % 4 == 1 else coded
+    return base64.b64decode(whole + "=" * (-len(whole) % 4)).decode(errors="replace")
 
 
 def hash_value(entropy: Entropy, value: Any, algorithm: Any) -> str:
-    text = _short("Hash", value if type(value) is str else dumps(value))
+    text = _short("Hash", _text(value))
     if type(algorithm) is not str or algorithm not in _HASHES:
         _fail("Hash", f"the algorithm must be one of {', '.join(_HASHES)}")
     return hashlib.new(_HASHES[algorithm], text.encode(), usedforsecurity=False).hexdigest()
@@ -198,16 +219,17 @@ def json_merge(entropy: Entropy, first: Any, second: Any, deep: Any) -> dict[str
 
 def math_random(entropy: Entropy, first: Any, last: Any, seed: Any = None) -> int:
     """From `first` up to, not including, `last`. A seed gives Java's number, as AWS's JSONata $random does."""
-    begin, end = _int32("MathRandom", first), _int32("MathRandom", last)
+    begin, end = (_int32("MathRandom", _whole("MathRandom", value)) for value in (first, last))
     if end <= begin:
         _fail("MathRandom", f"the end {end} must be greater than the start {begin}")
     if seed is None:
         return begin + entropy.integer(end - begin)
-    return begin + JavaRandom(_integer("MathRandom", seed)).integer(end - begin)
+    return begin + JavaRandom(_whole("MathRandom", seed)).integer(end - begin)
 
 
 def math_add(entropy: Entropy, first: Any, second: Any) -> int:
-    return _int32("MathAdd", first) + _int32("MathAdd", second)
+    """The sum too must be an int of 32 bits (measured)."""
+    return _int32("MathAdd", sum(_int32("MathAdd", _rounded("MathAdd", value)) for value in (first, second)))
 
 
 def string_split(entropy: Entropy, text: Any, delimiters: Any) -> list[str]:

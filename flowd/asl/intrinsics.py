@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from flowd.asl.intrinsicfunctions import FUNCTIONS, IntrinsicFailure, Template
 from flowd.asl.jayway import Scanner
-from flowd.asl.paths import FEW, Path, PathSyntaxError, parse_argument_path, path_of
+from flowd.asl.paths import FEW, Path, PathError, PathSyntaxError, parse_argument_path, path_of
 from flowd.entropy import Entropy
 from flowd.errors import FlowdError
 from flowd.payload import InvalidJson, loads, measure
@@ -29,6 +29,14 @@ _ESCAPED: Final = "'{}\\"  # what may follow a backslash; any other escape is re
 
 class IntrinsicSyntaxError(FlowdError):
     """The text is not a call of an intrinsic function."""
+
+
+class MissingArgument(PathError):
+    """The path of an argument finds nothing; `path` is its text."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class Intrinsic:
@@ -48,12 +56,15 @@ class Intrinsic:
         self._function = FUNCTIONS[name].function
 
     def evaluate(self, value: Any, context: Any, variables: Mapping[str, Any], entropy: Entropy) -> Any:
-        """The call's result, a JSON value. Raises IntrinsicFailure, and PathError if an argument is not found."""
+        """The call's result, a JSON value. Raises IntrinsicFailure, and MissingArgument."""
         found: list[Any] = []
         left = MAX_BYTES
         for part in self._arguments:
             if isinstance(part, Path):
-                part = part.evaluate(value, context, variables)
+                try:
+                    part = part.evaluate(value, context, variables)
+                except PathError as error:
+                    raise MissingArgument(part.text, str(error)) from None
             elif isinstance(part, Intrinsic):
                 part = part.evaluate(value, context, variables, entropy)
             found.append(part)

@@ -90,12 +90,20 @@ class Call:
     text: str
 
     def evaluate(self, env: Env, value: Any) -> Any:
-        """The call's value. A failure is States.IntrinsicFailure where it can be caught, States.Runtime elsewhere."""
+        """The call's value. A failure is States.IntrinsicFailure where it can be caught, States.Runtime elsewhere.
+
+        An argument that finds nothing is always States.Runtime, in words that users have seen on AWS.
+        """
         context = env.context() if "$$" in self.text else None
         variables = env.variables() if _VARIABLE.search(self.text) else {}
         try:
             return self.intrinsic.evaluate(value, context, variables, env.entropy)
-        except (intrinsics.IntrinsicFailure, paths.PathError) as error:
+        except intrinsics.MissingArgument as missing:
+            raise runtime(
+                f"The function '{self.text}' had the following error: The JsonPath argument for the field "
+                f"'{missing.path}' could not be found in the input '{dumps(value)}'"
+            ) from None
+        except intrinsics.IntrinsicFailure as error:
             detail = f"The function '{self.text}' had the following evaluation error: {error}"
             raise (Fault(INTRINSIC_FAILURE, detail) if env.retried else runtime(detail)) from None
 

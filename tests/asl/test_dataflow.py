@@ -154,6 +154,18 @@ def test_a_timeout_from_a_path_must_be_a_positive_whole_number() -> None:
         assert run(state, given).error[0] == "States.Runtime"
 
 
+def test_an_argument_of_a_function_that_finds_nothing_is_said_in_the_services_words_and_never_caught() -> None:
+    given = {"v.$": "States.Format('{}', $.nope)"}
+    cause = (
+        "An error occurred while executing the state 'S' (entered at the event id #2). The function "
+        "'States.Format('{}', $.nope)' had the following error: The JsonPath argument for the field '$.nope' could not "
+        "be found in the input '{\"a\":1}'"
+    )
+    catch = [{"ErrorEquals": ["States.ALL"], "Next": "S"}]
+    for state in ({"Type": "Pass"}, {"Type": "Task", "Resource": SQS, "Catch": catch}):
+        assert run({**state, "Parameters": given}, {"a": 1}).error == ("States.Runtime", cause)
+
+
 def test_an_intrinsic_failure_can_be_caught_where_there_is_a_catch() -> None:
     call = {"n.$": "States.MathAdd('a', 1)"}
     assert run({"Type": "Pass", "Parameters": call}, {}).error[0] == "States.Runtime"

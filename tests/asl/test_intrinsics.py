@@ -10,8 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowd.asl.intrinsics import IntrinsicFailure, IntrinsicSyntaxError, compile_intrinsic, is_intrinsic
-from flowd.asl.paths import PathError
+from flowd.asl.intrinsics import (
+    IntrinsicFailure,
+    IntrinsicSyntaxError,
+    MissingArgument,
+    compile_intrinsic,
+    is_intrinsic,
+)
 from flowd.entropy import Entropy
 
 INPUT: dict[str, Any] = {
@@ -50,24 +55,36 @@ def call(text: str, value: Any = INPUT, seed: bytes = b"seed") -> Any:
         ("States.Array(1, 'two', null, true)", [1, "two", None, True]),
         ("States.Array($.name, $$.Execution.Name, $place)", ["Ada", "run", "here"]),
         ("States.ArrayPartition($.list, 2)", [[1, 2], [3]]),
-        ("States.ArrayPartition($.list, 1.5)", [[1, 2], [3]]),
+        ("States.ArrayPartition($.list, 2.6)", [[1, 2], [3]]),
         ("States.ArrayContains($.mixed, true)", True),
         ("States.ArrayContains($.list, 2.0)", True),
         ("States.ArrayContains($.list, true)", False),
+        ("States.ArrayContains(States.Array('true'), true)", True),
+        ("States.ArrayContains(States.Array('9007199254740991'), 9007199254740991)", True),
+        ("States.ArrayContains(States.Array(States.Array(0, 1, false)), States.Array(0, 1, false))", True),
+        ("States.ArrayContains(States.Array($.object), States.StringToJson('{\"Arg2\":[],\"Arg1\":1}'))", False),
         ("States.ArrayRange(1, 9, 2)", [1, 3, 5, 7, 9]),
         ("States.ArrayRange(9, 1, -3)", [9, 6, 3]),
         ("States.ArrayRange(1, 9, -1)", []),
+        ("States.ArrayRange(5.4, -0.6, -2.4)", [5, 3, 1]),
+        ("States.ArrayRange(1.6, 1.4, 1)", [1]),
         ("States.ArrayLength(States.ArrayRange(1, 1000, 1))", 1000),
         ("States.ArrayGetItem($.list, 0)", 1),
+        ("States.ArrayGetItem($.list, 1.7)", 2),
+        ("States.ArrayGetItem(States.Array(), 999)", None),
         ("States.ArrayLength($.list)", 3),
         ("States.ArrayUnique($.mixed)", [2, 1, True, "1", {"a": 1}, [1]]),
         ("States.Base64Encode('Grüße')", "R3LDvMOfZQ=="),
         ("States.Base64Decode('R3LDvMOfZQ==')", "Grüße"),
         ("States.Base64Decode('SGVsbG8')", "Hello"),
+        ("States.Base64Decode(' YWJj ZA== ')", "abcd"),
+        ("States.Base64Decode('YWI=Y2Q=')", "ab"),
+        ("States.Base64Decode('!!!YWJjZ')", "abc"),
         ("States.Hash('input data', 'SHA-1')", "aaff4a450a104cd177d28d18d74485e8cae074b7"),
         ("States.Hash($.list, 'MD5')", "f1e46f328e6decd56c64dd5e761dc2b7"),
         ("States.JsonMerge($.object, $.object, false)", {"Arg1": 1, "Arg2": []}),
         ("States.MathAdd(-9, 3)", -6),
+        ("States.MathAdd(2147483646, 1)", 2147483647),
         ("States.StringSplit('1.2,3', '.,')", ["1", "2", "3"]),
         ("States.StringSplit(',,,', ',')", []),
         ("States.StringSplit(' , ', ',')", [" ", " "]),
@@ -111,7 +128,8 @@ def test_fractions_are_rounded_with_halves_upwards(first: float, second: float, 
         "States.ArrayGetItem($.list, -1)",
         "States.ArrayLength($.object)",
         "States.ArrayUnique($.name)",
-        "States.Base64Decode('!!')",
+        "States.ArrayPartition($.list, 0.6)",
+        "States.ArrayRange(1, 10, 0.49)",
         "States.Base64Encode($.n)",
         "States.Hash('a', 'SHA-3')",
         "States.Hash('a', $.list)",
@@ -119,6 +137,9 @@ def test_fractions_are_rounded_with_halves_upwards(first: float, second: float, 
         "States.JsonMerge($.object, $.object, true)",
         "States.MathRandom(5, 5)",
         "States.MathRandom(0, 2147483648)",
+        "States.MathRandom(1.4, 1.6)",
+        "States.MathAdd(2147483647, 1)",
+        "States.MathAdd(-2147483648, -1)",
         "States.MathAdd(2147483648, 0)",
         "States.MathAdd(true, 1)",
         "States.StringSplit($.n, ',')",
@@ -181,9 +202,10 @@ def test_calls_nest_ten_deep() -> None:
         compile_intrinsic(nested(5000))
 
 
-def test_a_path_that_finds_nothing_is_a_path_error() -> None:
-    with pytest.raises(PathError, match="No results for path"):
-        call("States.Array($.missing)")
+def test_an_argument_that_finds_nothing_is_named() -> None:
+    with pytest.raises(MissingArgument, match="No results for path") as failure:
+        call("States.Array(States.Array($.missing))")
+    assert failure.value.path == "$.missing"
 
 
 def test_chance_comes_from_the_entropy_alone() -> None:
@@ -237,8 +259,8 @@ def test_unique_keeps_the_first_of_each_and_contains_finds_it(items: list[Any]) 
     before = copy.deepcopy(items)
     unique = call("States.ArrayUnique($)", items)
     assert call("States.ArrayUnique($)", unique) == unique
-    for item in items:
-        assert call("States.ArrayContains($.list, $.item)", {"list": unique, "item": item})
+    for item in unique:
+        assert call("States.ArrayContains($.list, $.item)", {"list": items, "item": item})
     assert items == before
 
 
@@ -258,5 +280,5 @@ def test_random_text_is_a_call_or_a_syntax_error(text: str) -> None:
         return
     try:
         found.evaluate(INPUT, CONTEXT, VARIABLES, Entropy(b""))
-    except (IntrinsicFailure, PathError):
+    except (IntrinsicFailure, MissingArgument):
         pass
