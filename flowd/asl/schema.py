@@ -183,6 +183,7 @@ ITEM_BATCHER: Final = frozenset(
         "BatchInput",
     }
 )
+READER_TRANSFORMATIONS: Final = ("NONE", "LOAD_AND_FLATTEN")
 READER_ACTIONS: Final = ("getObject", "listObjectsV2")
 WRITER_ACTIONS: Final = ("putObject",)
 WRITER_CONFIG: Final[dict[str, tuple[str, ...]]] = {
@@ -192,8 +193,6 @@ WRITER_CONFIG: Final[dict[str, tuple[str, ...]]] = {
 # What an ItemReader of AWS can do and that of flowd cannot: (field, value) -> what to do instead.
 UNBUILT_READERS: Final = {
     ("InputType", "PARQUET"): "Parquet files cannot be read in flowd: use CSV, JSON or JSONL",
-    ("ManifestType", "ATHENA_DATA"): "Athena manifests cannot be read in flowd: use S3_INVENTORY",
-    ("Transformation", "LOAD_AND_FLATTEN"): "flowd reads no listed objects: let each child read the object of its Key",
 }
 RESULT_WRITER: Final = frozenset({"Resource", "Parameters", "Arguments", "WriterConfig"})
 ENUMS: Final[dict[str, tuple[str, ...]]] = {

@@ -286,6 +286,9 @@ def _reader(here: Here, reader: dict[str, Any], location: str) -> None:
         if name in schema.ENUMS:
             if not (here.is_jsonata and expression(config[name]) is not None):
                 check_enum(report, name, config[name], at(place, name))
+        elif name == "Transformation":
+            if not (here.is_jsonata and expression(config[name]) is not None):
+                check_one_of(report, schema.READER_TRANSFORMATIONS, config[name], at(place, name))
         elif name == "MaxItems":
             number(here, name, config[name], at(place, name))
         elif name == "CSVHeaders":

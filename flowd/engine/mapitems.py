@@ -11,7 +11,7 @@ import gzip
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -66,22 +66,57 @@ def read_dataset(buckets: Buckets, reading: Reading, spool: Path, left: Callable
 
 def _items(buckets: Buckets, reading: Reading) -> Iterator[Any]:
     if reading.action == "listObjectsV2":
-        yield from (found.item() for found in buckets.list(reading.bucket, reading.prefix))
-        return
-    kind = str(reading.config.get("InputType", ""))
-    if kind == "MANIFEST":
+        found = buckets.list(reading.bucket, reading.prefix)
+        if reading.config.get("Transformation") == "LOAD_AND_FLATTEN":
+            yield from _all_of(buckets, ((reading.bucket, each.key) for each in found), reading.config)
+        else:
+            yield from (each.item() for each in found)
+    elif reading.config.get("ManifestType") == "ATHENA_DATA":
+        yield from _all_of(buckets, _unloaded(buckets, reading), reading.config)
+    elif reading.config.get("InputType") == "MANIFEST":
         yield from _inventory(buckets, reading)
-        return
-    with buckets.open(reading.bucket, reading.key) as raw, io.TextIOWrapper(raw, "utf-8-sig", newline="") as text:
+    else:
+        yield from _in_object(buckets, reading.bucket, reading.key, reading.config)
+
+
+def _in_object(buckets: Buckets, bucket: str, key: str, config: dict[str, Any]) -> Iterator[Any]:
+    kind = str(config.get("InputType", ""))
+    with (
+        buckets.open(bucket, key) as stored,
+        gzip.GzipFile(fileobj=stored) if key.endswith(".gz") else nullcontext(stored) as raw,
+        io.TextIOWrapper(raw, "utf-8-sig", newline="") as text,
+    ):
         if kind == "JSON":
             pieces = iter(lambda: text.read(PIECE), "")
-            yield from json_items(pieces, str(reading.config.get("ItemsPointer", "")))
+            yield from json_items(pieces, str(config.get("ItemsPointer", "")))
         elif kind == "JSONL":
             yield from jsonl_items(text)
         elif kind == "CSV":
-            yield from csv_items(text, reading.config)
+            yield from csv_items(text, config)
         else:
-            raise BadDataset(f"ReaderConfig's InputType must be CSV, JSON, JSONL or MANIFEST, not '{kind}'")
+            raise BadDataset(f"ReaderConfig's InputType must be CSV, JSON or JSONL, not '{kind}'")
+
+
+def _all_of(buckets: Buckets, places: Iterable[tuple[str, str]], config: dict[str, Any]) -> Iterator[Any]:
+    """The items of several objects one after the other; keys that only stand for a folder are passed over."""
+    for bucket, key in places:
+        if not key.endswith("/"):
+            try:
+                yield from _in_object(buckets, bucket, key, config)
+            except (BadDataset, NoSuchKey) as error:
+                raise BadDataset(f"{error} (Bucket: {bucket}, Key: {key})") from None
+
+
+def _unloaded(buckets: Buckets, reading: Reading) -> Iterator[tuple[str, str]]:
+    """The objects that Athena's UNLOAD wrote: its manifest has a line of s3://BUCKET/KEY for each."""
+    with buckets.open(reading.bucket, reading.key) as raw, io.TextIOWrapper(raw, "utf-8-sig") as lines:
+        for line in lines:
+            scheme, _, place = line.strip().strip('"').partition("://")
+            bucket, _, key = place.partition("/")
+            if line.strip() and (scheme != "s3" or not key):
+                raise BadDataset(f"The manifest is not that of Athena: {line.strip()!r} is no s3://BUCKET/KEY")
+            if line.strip():
+                yield bucket, key
 
 
 def _inventory(buckets: Buckets, reading: Reading) -> Iterator[dict[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from functools import partial
 from typing import Any
@@ -247,6 +248,39 @@ async def test_objects_are_listed(world: World) -> None:
     output = await world.output(arn)
     assert [item["Key"] for item in output] == ["in/a.txt", "in/a/z.txt", "in/b.txt"]
     assert set(output[0]) == {"Etag", "LastModified", "Key", "Size", "StorageClass"}
+
+
+LISTED = {"Resource": "arn:aws:states:::s3:listObjectsV2", "Parameters": {"Bucket": BUCKET, "Prefix": "in/"}}
+FLAT = {**LISTED, "ReaderConfig": {"InputType": "JSONL", "Transformation": "LOAD_AND_FLATTEN"}}
+
+
+async def test_listed_objects_are_loaded_one_after_the_other(world: World) -> None:
+    for key, text in (("in/b.jsonl", "3\n"), ("in/a.jsonl", "1\n2\n"), ("out/c.jsonl", "9\n")):
+        put(world, key, text)
+    arn = await world.start(await world.machine(distributed(PASS, ItemReader=FLAT)))
+    assert await world.output(arn) == [1, 2, 3]
+
+
+async def test_a_listed_object_that_cannot_be_loaded_is_named(world: World) -> None:
+    put(world, "in/a.jsonl", "1\n")
+    put(world, "in/b.jsonl", "no\n")
+    arn = await world.start(await world.machine(distributed(PASS, ItemReader=FLAT)))
+    row = await world.execution(arn)
+    assert row.error == "States.ItemReaderFailed"
+    assert (row.cause or "").startswith("Line 1 is not JSON")
+    assert (row.cause or "").endswith("(Bucket: rows, Key: in/b.jsonl)")
+
+
+async def test_what_athena_unloaded_is_read_object_by_object(world: World) -> None:
+    put(world, "q/data/1", "id\n1\n")
+    folder = world.path.parent / "s3" / BUCKET
+    (folder / "q/data/2.gz").write_bytes(gzip.compress(b"id\n2\n"))
+    put(world, "q/manifest.csv", f"s3://{BUCKET}/q/data/1\ns3://{BUCKET}/q/data/2.gz\n")
+    config = {"ManifestType": "ATHENA_DATA", "InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"}
+    source = {**reader("CSV"), "ReaderConfig": config}
+    source["Parameters"] = {"Bucket": BUCKET, "Key": "q/manifest.csv"}
+    arn = await world.start(await world.machine(distributed(PASS, ItemReader=source)))
+    assert await world.output(arn) == [{"id": "1"}, {"id": "2"}]
 
 
 def writer(**config: Any) -> dict[str, Any]:
