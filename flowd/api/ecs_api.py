@@ -14,6 +14,7 @@ from flowd.services.ecs.definitions import InvalidDefinition, TaskDefinition, de
 from flowd.services.ports import ServiceError
 
 _PAGE: Final = 100
+_LONGEST_TOKEN: Final = 18  # digits: it is a row's number
 _MOST_DESCRIBED: Final = 100
 
 
@@ -170,6 +171,6 @@ def _most(members: dict[str, Any]) -> int:
 def _number(token: str | None) -> int:
     if not token:
         return 0
-    if not token.isdecimal():
+    if not (token.isdecimal() and len(token) <= _LONGEST_TOKEN):
         raise ServiceError("InvalidParameterException", "Invalid token.")
     return int(token)

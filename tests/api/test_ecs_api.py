@@ -47,6 +47,7 @@ async def test_a_definition_is_registered_described_listed_and_deregistered(ecs:
     for operation in ("list_clusters", "list_task_definitions", "list_task_definition_families", "list_tasks"):
         for most in (-1, 0, 101):
             assert (await ecs.wired.refused(operation, maxResults=most))[0] == "InvalidParameterException"
+        assert (await ecs.wired.refused(operation, nextToken="9" * 21))[0] == "InvalidParameterException"
     listed = await call("list_task_definitions", familyPrefix="job", maxResults=1)
     assert (listed["taskDefinitionArns"], listed["nextToken"]) == ([made["taskDefinitionArn"]], "1")
     gone = await call("deregister_task_definition", taskDefinition="job:1")

@@ -104,6 +104,19 @@ async def test_such_a_key_is_uploaded_in_parts_and_refused_by_its_name(asked: Sh
     assert await asked.refused("put_object", Bucket="box", Key="a//\x03", Body=b"") == ("InvalidArgument", 400)
 
 
+@pytest.mark.parametrize("name", ["192.168.1.1", "a..b", "xn--box", "sthree-box", "box-s3alias", "box.mrap", "ab"])
+async def test_names_that_s3_keeps_for_itself_are_no_buckets(asked: Shop, name: str) -> None:
+    assert (await asked.refused("create_bucket", Bucket=name))[0] == "InvalidBucketName"
+
+
+async def test_a_key_that_is_too_long_and_a_digest_that_is_none_are_told_as_s3_does(asked: Shop) -> None:
+    for operation in ("put_object", "create_multipart_upload"):
+        assert await asked.refused(operation, Bucket="box", Key="ab/" * 342) == ("KeyTooLongError", 400)
+    put = {"Bucket": "box", "Key": "k", "Body": b"x"}
+    for digest, code in (("AAAA", "InvalidDigest"), ("A" * 22 + "==", "BadDigest")):
+        assert await asked.refused("put_object", **put, ContentMD5=digest) == (code, 400)
+
+
 async def _posted(asked: Shop, path: str, body: str) -> tuple[int, str]:
     """Status and code of a signed request with a body that no SDK would send."""
     url = f"{asked.server.url}{path}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from typing import Any, Final
 
@@ -11,11 +12,17 @@ from flowd.services.ports import Call, Members
 from flowd.services.s3 import BadKey, FolderBuckets, LedOut, NoSuchBucket
 
 MOST: Final = 10_000  # of a list
+#: What no new bucket may be called (S3 user guide, "General purpose bucket naming rules"). A folder that is there may.
+_NO_NAME: Final = re.compile(
+    r"^\d+\.\d+\.\d+\.\d+$|\.\.|^(xn--|sthree-|amzn-s3-demo-)|(-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)$"
+)
 
 
 def create_bucket(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
     name = members["Bucket"]
     try:
+        if _NO_NAME.search(name):
+            raise BadKey
         made = buckets.make(name)
     except BadKey:
         raise errors.invalid("The specified bucket is not valid.", "InvalidBucketName", BucketName=name) from None

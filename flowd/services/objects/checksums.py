@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
@@ -23,6 +24,7 @@ NAMES: Final = (
     *("ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256", "ChecksumSHA512"),
     *("ChecksumMD5", "ChecksumXXHASH64", "ChecksumXXHASH3", "ChecksumXXHASH128"),
 )
+_MD5: Final = re.compile(r"[A-Za-z0-9+/]{22}==")  # 16 bytes
 FULL, COMPOSITE = "FULL_OBJECT", "COMPOSITE"
 
 
@@ -52,8 +54,10 @@ _MAKERS: Final[dict[str, Callable[[], Any]]] = {
 
 
 def checked(members: Members, body: bytes) -> dict[str, str]:
-    """The checksums of a body as they are kept; raises BadDigest for one that is wrong."""
+    """The checksums of a body as they are kept; raises BadDigest for one that is wrong, InvalidDigest for none."""
     given = members.get("ContentMD5")
+    if given and not _MD5.fullmatch(given):
+        raise errors.invalid("The Content-MD5 you specified is not valid.", "InvalidDigest")
     if given and given != of("ChecksumMD5", [body]):
         raise errors.invalid("The Content-MD5 you specified did not match what we received.", "BadDigest")
     found = {name: str(members[name]) for name in NAMES if members.get(name)}

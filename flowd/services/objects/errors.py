@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from flowd.services.ports import ServiceError
+
+LONGEST_KEY: Final = 1_024  # bytes
 
 
 def no_such_bucket(bucket: str) -> ServiceError:
@@ -18,6 +20,13 @@ def led_out(message: str) -> ServiceError:
 
 def no_such_key(key: str) -> ServiceError:
     return ServiceError("NoSuchKey", "The specified key does not exist.", status=404, Key=key)
+
+
+def check_length(key: str) -> None:
+    """Raises KeyTooLongError."""
+    size = len(key.encode("utf-8", "surrogatepass"))
+    if size > LONGEST_KEY:
+        raise invalid("Your key is too long", "KeyTooLongError", Size=size, MaxSizeAllowed=LONGEST_KEY)
 
 
 def no_such_upload(upload: str) -> ServiceError:

@@ -37,6 +37,7 @@ def create_multipart_upload(buckets: FolderBuckets, members: Members, call: Call
     objects.refuse_what_is_not_built(members)
     bucket, key = members["Bucket"], members["Key"]
     rules.known(buckets, bucket)
+    errors.check_length(key)
     if buckets.path(bucket, key) is None:
         raise errors.invalid(f"'{key}' cannot be a file below the folder of bucket {bucket}")
     upload = call.new_id()

@@ -120,6 +120,7 @@ def write(
     sums: dict[str, str],
 ) -> Facts:
     """The object's file with its facts."""
+    errors.check_length(key)
     with _errors(bucket), buckets.create(bucket, key) as file:
         for piece in pieces:
             file.write(piece)
