@@ -17,7 +17,6 @@ INTRINSIC_FAILURE: Final = "States.IntrinsicFailure"
 #: A reference path that cannot be followed; the documentation calls it by the other name, which ErrorEquals knows too.
 REFERENCE_CONFLICT: Final = "States.ReferencePathConflict"
 RESULT_PATH_MISMATCH: Final = "States.ResultPathMatchFailure"
-NO_CHOICE_MATCHED: Final = "States.NoChoiceMatched"
 TOO_MANY_FAILURES: Final = "States.ExceedToleratedFailureThreshold"
 READER_FAILED: Final = "States.ItemReaderFailed"
 WRITER_FAILED: Final = "States.ResultWriterFailed"

@@ -83,7 +83,7 @@ def states(scope: Any, location: str = "/") -> Iterator[tuple[dict[str, Any], st
 
 def _advise_choice(report: Report, state: dict[str, Any], location: str) -> None:
     if state.get("Type") == "Choice" and "Default" not in state:
-        report.warn("Choice without Default: an input that no rule matches fails with States.NoChoiceMatched", location)
+        report.warn("Choice without Default: an input that no rule matches fails with States.Runtime", location)
 
 
 def _advise_task(report: Report, state: dict[str, Any], location: str) -> None:

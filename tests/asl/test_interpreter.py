@@ -252,10 +252,16 @@ def test_a_stop_closes_with_nothing_before_and_nothing_comes_after() -> None:
     assert not story.news(News.TIMER_FIRED)
 
 
-def test_no_rule_and_no_default_is_no_choice_matched() -> None:
-    rule = {"Variable": "$.x", "NumericEquals": 1, "Next": "S"}
-    story = Story(one({"Type": "Choice", "Choices": [rule]}), {"x": 2}).run()
-    assert story.error[0] == "States.NoChoiceMatched"
+def test_no_rule_and_no_default_is_an_error_that_nothing_catches() -> None:
+    rule = {"Variable": "$.x", "NumericEquals": 1, "Next": "C"}
+    inner = {"StartAt": "C", "States": {"C": {"Type": "Choice", "Choices": [rule]}}}
+    catch = [{"ErrorEquals": ["States.ALL"], "Next": "S"}]
+    story = Story(one({"Type": "Parallel", "Branches": [inner], "Catch": catch}), {"x": 2}).run()
+    cause = (
+        "An error occurred while executing the state 'C' (entered at the event id #4). Failed to transition out of the "
+        "state. The state does not point to a next state."
+    )
+    assert story.error == ("States.Runtime", cause)
 
 
 def test_an_output_that_is_too_large_fails_the_execution() -> None:

@@ -98,7 +98,7 @@ def test_a_choice_shows_what_it_chose_from() -> None:
 def test_a_choice_that_matches_nothing_fails_without_naming_an_event() -> None:
     rule = {"Variable": "$.a", "NumericEquals": 1, "Next": "One"}
     verdict = run({"Type": "Choice", "Choices": [rule]}, {"a": 2})
-    assert (verdict.status, verdict.error) == ("FAILED", "States.NoChoiceMatched")
+    assert (verdict.status, verdict.error) == ("FAILED", "States.Runtime")
     assert str(verdict.cause).startswith("Failed to transition")
 
 
