@@ -181,7 +181,7 @@ EVERYWHERE: tuple[Action, ...] = (
         "command",
         "colon",
         "go to",
-        ":exec :inbox :sm :sched :act :dead :batch :deploy :log :audit :health :view NAME",
+        ":exec :inbox :sm :sched :act :dead :batch :deploy :log :audit :health, each with a filter; :view NAME",
     ),
     Action("retry", "ctrl+r", "refresh", "read anew; without a daemon try again at once", bar=False),
     Action("back", "escape", "back", "leave this view, close this dialog", bar=False),
@@ -384,16 +384,3 @@ TYPING = (("enter", "take it", True), ("tab", "complete", True), ("esc", "leave 
 #: The same for the form: how one gets about in it, and how the field that has the focus is filled in.
 FIELDS = {"one": ("← →", "choose", True), "many": ("space", "tick", True), "list": ("enter", "list", True)}
 NEXT_FIELD = ("tab", "next", True)
-
-#: Words after `:` and where they lead.
-GOTO: dict[str, str] = {
-    "exec": "executions", "executions": "executions", "inbox": "inbox", "sm": "machines", "machines": "machines",
-    "sched": "schedules", "schedules": "schedules", "batch": "batches", "batches": "batches", "dead": "dead",
-    "deploy": "deploys", "deploys": "deploys", "act": "queues", "queues": "queues", "log": "log", "audit": "audit",
-    "health": "health", "help": "help", "q": "quit", "quit": "quit",
-}  # fmt: skip
-#: Those of them that `:` shows: one for each screen, all in 78 cells.
-OFFERED = (
-    "exec", "inbox", "machines", "sched", "queues", "dead", "batch", "deploys", "log", "audit", "health", "view",
-    "quit",
-)  # fmt: skip

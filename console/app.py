@@ -24,7 +24,7 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.widgets import Input
 
-from console import actions, faults, places, preferences, terminal, themes
+from console import actions, commands, faults, places, preferences, terminal, themes
 from console.client import Daemon, Item, RemoteError, SocketDaemon, Unreachable
 from console.drafts import unpacked
 from console.fields import Path as FieldPath
@@ -35,7 +35,6 @@ from console.messages import News
 from console.plainglyphs import PlainGlyphs
 from console.rows import Now
 from console.screens.dialogs import CommandLine
-from console.screens.executions import ExecutionsScreen
 from console.screens.shell import Shell
 from console.stylesheet import SteadyStylesheet
 from console.text import clean
@@ -338,22 +337,21 @@ class FlowdApp(App[int]):
     def _on_command(self, word: str | None) -> None:
         if not word:
             return
-        if word.startswith("view "):
-            self.run_worker(job(self._to_view, word[5:].strip()), exit_on_error=False)
-            return
-        names = {target for key, target in actions.GOTO.items() if key == word} or {
-            target for key, target in actions.GOTO.items() if key.startswith(word)
-        }
-        if len(names) == 1:
-            self.go(names.pop())
+        found = commands.read(word)
+        if found.wrong:
+            self.notify(found.wrong, severity="warning", markup=False)
+        elif found.words or found.target == "view":
+            self.run_worker(job(self._to_words, found), exit_on_error=False)
         else:
-            self.notify(f"no such screen: {word}", severity="warning", markup=False)
+            self.go(found.target)
 
-    async def _to_view(self, name: str) -> None:
-        self.trail.visit("executions")
-        await self._to_mode("executions")
-        if isinstance(self.screen, ExecutionsScreen):
-            self.screen.work(self.screen.show_view(name))
+    async def _to_words(self, command: commands.Command) -> None:
+        """A screen with a filter, or one of the user's views."""
+        mode = command.target if command.target in self.MODES else "executions"
+        self.trail.visit(mode)
+        await self._to_mode(mode)
+        if isinstance(self.screen, Shell):
+            self.screen.take_words(command.words, command.target == "view")
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         if (shell := self._shell()) is not None:

@@ -16,8 +16,8 @@ from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Static, TextArea
 
-from console.actions import GOTO, OFFERED
 from console.client import RemoteError, Unreachable
+from console.commands import GOTO, OFFERED
 from console.jobs import job
 from console.jsonlines import parse
 from console.looks import Span

@@ -125,7 +125,10 @@ class ExecutionsScreen(ExecutionVerbs):
 
     def _tell(self) -> None:
         """The line above the table: the filter, how many match, what is new."""
-        parts: list[Span] = [Span(f"✗ {self.refused}", "bad"), Span("   ")] if self.refused else []
+        if self.refused:
+            self.query_one("#line", Facts).say(Span(f"✗ {self.refused}", "bad"))
+            return
+        parts: list[Span] = []
         if self.table.everything:
             parts += [Span(f"● all {self._total()} marked", "accent"), Span("   ")]
         elif self.table.marked:
@@ -249,6 +252,12 @@ class ExecutionsScreen(ExecutionVerbs):
         if chosen is not None:
             self.show_filter(views[chosen]["filter"])
 
+    def take_words(self, words: str, view: bool) -> None:
+        if view:
+            self.work(self.show_view(words) if words else self.do_views())
+        else:
+            self.work(self._try_filter(words))
+
     async def show_view(self, name: str) -> None:
         """Show the saved view of this name."""
         views = (await self.host.daemon.ask("ListViews"))["views"]
@@ -293,7 +302,7 @@ class ExecutionsScreen(ExecutionVerbs):
         try:
             await self.host.daemon.executions(text, None, 1)
         except RemoteError as error:
-            self._refuse(clean(error))
+            self._refuse(clean(error).removeprefix("Filter: "))
         except Unreachable as error:
             self.host.lost(error)
         else:

@@ -125,6 +125,9 @@ class ListScreen(Shell):
         box.add_class("-open")
         box.focus()
 
+    def take_words(self, words: str, view: bool) -> None:
+        self.query_one("#filter", Input).value = words
+
     def on_input_changed(self, event: Input.Changed) -> None:
         self.text = event.value.strip()
         self.show_items()

@@ -257,6 +257,10 @@ class Shell(Screen[None]):
     def do_command(self) -> None:
         self.host.go("command")
 
+    def take_words(self, words: str, view: bool) -> None:
+        """What was typed behind the screen's name: a filter, or (`view`) the name of one that is saved."""
+        self.say(f"{self.NAME} takes no filter: {words}", bad=True)
+
     def do_help(self) -> None:
         self.host.go("help")
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import Any
 
 from flowd.errors import ValidationException
@@ -32,7 +33,7 @@ def parse(text: str | None, now_ms: int) -> Filter:
         read = _KEYS.get(key.lower()) if colon else None
         if read is None:
             if colon and re.fullmatch(r"[a-z]+", key):
-                raise _bad(word, f"'{key}' is no key; keys are {', '.join(_KEYS)}")
+                raise _bad(word, f"'{key}' is no key{_near(key, _KEYS)}; keys are {', '.join(_KEYS)}")
             read, value = _search(""), word
         if not value:
             raise _bad(word, "there is nothing behind the colon")
@@ -69,7 +70,8 @@ def _one_of(field: str, allowed: tuple[str, ...], as_written: Callable[[str], st
         values = tuple(as_written(part) for part in value.split(",") if part)
         for each in values:
             if each not in allowed:
-                raise _bad(word, f"'{each.lower()}' is none of {', '.join(allowed).lower()}")
+                near = _near(each, allowed)
+                raise _bad(word, f"'{each.lower()}' is not known{near}; there are {', '.join(allowed).lower()}")
         return field, values
 
     return read
@@ -120,8 +122,14 @@ def _moment(field: str) -> Any:
     return read
 
 
+def _near(typed: str, known: Iterable[str]) -> str:
+    """What somebody who mistyped it may have meant, first of all: the list of all that is known is long."""
+    found = get_close_matches(typed, known, 1, 0.5)
+    return f", did you mean '{found[0].lower()}'" if found else ""
+
+
 def _bad(word: str, why: str) -> ValidationException:
-    return ValidationException(f"Filter: the word '{word}' cannot be used: {why}")
+    return ValidationException(f"Filter: {word}: {why}")
 
 
 _KEYS: dict[str, Any] = {

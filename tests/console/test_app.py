@@ -44,8 +44,25 @@ async def test_an_unknown_word_is_told_and_the_beginning_of_one_is_enough(consol
         await sees(pilot, "order-1000")
         await goes_to(pilot, "nowhere")
         await until(pilot, lambda: "no such screen: nowhere" in notices(pilot))
+        await goes_to(pilot, "inbx")
+        await until(pilot, lambda: "no such screen: inbx; did you mean :inbox?" in notices(pilot))
+        await goes_to(pilot, "de")
+        await until(pilot, lambda: "de may be dead or deploys" in notices(pilot))
         await goes_to(pilot, "sch")
         await sees(pilot, "nightly")
+
+
+async def test_a_word_may_have_a_filter_behind_it(console: Console) -> None:
+    async with console() as pilot:
+        await sees(pilot, "order-1000")
+        await goes_to(pilot, "machines order-")
+        await sees(pilot, "/ order-", "1 match", "order-fulfilment")
+        await goes_to(pilot, "exec status:failed")
+        await sees(pilot, "/ status:failed", "126 match")
+        await goes_to(pilot, "health now")
+        await until(pilot, lambda: "health takes no filter: now" in notices(pilot))
+        await goes_to(pilot, "view failed today")
+        await sees(pilot, "/ status:failed")
 
 
 async def test_q_on_the_first_screen_ends_the_console(console: Console) -> None:
