@@ -39,7 +39,11 @@ async def poll_for_decision_task(do: Services, request: Any, caller: Caller) -> 
     )
     if found is None:
         return NO_DECISION
-    return await _decision_task(do, request, key, found, 0)
+    body = await _decision_task(do, request, key, found, 0)
+    if not caller.connected():  # the last moment before it is written
+        await do.core.swf_tasks.give_back("decision", request.domain, request.taskList.name, found)
+        return NO_DECISION
+    return body
 
 
 async def _decision_task(do: Services, request: Any, key: str, found: Polled, after: int) -> Body:

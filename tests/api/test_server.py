@@ -126,6 +126,19 @@ async def code_of(client: Any, operation: str, **members: Any) -> tuple[str, str
     return error["Code"], error["Message"]
 
 
+async def test_a_client_that_has_gone_is_seen_before_the_loop_hears_of_it(running: Running) -> None:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(running.path))
+        headers = {**HEADERS, "x-amz-target": "Flowd.Wait", "content-length": "2"}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        client.sendall(f"POST / HTTP/1.1\r\n{lines}\r\n{{}}".encode())
+        async with asyncio.timeout(5):
+            await running.waiting.wait()
+        (caller,) = running.callers
+        assert caller.connected()
+    assert not caller.connected()  # without a turn of the loop in between
+
+
 async def test_a_program_on_the_unix_socket_is_known_by_its_user(running: Running) -> None:
     client = AsyncClient(running.path)
     assert (await client.flowd("Echo", a=1)) == {"who": getpass.getuser(), "a": 1}

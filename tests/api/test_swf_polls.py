@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flowd.api import swf_tasks
+from flowd.api.wire.connection import Connection
 from flowd.store import executions
 from tests.api.box import Box
 from tests.api.swf_shop import CHARGE, DOMAIN, Shop, decision
@@ -163,6 +164,28 @@ async def test_a_poller_that_vanishes_while_its_claim_is_written_gives_the_task_
     run = await shop.start()
     lost = await core.swf_tasks.poll("decision", DOMAIN, "orders", "lost", lambda: next(answers, False), 5)
     assert lost is None
+    task = await shop.poll(identity="next")
+    assert (await shop.types(run)).count("DecisionTaskStarted") == 1  # the same task under the same token
+    await shop.respond(task)
+
+
+async def test_a_poller_that_goes_while_its_history_is_read_gives_the_task_back_at_once(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = False
+    read = swf_tasks._decision_task
+
+    async def goes_meanwhile(*arguments: Any) -> Any:
+        nonlocal gone
+        body = await read(*arguments)
+        gone = not gone
+        return body
+
+    monkeypatch.setattr(swf_tasks, "_decision_task", goes_meanwhile)
+    monkeypatch.setattr(Connection, "there", lambda self: not gone)
+    run = await shop.start()
+    assert (await shop.poll(identity="lost"))["taskToken"] == ""
+    monkeypatch.undo()
     task = await shop.poll(identity="next")
     assert (await shop.types(run)).count("DecisionTaskStarted") == 1  # the same task under the same token
     await shop.respond(task)

@@ -70,6 +70,10 @@ class SwfTasks:
             if found is not None and is_open(found[1], task.attempt):
                 return Polled(task, *found)
 
+    async def give_back(self, kind: str, domain: str, task_list: str, found: Polled) -> None:
+        """Its poller went before it could be told: it is offered to others, under the same token."""
+        await self._waiters.give_back(list_key(kind, domain, task_list), found.task.token)
+
     async def again(self, token: str) -> Polled:
         """The decision task that a poll's page token belongs to, while a decider has it."""
         row = await self._find(token, "d")
