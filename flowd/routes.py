@@ -57,6 +57,7 @@ class Cors(msgspec.Struct, frozen=True, kw_only=True):
     exposed: tuple[str, ...] = ()
     max_age: int = 0
     credentials: bool = False
+    answers: bool = True  # they may read what the route answers; else the route itself says who may
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +67,29 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     keys: dict[str, str] = {}
     rate: float = 0.0  # 0: as often as it likes
     burst: int = 0
+
+
+class Authorizer(msgspec.Struct, frozen=True, kw_only=True):
+    """Who says whether a request may come in: a function, or the signature of the daemon's own key (`iam`).
+
+    A `token` authorizer gets what stands at its one source, which must fit `pattern`; a `request` authorizer gets the
+    request in one of the formats of functions. Its answer is a policy, or `simple` (isAuthorized).
+    """
+
+    kind: Literal["token", "request", "iam"]
+    function: str = ""
+    sources: tuple[str, ...] = ()  # what must be there, as `method.request.header.X` or `$request.header.X`
+    pattern: str = ""
+    format: Format = "1.0"
+    simple: bool = False
+
+
+class GatewayResponse(msgspec.Struct, frozen=True, kw_only=True):
+    """How a refusal of one type looks. `status` 0: as it is."""
+
+    status: int = 0
+    templates: dict[str, str] = {}  # by content type
+    headers: dict[str, str] = {}
 
 
 class Checks(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +124,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     integration: Integration | None = None
     cors: Cors | None = None
     plans: tuple[Plan, ...] = ()  # with none, `key` means the settings' keys
+    authorizer: Authorizer | None = None
     checks: Checks | None = None
+    gateway: dict[str, GatewayResponse] = {}  # by the type of refusal
     source: str = ""  # the file or template it came from
     line: int = 0

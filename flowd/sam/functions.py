@@ -153,18 +153,17 @@ def _with_globals(template: Template, logical_id: str) -> dict[str, Any]:
     if template.type_of(logical_id) != FUNCTION:
         return dict(template.properties(logical_id))
     shared = template.section("Globals").get("Function")
-    merged = _merged(shared if isinstance(shared, dict) else {}, template.properties(logical_id))
-    return dict(merged)
+    return dict(merged(shared if isinstance(shared, dict) else {}, template.properties(logical_id)))
 
 
-def _merged(shared: Any, own: Any) -> Any:
+def merged(shared: Any, own: Any) -> Any:
     """SAM's rule: mappings merge, lists are joined with the shared part first, anything else is overridden.
 
     An intrinsic function counts as a single value (SAM specification, "Globals section").
     """
     if isinstance(shared, dict) and isinstance(own, dict) and not _is_intrinsic(shared) and not _is_intrinsic(own):
         keys = [*shared, *(key for key in own if key not in shared)]
-        return {key: _merged(shared.get(key), own[key]) if key in own else shared[key] for key in keys}
+        return {key: merged(shared.get(key), own[key]) if key in own else shared[key] for key in keys}
     if isinstance(shared, list) and isinstance(own, list):
         return [*shared, *own]
     return own

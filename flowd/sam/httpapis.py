@@ -9,18 +9,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from flowd.httpsettings import METHODS, is_path
 from flowd.routes import Cors, Route
 from flowd.sam import openapi
 from flowd.sam.apiplans import mapping
+from flowd.sam.authorizers import Authorizers
 from flowd.sam.integrations import Called, Unfit, http
 from flowd.sam.intrinsics import Unresolvable
 from flowd.sam.project import UNSUPPORTED
-from flowd.sam.resources import HTTP_API, HTTP_INTEGRATION, HTTP_ROUTE, HTTP_STAGE, Template
-from flowd.sam.restapis import refused_authorization
+from flowd.sam.resources import HTTP_API, HTTP_AUTHORIZER, HTTP_INTEGRATION, HTTP_ROUTE, HTTP_STAGE, Template
 
 #: All types that this module reads.
-TYPES: Final = (HTTP_API, HTTP_INTEGRATION, HTTP_ROUTE, HTTP_STAGE, "AWS::ApiGatewayV2::Deployment")
+TYPES: Final = (
+    *(HTTP_API, HTTP_AUTHORIZER, HTTP_INTEGRATION, HTTP_ROUTE, HTTP_STAGE),
+    "AWS::ApiGatewayV2::Deployment",
+)
 _API: Final = frozenset(
     {
         *("Body", "CorsConfiguration", "CredentialsArn", "Description", "DisableExecuteApiEndpoint", "IpAddressType"),
@@ -68,6 +73,7 @@ class _Reader:
         self._template = template
         self._source = source
         self._apis: dict[str, _Api] = {}
+        self._authorizers = Authorizers(template)
 
     def api(self, logical_id: str, place: tuple[str | int, ...]) -> list[Route]:
         """AWS::ApiGatewayV2::Api, with the routes that it has by itself."""
@@ -80,7 +86,7 @@ class _Reader:
         if said_of_origins is None and isinstance(body, dict):
             said_of_origins = _capitalised(body.get(_CORS))
         stage, variables = self._stage(template.name_of(logical_id))
-        api = _Api(template.name_of(logical_id), stage, variables, _cors(said_of_origins))
+        api = _Api(template.name_of(logical_id), stage, variables, cors_of(said_of_origins))
         self._apis[api.name] = api
         for name in given:
             if name not in _API:
@@ -118,9 +124,10 @@ class _Reader:
         """AWS::ApiGatewayV2::Route."""
         template = self._template
         given = template.resolver.value(template.properties(logical_id))
-        kind = str(given.get("AuthorizationType", "NONE"))
-        if kind != "NONE":
-            raise Unfit(refused_authorization(kind), "AuthorizationType")
+        try:
+            authorizer = self._authorizers.of(given)
+        except Unfit as unfit:
+            raise Unfit(str(unfit), "AuthorizationType") from None
         name = str(given.get("ApiId", ""))
         if name not in self._apis:
             raise Unfit(f"there is no HTTP API {name or '(none)'} here", "ApiId")
@@ -134,7 +141,8 @@ class _Reader:
             if member not in _ROUTE:
                 said = f"the property {member} of {HTTP_ROUTE} is left out"
                 template.unsupported(logical_id, said, *place, member)
-        return [self._route(str(given.get("RouteKey", "")), api, called, key, place)]
+        route = self._route(str(given.get("RouteKey", "")), api, called, key, place)
+        return [msgspec.structs.replace(route, authorizer=authorizer)]
 
     def _integration(self, logical_id: str, variables: Mapping[str, str]) -> Called:
         """The integration, whose own properties are where its problems stand."""
@@ -189,7 +197,8 @@ class _Reader:
         )
 
 
-def _cors(given: Any) -> Cors | None:
+def cors_of(given: Any) -> Cors | None:
+    """A CorsConfiguration, resolved; None if it is none."""
     if not isinstance(given, dict):
         return None
 

@@ -70,7 +70,7 @@ def rest(given: Mapping[str, Any], variables: Mapping[str, str]) -> Called:
         raise Unfit("ContentHandling CONVERT_TO_BINARY is not built in flowd", "ContentHandling")
     uri = _with_variables(str(given.get("Uri", "")), variables)
     if kind == "AWS_PROXY":
-        return Called("function", _function(uri))
+        return Called("function", function_of(uri))
     if kind == "AWS":
         made, target = _service(uri), uri.partition("apigateway:")[2].partition(":")[2]
     elif kind in ("HTTP", "HTTP_PROXY"):
@@ -105,7 +105,7 @@ def http(given: Mapping[str, Any], variables: Mapping[str, str]) -> Called:
         version = str(given.get("PayloadFormatVersion", "1.0"))
         if version not in ("1.0", "2.0"):
             raise Unfit(f"PayloadFormatVersion is {version}; allowed: 1.0, 2.0", "PayloadFormatVersion")
-        return Called("function", _function(uri), format=cast(Format, version))
+        return Called("function", function_of(uri), format=cast(Format, version))
     if kind == "HTTP_PROXY":
         if given.get("RequestParameters"):
             raise Unfit("RequestParameters of an HTTP_PROXY are not built in flowd", "RequestParameters")
@@ -141,8 +141,8 @@ def http(given: Mapping[str, Any], variables: Mapping[str, str]) -> Called:
     return Called("integration", subtype, made, "2.0")
 
 
-def _function(uri: str) -> str:
-    """The ARN of a function, from its URI or as it is."""
+def function_of(uri: str) -> str:
+    """The ARN of a function, from its URI or as it is. Raises Unfit."""
     found = _URI.fullmatch(uri)
     within = _FUNCTION.fullmatch(found[4]) if found is not None and found[2] == "lambda" else None
     if within is not None:

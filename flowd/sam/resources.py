@@ -106,7 +106,10 @@ REST_API = "AWS::ApiGateway::RestApi"
 REST_RESOURCE = "AWS::ApiGateway::Resource"
 METHOD = "AWS::ApiGateway::Method"
 REST_STAGE = "AWS::ApiGateway::Stage"
+GATEWAY_RESPONSE = "AWS::ApiGateway::GatewayResponse"
+REST_AUTHORIZER = "AWS::ApiGateway::Authorizer"
 HTTP_API = "AWS::ApiGatewayV2::Api"
+HTTP_AUTHORIZER = "AWS::ApiGatewayV2::Authorizer"
 HTTP_INTEGRATION = "AWS::ApiGatewayV2::Integration"
 HTTP_ROUTE = "AWS::ApiGatewayV2::Route"
 HTTP_STAGE = "AWS::ApiGatewayV2::Stage"
@@ -134,6 +137,9 @@ _API_PARTS = {
     "AWS::ApiGateway::RequestValidator": Kind("", _name, {"RequestValidatorId": _name}),
     "AWS::ApiGateway::UsagePlan": Kind("", _name, {"Id": _name}),
     "AWS::ApiGateway::UsagePlanKey": Kind("", _name, {"Id": _name}),
+    GATEWAY_RESPONSE: Kind("", _name, {"Id": _name}),
+    REST_AUTHORIZER: Kind("", _name, {"AuthorizerId": _name}),
+    HTTP_AUTHORIZER: Kind("", _name, {"AuthorizerId": _name}),
     HTTP_API: Kind("", _name, {"ApiId": _name, "ApiEndpoint": _endpoint}),
     HTTP_INTEGRATION: Kind("", _name, {"IntegrationId": _name}),
     HTTP_ROUTE: Kind("", _name, {"RouteId": _name}),

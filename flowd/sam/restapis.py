@@ -9,19 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from flowd.httpsettings import METHODS, is_path
-from flowd.routes import Checks, Plan, Route
+from flowd.routes import Authorizer, Checks, GatewayResponse, Plan, Route
 from flowd.sam import openapi
 from flowd.sam.apiplans import KEY, MODEL, PLAN, PLAN_KEY, VALIDATOR, Plans, Validators, mapping
+from flowd.sam.authorizers import Authorizers
+from flowd.sam.gatewayresponses import GatewayResponses
 from flowd.sam.integrations import Called, Unfit, rest
 from flowd.sam.intrinsics import Unresolvable
 from flowd.sam.project import UNSUPPORTED
-from flowd.sam.resources import METHOD, REST_API, REST_RESOURCE, REST_STAGE, Template
+from flowd.sam.resources import GATEWAY_RESPONSE, METHOD, REST_API, REST_AUTHORIZER, REST_RESOURCE, REST_STAGE, Template
+from flowd.sam.serverlessapis import Shared
 
 #: All types that this module reads.
 TYPES: Final = (
     *(REST_API, REST_RESOURCE, METHOD, REST_STAGE, "AWS::ApiGateway::Deployment"),
-    *(KEY, MODEL, PLAN, PLAN_KEY, VALIDATOR),
+    *(KEY, MODEL, PLAN, PLAN_KEY, VALIDATOR, REST_AUTHORIZER, GATEWAY_RESPONSE),
 )
 _METHOD: Final = frozenset(
     {
@@ -48,6 +53,7 @@ class Api(NamedTuple):
     stage: str
     variables: dict[str, str]
     plans: tuple[Plan, ...]
+    gateway: dict[str, GatewayResponse]
 
 
 class Guarded(NamedTuple):
@@ -55,6 +61,7 @@ class Guarded(NamedTuple):
 
     key: bool | None
     checks: Checks | None
+    authorizer: Authorizer | None = None
 
 
 def read_rest_apis(template: Template, source: str, taken: Iterable[Route]) -> list[Route]:
@@ -80,6 +87,8 @@ class _Reader:
         self._source = source
         self._plans = Plans(template)
         self._validators = Validators(template)
+        self._authorizers = Authorizers(template)
+        self._refusals = GatewayResponses(template)
         self._apis: dict[str, Api] = {}
 
     # -- what APIs share ---------------------------------------------------------------
@@ -87,7 +96,7 @@ class _Reader:
     def _api(self, name: str) -> Api:
         if name not in self._apis:
             stage, variables = self._stage(name)
-            self._apis[name] = Api(name, stage, variables, self._plans.of(name))
+            self._apis[name] = Api(name, stage, variables, self._plans.of(name), self._refusals.of(name))
         return self._apis[name]
 
     def _stage(self, api: str) -> tuple[str, dict[str, str]]:
@@ -161,11 +170,12 @@ class _Reader:
             raise Unfit(str(unfit), *place, *unfit.path) from None
 
     def _guarded(self, given: Mapping[str, Any]) -> Guarded:
-        kind = str(given.get("AuthorizationType", "NONE"))
-        if kind != "NONE":
-            raise Unfit(f"{refused_authorization(kind)}", "AuthorizationType")
+        try:
+            authorizer = self._authorizers.of(given)
+        except Unfit as unfit:
+            raise Unfit(str(unfit), "AuthorizationType") from None
         key = str(given.get("ApiKeyRequired", "false")).lower() == "true"
-        return Guarded(key or None, self._validators.checks(given))
+        return Guarded(key or None, self._validators.checks(given), authorizer)
 
     def _route(
         self, method: str, path: str, api: Api, called: Called, guarded: Guarded, place: tuple[str | int, ...]
@@ -186,7 +196,9 @@ class _Reader:
             variables=api.variables,
             integration=called.integration,
             plans=api.plans if guarded.key else (),
+            authorizer=guarded.authorizer,
             checks=guarded.checks,
+            gateway=api.gateway,
             source=self._source,
             line=self._template.document.where(*place).line,
         )
@@ -232,24 +244,24 @@ class _Reader:
         except Unresolvable as problem:
             template.unsupported(logical_id, f"{name} is not read: {problem.message}", *place, name)
             return []
-        return [route for each in operations for route in self._operation(logical_id, (*place, name), each, api)]
+        shared = Shared(template, "Api", {"RestApiId": {"Ref": logical_id}}) if serverless else None
+        return [route for each in operations for route in self._operation((*place, name), each, api, shared)]
 
     def _operation(
-        self, logical_id: str, place: tuple[str | int, ...], operation: openapi.Operation, api: Api
+        self, place: tuple[str | int, ...], operation: openapi.Operation, api: Api, shared: Shared | None
     ) -> list[Route]:
+        """`shared` is what a SAM API says for all of its operations."""
         where = (*place, *operation.place)
         try:
             called = self._called(operation.integration(), api, openapi.INTEGRATION)
             guarded = Guarded(operation.key() or None, operation.checks())
-            return [self._route(operation.method, operation.path, api, called, guarded, where)]
+            if shared is None:
+                return [self._route(operation.method, operation.path, api, called, guarded, where)]
+            guarded = Guarded(guarded.key or shared.key(), guarded.checks, shared.authorizer())
+            route = self._route(operation.method, operation.path, api, called, guarded, where)
+            return [msgspec.structs.replace(route, cors=shared.cors(), gateway=shared.gateway())]
         except Unfit as unfit:
             said = f"{operation.method} {operation.path}: {unfit}"
-            self._template.problem("ERROR", logical_id, said, *where, *unfit.path, code=UNSUPPORTED)
+            problem = self._template.problem
+            problem("ERROR", str(place[1]), said, *where, *unfit.path, code=UNSUPPORTED)
             return []
-
-
-def refused_authorization(kind: str) -> str:
-    return (
-        f"AuthorizationType {kind} is not built in flowd, and a route that AWS would guard is not served without it; "
-        "use NONE, with ApiKeyRequired where callers must have a key"
-    )

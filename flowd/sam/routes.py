@@ -11,9 +11,11 @@ from typing import Any, Final
 
 from flowd.httpsettings import METHODS, is_path
 from flowd.routes import Action, Format, Route
+from flowd.sam.integrations import Unfit
 from flowd.sam.intrinsics import Unresolvable
 from flowd.sam.project import UNSUPPORTED
 from flowd.sam.resources import Template
+from flowd.sam.serverlessapis import Shared
 
 KINDS: Final = ("Api", "HttpApi")
 _READ: Final = frozenset({"Path", "Method", "Auth", "PayloadFormatVersion"})
@@ -41,6 +43,10 @@ def read_routes(template: Template, logical_id: str, action: Action, target: str
         given = event.get("Properties")
         try:
             made = _route(template, kind, given if isinstance(given, dict) else {}, action, target)
+        except Unfit as unfit:
+            message = f"the event {event_id}: {unfit}"
+            template.problem("ERROR", logical_id, message, *path, "Properties", *unfit.path, code=UNSUPPORTED)
+            continue
         except Unresolvable as problem:
             message = f"the event {event_id}: {problem.message}"
             template.problem("ERROR", logical_id, message, *path, code=UNSUPPORTED)
@@ -74,19 +80,16 @@ def _route(
         if version not in ("1.0", "2.0"):
             return f"PayloadFormatVersion is {version}; allowed: 1.0, 2.0"
         form = "1.0" if version == "1.0" else "2.0"
+    shared = Shared(template, kind, given)
     return {
         "method": method,
         "path": path,
         "action": action,
         "target": target,
         "format": form,
-        "stage": "Prod" if kind == "Api" else "$default",
-        "key": _key(template, given),
+        "stage": shared.stage,
+        "key": shared.key(),
+        "authorizer": shared.authorizer(),
+        "cors": shared.cors(),
+        "gateway": shared.gateway(),
     }
-
-
-def _key(template: Template, given: Mapping[str, Any]) -> bool | None:
-    """`Auth: {ApiKeyRequired: true}`; without it as the front's settings say. Authorizers have no meaning here."""
-    auth = given.get("Auth")
-    wanted = auth.get("ApiKeyRequired") if isinstance(auth, dict) else None
-    return None if wanted is None else template.resolver.text(wanted) == "true"

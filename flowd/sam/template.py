@@ -40,6 +40,7 @@ from flowd.sam.resources import (
 )
 from flowd.sam.routes import read_routes
 from flowd.sam.schedules import SamSchedule
+from flowd.sam.serverlessapis import say_what_is_left_out
 from flowd.sam.taskdefinitions import read_task_definition
 from flowd.sam.triggers import read_mapping, read_scheduled, read_triggers
 
@@ -157,6 +158,8 @@ def _project(template: Template, find_code: FindCode, find_folder: FindFolder, s
     task_ids = _open(template, by_type.pop(TASK_DEFINITION, []))
     task_definitions = [read_task_definition(template, each) for each in task_ids]
     by_type.pop(CLUSTER, None)  # every cluster that is named is this box
+    for each in (each for name in APIS for each in by_type.get(name, ())):
+        say_what_is_left_out(template, each)
     for name in (*APIS, *restapis.TYPES, *httpapis.TYPES):
         by_type.pop(name, None)  # read below: what they call comes first
     _list_unsupported(template, by_type)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flowd.routes import Checks, Cors
+from flowd.routes import Authorizer, Checks, Cors
 from flowd.sam.project import Project
 from flowd.sam.template import read_template
 from tests.api.front.apis import GATEWAY, STATES, http_api
@@ -69,7 +69,7 @@ def test_an_api_with_one_target_of_its_own_is_one_route() -> None:
     [
         ({"Api": {"ProtocolType": "WEBSOCKET"}}, "WEBSOCKET APIs are not built", "Api"),
         ({"A": {"RouteKey": "GET"}}, "RouteKey is 'GET'", "A"),
-        ({"A": {"AuthorizationType": "JWT"}}, "AuthorizationType JWT is not built", "A"),
+        ({"A": {"AuthorizationType": "JWT"}}, "the authorization JWT is not built", "A"),
         ({"A": {"Target": "integrations/None"}}, "there is no integration None", "A"),
         ({"A": {"ApiId": "Other"}}, "there is no HTTP API Other here", "A"),
         ({"AIntegration": {"IntegrationType": "MOCK"}}, "an HTTP API has AWS_PROXY and HTTP_PROXY", "AIntegration"),
@@ -94,6 +94,21 @@ def test_what_is_not_built_is_refused(change: dict[str, Any], message: str, refu
     assert message in said(project)
     assert verdict(project, refused) == "refused"
     assert project.routes == ()
+
+
+def test_a_function_may_say_who_comes_in() -> None:
+    template = json.loads(http_api(A={"Key": "GET /a"} | LAMBDA))
+    template["Resources"]["A"]["Properties"] |= {"AuthorizationType": "CUSTOM", "AuthorizerId": {"Ref": "Who"}}
+    given = {"ApiId": {"Ref": "Api"}, "AuthorizerType": "REQUEST", "AuthorizerUri": ARN, "EnableSimpleResponses": True}
+    given |= {"AuthorizerPayloadFormatVersion": "2.0", "IdentitySource": ["$request.header.X-Token"]}
+    template["Resources"]["Who"] = {"Type": "AWS::ApiGatewayV2::Authorizer", "Properties": given}
+    project = read(json.dumps(template, indent=1))
+    assert said(project) == ""
+    sources = ("$request.header.X-Token",)
+    wanted = Authorizer(kind="request", function=ARN, sources=sources, format="2.0", simple=True)
+    assert project.routes[0].authorizer == wanted
+    given["AuthorizerType"] = "JWT"
+    assert "the authorization JWT is not built" in said(read(json.dumps(template, indent=1)))
 
 
 def rest(document: dict[str, Any], kind: str = "AWS::ApiGateway::RestApi", name: str = "Body") -> Project:

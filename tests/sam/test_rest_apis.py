@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flowd.routes import Checks, Plan
+from flowd.routes import Authorizer, Checks, GatewayResponse, Plan
 from flowd.sam.project import Project
 from flowd.sam.template import read_template
 from tests.api.front.apis import GATEWAY, STATES, Apis, aws
@@ -106,14 +106,58 @@ def test_a_template_that_cannot_be_read_is_named_with_both_places() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["AWS_IAM", "CUSTOM", "COGNITO_USER_POOLS"])
+@pytest.mark.parametrize("kind", ["CUSTOM", "COGNITO_USER_POOLS"])
 def test_a_method_that_aws_would_guard_is_not_open_here(kind: str) -> None:
     apis = Apis()
     name = apis.method("GET", "/", PROXY)
     apis.resources[name]["Properties"]["AuthorizationType"] = kind
     project = read(apis)
     assert project.routes == ()
-    assert f"AuthorizationType {kind} is not built in flowd" in said(project)
+    assert f"authorization {kind} is not built" in said(project) or "there is no authorizer (none)" in said(project)
+
+
+TOKEN = {"Type": "TOKEN", "IdentitySource": "method.request.header.X-Token", "IdentityValidationExpression": "t-.*"}
+REQUEST = {"Type": "REQUEST", "IdentitySource": "method.request.querystring.who, context.identity.sourceIp"}
+
+
+@pytest.mark.parametrize(
+    ("given", "authorizer"),
+    [
+        (TOKEN, Authorizer(kind="token", function=ARN, sources=("method.request.header.X-Token",), pattern="t-.*")),
+        ({"Type": "TOKEN"}, Authorizer(kind="token", function=ARN, sources=("method.request.header.Authorization",))),
+        (
+            REQUEST,
+            Authorizer(
+                kind="request",
+                function=ARN,
+                sources=("method.request.querystring.who", "context.identity.sourceIp"),
+            ),
+        ),
+        ({"Type": "COGNITO_USER_POOLS"}, "the authorization COGNITO_USER_POOLS is not built in flowd"),
+        ({"Type": "TOKEN", "AuthorizerUri": "x"}, "the URI x leads to no function"),
+        ({"Type": "TOKEN", "IdentitySource": "header.X"}, "IdentitySource: 'header.X' is none of"),
+        ({"Type": "TOKEN", "IdentityValidationExpression": "("}, "is no regular expression"),
+    ],
+)
+def test_a_function_may_say_who_comes_in(given: dict[str, Any], authorizer: Authorizer | str) -> None:
+    apis = Apis()
+    name = apis.method("GET", "/", PROXY, AuthorizerId={"Ref": "Who"})
+    apis.resources[name]["Properties"]["AuthorizationType"] = "CUSTOM"
+    apis.add("Who", "AWS::ApiGateway::Authorizer", **({"AuthorizerUri": PROXY["Uri"]} | given))
+    project = read(apis)
+    if isinstance(authorizer, str):
+        assert authorizer in said(project)
+        assert project.routes == ()
+    else:
+        assert said(project) == ""
+        assert project.routes[0].authorizer == authorizer
+
+
+def test_a_signature_may_say_it() -> None:
+    apis = Apis()
+    name = apis.method("GET", "/", PROXY)
+    apis.resources[name]["Properties"]["AuthorizationType"] = "AWS_IAM"
+    assert read(apis).routes[0].authorizer == Authorizer(kind="iam")
 
 
 def test_usage_plans_bring_their_keys_and_rates() -> None:
@@ -187,3 +231,24 @@ def test_a_path_that_leads_to_no_root_is_refused() -> None:
     apis.method("GET", "/a", PROXY)
     apis.resources["Ra"]["Properties"]["ParentId"] = {"Ref": "Ra"}
     assert "there is no resource Ra that leads to the root" in said(read(apis))
+
+
+def test_refusals_look_as_the_api_says() -> None:
+    apis = Apis()
+    apis.method("GET", "/", PROXY)
+    of = {"RestApiId": {"Ref": "Api"}}
+    headers = {"gatewayresponse.header.X": "method.request.header.Origin"}
+    templates = {"application/json": '{"why": $context.error.messageString}'}
+    more = {"ResponseParameters": headers, "ResponseTemplates": templates, "StatusCode": "429"}
+    apis.add("Slow", "AWS::ApiGateway::GatewayResponse", **of, ResponseType="THROTTLED", **more)
+    slow = GatewayResponse(status=429, templates=templates, headers={"X": "method.request.header.Origin"})
+    assert read(apis).routes[0].gateway == {"THROTTLED": slow}
+    assert said(read(apis)) == ""
+    apis.add("A", "AWS::ApiGateway::GatewayResponse", **of, ResponseType="TEAPOT")
+    apis.add("B", "AWS::ApiGateway::GatewayResponse", **of, ResponseType="THROTTLED", StatusCode="many")
+    wrong = {"gatewayresponse.header.X": "y"}
+    apis.add("C", "AWS::ApiGateway::GatewayResponse", **of, ResponseType="THROTTLED", ResponseParameters=wrong)
+    project = read(apis)
+    for message in ("there is no type TEAPOT", "StatusCode is many", "'y' is none of 'text'"):
+        assert message in said(project)
+    assert project.routes[0].gateway == {"THROTTLED": slow}

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
-from flowd.api.front import callbacks, decisions, links, openapi
+from flowd.api.front import callbacks, decisions, gatewayresponses, links, openapi
 from flowd.api.front.guard import Guard
 from flowd.api.front.matching import Router
 from flowd.api.front.requests import Problem, Reply, Request, json_reply
@@ -64,7 +64,7 @@ class Application:
             request = await self._request(scope, receive, request_id)
             reply = await self._reply(request)
         except Problem as problem:
-            reply = problem.reply()
+            reply = self._refusal(problem, request)
         except ApiError as error:
             reply = told(error)
         except asyncio.CancelledError:
@@ -127,6 +127,13 @@ class Application:
                 raise Problem(405, "Method Not Allowed", allowed=methods)
             raise Problem(404, "Not Found")
         return await self._work.do(request, match, who)
+
+    def _refusal(self, problem: Problem, request: Request | None) -> Reply:
+        """A problem as the API of the route shows it."""
+        match = None if request is None else self._router.find(request.method, request.path)
+        if request is None or match is None or not match.route.gateway:
+            return problem.reply()
+        return gatewayresponses.reply(problem, request, match, self._work.account)
 
     def _route(self, request: Request) -> Route | None:
         """Whose origins are allowed: the route that is asked, in a preflight the one that would be if it has none."""

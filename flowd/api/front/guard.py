@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from flowd.api.front.requests import Problem, Reply, Request
 from flowd.httpsettings import HttpSettings
-from flowd.routes import Plan, Route
+from flowd.routes import Cors, Plan, Route
 
 KEY_HEADER = "x-api-key"
 _CALLERS = 10_000  # whose rate is remembered
@@ -68,7 +68,7 @@ class Guard:
         if request.method != "OPTIONS" or "access-control-request-method" not in request.header:
             return None
         own = route.cors if route is not None else None
-        allowed = self.cors(request, route)
+        allowed = self._allowed(request, own)
         if not allowed and own is None and route is not None and _answers(route):
             return None
         if not allowed or not methods:
@@ -86,8 +86,11 @@ class Guard:
 
     def cors(self, request: Request, route: Route | None) -> list[tuple[str, str]]:
         """Headers that let the page that asks read the answer; none if its origin is not allowed."""
-        origin = request.header.get("origin")
         own = route.cors if route is not None else None
+        return self._allowed(request, own if own is not None and own.answers else None)
+
+    def _allowed(self, request: Request, own: Cors | None) -> list[tuple[str, str]]:
+        origin = request.header.get("origin")
         origins = (*self._settings.cors, *(own.origins if own is not None else ()))
         if origin is None or not ("*" in origins or origin in origins or _fits(origin, origins)):
             return []

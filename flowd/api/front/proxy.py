@@ -21,8 +21,12 @@ BROKEN: Final = "Internal server error"
 
 def event(request: Request, match: Match, account: str) -> dict[str, Any]:
     """The function's event."""
-    make = _event_1 if match.route.format == "1.0" else _event_2
-    return make(request, match, account)
+    return event_in(match.route.format, request, match, account)
+
+
+def event_in(form: str, request: Request, match: Match, account: str) -> dict[str, Any]:
+    """The request in one of the two formats."""
+    return (_event_1 if form == "1.0" else _event_2)(request, match, account)
 
 
 def _event_1(request: Request, match: Match, account: str) -> dict[str, Any]:
@@ -70,6 +74,7 @@ def context(request: Request, match: Match, account: str) -> dict[str, Any]:
         "resourceId": f"{route.method} {route.path}",
         "resourcePath": route.path,
         "stage": route.stage,
+        **({"authorizer": request.authorizer} if request.authorizer else {}),
     }
 
 
@@ -102,6 +107,7 @@ def _event_2(request: Request, match: Match, account: str) -> dict[str, Any]:
             "stage": route.stage,
             "time": _clf(request.at_ms),
             "timeEpoch": request.at_ms,
+            **({"authorizer": {"lambda": request.authorizer}} if request.authorizer else {}),
         },
         "pathParameters": match.parameters,
         "stageVariables": route.variables,

@@ -25,6 +25,7 @@ class Request:
     source_ip: str
     request_id: str
     at_ms: int
+    authorizer: dict[str, Any] = field(default_factory=dict)  # what an authorizer said of the caller
 
     @cached_property
     def header(self) -> dict[str, str]:

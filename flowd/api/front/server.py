@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flowd.api.front.app import Application
+from flowd.api.front.authorizers import Authorizers
 from flowd.api.front.guard import Guard
 from flowd.api.front.links import signing_key
 from flowd.api.front.upstream import Upstream
@@ -19,7 +20,8 @@ from flowd.api.wire.app import Operation
 from flowd.api.wire.caller import Caller
 from flowd.api.wire.credentials import Credentials
 from flowd.api.wire.protocols.front import Front
-from flowd.clock import Clock
+from flowd.api.wire.sigv4 import Verifier
+from flowd.clock import Clock, SystemClock
 from flowd.httpsettings import HttpSettings
 from flowd.payload import dumps
 from flowd.routes import Route
@@ -46,7 +48,10 @@ class HttpFront:
         self._table = table
         self._draining = asyncio.Event()
         self._settings = settings
-        work = Work(self._operate, functions, Upstream(table, services, self._draining), region, account)
+        upstream = Upstream(table, services, self._draining)
+        # Signatures are dated by the clients' clocks, whatever time it is in here.
+        authorizers = Authorizers(functions, Verifier(credentials), SystemClock().now_ms, region, account)
+        work = Work(self._operate, functions, upstream, authorizers, region, account)
         guard = Guard(settings, time.monotonic)
         self.app = Application(settings, self._operate, work, guard, signing_key(credentials.secret_key), clock)
         addresses = Addresses(tcp=settings.listen)

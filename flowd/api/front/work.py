@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from flowd import names
 from flowd.api.front import integrations, proxy
+from flowd.api.front.authorizers import Authorizers
 from flowd.api.front.checks import check
 from flowd.api.front.mapping import Mapping as Template
 from flowd.api.front.mappingtemplates import Exchange
@@ -46,12 +47,21 @@ STATUSES: Final = {
 class Work:
     """The routes' actions."""
 
-    def __init__(self, operate: Operate, functions: Functions, upstream: Upstream, region: str, account: str) -> None:
+    def __init__(
+        self,
+        operate: Operate,
+        functions: Functions,
+        upstream: Upstream,
+        authorizers: Authorizers,
+        region: str,
+        account: str,
+    ) -> None:
         self._operate = operate
+        self._authorizers = authorizers
         self._upstream = upstream
         self._functions = functions
         self._region = region
-        self._account = account
+        self.account = account
         self._templates: dict[int, Template] = {}
 
     def prepare(self, routes: tuple[Route, ...]) -> None:
@@ -61,6 +71,7 @@ class Work:
     async def do(self, request: Request, match: Match, who: str) -> Reply:
         """The answer to a request; raises Problem, ApiError."""
         integration, checks = match.route.integration, match.route.checks
+        request = await self._authorizers.admit(request, match)
         if checks is not None:
             await asyncio.to_thread(check, checks, request, match.parameters)
         try:
@@ -71,7 +82,7 @@ class Work:
 
     def machine_arn(self, target: str) -> str:
         """The ARN of a machine that a route names."""
-        return target if names.split_arn(target) else names.machine_arn(target, self._region, self._account)
+        return target if names.split_arn(target) else names.machine_arn(target, self._region, self.account)
 
     async def _start(self, request: Request, match: Match, who: str) -> Reply:
         members = self._members(request, match)
@@ -116,14 +127,14 @@ class Work:
         return json_reply(match.route.status, shown)
 
     async def _function(self, request: Request, match: Match, who: str) -> Reply:
-        event = dumps(proxy.event(request, match, self._account))
+        event = dumps(proxy.event(request, match, self.account))
         result = await self._functions.call(match.route.target, event)
         if result.error is not None:
             raise Problem(502, proxy.BROKEN, reason=f"the function failed: {result.error}")
         return proxy.reply(loads(result.output_text or "null"), match.route.format)
 
     async def _integration(self, request: Request, match: Match, who: str) -> Reply:
-        exchange = Exchange(request, match, proxy.context(request, match, self._account))
+        exchange = Exchange(request, match, proxy.context(request, match, self.account))
         return await integrations.run(exchange, self._upstream, who)
 
 

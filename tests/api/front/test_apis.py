@@ -13,8 +13,9 @@ from flowd.api.front.guard import Guard
 from flowd.api.front.mappingtemplates import UTIL, Exchange
 from flowd.api.front.matching import Match
 from flowd.api.front.requests import Problem, Request
+from flowd.functions import FunctionResult
 from flowd.httpsettings import HttpSettings
-from flowd.routes import Checks, Cors, Plan, Route
+from flowd.routes import Checks, Cors, GatewayResponse, Plan, Route
 from tests.api.box import WAIT, Box
 from tests.api.front.apis import http_api
 from tests.api.front.stage import Stage
@@ -69,6 +70,22 @@ async def test_a_request_that_does_not_fit_is_not_passed_on(box: Box, path: str,
     status, said = await stage.json("POST", path, content=body)
     assert (status, said.get("message")) == ((200, None) if answer == 200 else (400, answer))
     assert len(stage.host.events) == (answer == 200)
+
+
+async def test_refusals_look_as_the_api_of_the_route_says(box: Box) -> None:
+    said = '{"why": $context.error.messageString, "type": "$context.error.responseType", "no": "$context.none.x"}'
+    forbidden = GatewayResponse(status=401, templates={"application/json": said}, headers={"X-Stage": "context.stage"})
+    every = GatewayResponse(headers={"Access-Control-Allow-Origin": "'*'"})
+    route = hello("POST", key=True, gateway={"INVALID_API_KEY": forbidden, "DEFAULT_5XX": every}, stage="prod")
+    stage = Stage(box, route, hello("GET"), keys={"shop": "k" * 20})
+    answer = await stage.ask("POST", "/hello")
+    assert (answer.status_code, answer.headers["x-stage"]) == (401, "prod")
+    assert answer.json() == {"why": "Forbidden", "type": "INVALID_API_KEY", "no": ""}
+    stage.host.handlers["hello"] = lambda event: FunctionResult(error="Oops")
+    answer = await stage.ask("POST", "/hello", headers={"x-api-key": "k" * 20})
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (502, "*")
+    assert answer.json()["reason"] == "the function failed: Oops"
+    assert (await stage.ask("GET", "/hello")).json()["message"] == "Forbidden"
 
 
 async def test_an_http_api_starts_and_runs_machines(box: Box) -> None:
