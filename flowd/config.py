@@ -87,6 +87,9 @@ class Config:
     hooks: HookSettings = field(default_factory=HookSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     substitutions: Mapping[str, str] = field(default_factory=dict)  # `${Name}` in definitions
+    parameters: Mapping[str, Mapping[str, str]] = field(
+        default_factory=dict
+    )  # of templates, by the name of their stack
     ecs: EcsSettings = field(default_factory=EcsSettings)
     mail: str | None = None  # the apprise URL of the server that sends what topics tell to addresses
     http: HttpSettings = field(default_factory=HttpSettings)  # off unless it listens
@@ -128,6 +131,7 @@ class Config:
             hooks=_hooks(settings),
             limits=_limits(settings),
             substitutions=settings.texts("substitutions"),
+            parameters=settings.tables("parameters"),
             mail=settings.text("sns", "mail"),
             http=_http(settings),
             ecs=EcsSettings(settings.text("ecs", "engine") or "", settings.list("ecs", "local_images") or ()),
@@ -166,7 +170,7 @@ class _Places:
 class _Settings:
     """The file `flowd.toml`; every key that nobody knows is an error."""
 
-    free: Final = ("substitutions", "services", "connections")  # whose keys are names
+    free: Final = ("substitutions", "parameters", "services", "connections")  # whose keys are names
     known: Final[dict[str, tuple[str, ...]]] = {
         "daemon": (
             *("workflows", "data", "socket", "listen", "auth", "region", "account", "retention_days"),
@@ -246,7 +250,15 @@ class _Settings:
         return tuple(value)
 
     def texts(self, section: str) -> dict[str, str]:
-        members: dict[str, Any] = self.values.get(section, {})
+        return self._texts(section, self.values.get(section, {}))
+
+    def tables(self, section: str) -> dict[str, dict[str, str]]:
+        for key, members in self.values.get(section, {}).items():
+            if not isinstance(members, dict):
+                raise self.fail(section, key, f"in a section of its own: [{section}.NAME]")
+        return {key: self._texts(f"{section}.{key}", each) for key, each in self.values.get(section, {}).items()}
+
+    def _texts(self, section: str, members: dict[str, Any]) -> dict[str, str]:
         for key, value in members.items():
             if not isinstance(value, str | int | float | bool):
                 raise self.fail(section, key, "text or a number")

@@ -147,6 +147,7 @@ class Daemon:
             region=config.region,
             account=config.account,
             substitutions=config.substitutions,
+            parameters=config.parameters,
             site=self.cluster.site,
             endpoint=_endpoint(config),
             still_s=SETTLE_S,

@@ -72,12 +72,17 @@ def test_the_file_has_hooks_limits_and_substitutions(tmp_path: Path) -> None:
     [substitutions]
     Table = "orders"
     Limit = 3
+    [parameters.shop]
+    Stage = "prod"
+    Most = 3
+    "Secret.Id" = "x"
     """
     found = Config.load(NONE, settings(tmp_path, text))
     assert found.hooks == HookSettings(("prompt",), ("/usr/bin/notify", "--now"), "https://example.org/hook")
     assert (found.region, found.account, found.retention_days) == ("eu-central-1", "123456789012", FOREVER)
     assert (found.limits.redrive_days, found.limits.execution_days) == (30, 365)
     assert found.substitutions == {"Table": "orders", "Limit": "3"}
+    assert found.parameters == {"shop": {"Stage": "prod", "Most": "3", "Secret.Id": "x"}}
 
 
 def test_hooks_without_on_fire_on_everything(tmp_path: Path) -> None:
@@ -104,6 +109,8 @@ def test_hooks_without_on_fire_on_everything(tmp_path: Path) -> None:
         ("[hooks]\nwebhook = 'ftp://x'", "a URL"),
         ("[limits]\nevents = true", "above 0"),
         ("[substitutions]\nx = []", "text or a number"),
+        ("[parameters]\nStage = 'prod'", "[parameters] Stage must be in a section of its own: [parameters.NAME]"),
+        ("[parameters.shop]\nx = []", "[parameters.shop] x must be text or a number"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(tmp_path: Path, text: str, words: str) -> None:

@@ -244,6 +244,7 @@ def _scanner(folder: str, config: Config) -> Scanner:
         region=config.region,
         account=config.account,
         substitutions=config.substitutions,
+        parameters=config.parameters,
         site=site_of(config),
     )
 

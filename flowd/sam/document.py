@@ -48,6 +48,7 @@ class Document(msgspec.Struct, frozen=True):
 
     value: Any
     marks: dict[Path, Mark]
+    doubled: tuple[Path, ...] = ()  # keys that stand twice in their mapping, of which the last one counts
 
     def where(self, *path: str | int) -> Mark:
         """Where the value at `path` begins: the mark of its key, or of the nearest parent that has one."""
@@ -82,7 +83,7 @@ def read_document(text: str) -> Document:
         value = reader.read(node, ())
     except RecursionError:
         raise TemplateError("nested too deeply") from None
-    return Document(value, reader.marks)
+    return Document(value, reader.marks, tuple(reader.doubled))
 
 
 def _said(problem: MarkedYAMLError) -> str:
@@ -99,6 +100,7 @@ class _Reader:
 
     def __init__(self, constructor: Any) -> None:
         self.marks: dict[Path, Mark] = {}
+        self.doubled: list[Path] = []
         self._constructor = constructor
         self._left = _MOST_NODES
 
@@ -130,6 +132,7 @@ class _Reader:
     def _mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
         merged: dict[str, Any] = {}
         found: dict[str, Any] = {}
+        last = {str(key.value): value for key, value in node.value if isinstance(key, ScalarNode)}
         for key_node, value_node in node.value:
             if key_node.tag == _MERGE:
                 merged = {**self._merge(value_node, path), **merged}
@@ -137,8 +140,9 @@ class _Reader:
             if not isinstance(key_node, ScalarNode):
                 raise TemplateError("a key must be a word", _mark(key_node.start_mark))
             key = str(key_node.value)
-            if key in found:
-                raise TemplateError(f"the key {key!r} stands here twice", _mark(key_node.start_mark))
+            if last[key] is not value_node:  # SAM and CloudFormation take such templates, and the last one counts
+                self.doubled.append((*path, key))
+                continue
             self.marks[(*path, key)] = _mark(key_node.start_mark)
             found[key] = self.read(value_node, (*path, key))
         return {**merged, **found}

@@ -7,6 +7,7 @@ definition refer to it, directly or through a function that does.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ class Place(NamedTuple):
 
 HERE = Place()
 Made = Callable[[str, Place], str]
+_BARE = re.compile(r"[A-Za-z0-9_-]+")  # a key of TOML without quotes
 
 
 class Kind(NamedTuple):
@@ -321,20 +323,29 @@ class Template:
             return self._pseudo(name)
         if name in self._declared:
             return self._parameter(name)
+        if self._is_elsewhere(name) and name in self._overrides:
+            return self._overrides[name]
         kind = self._kind(name)
         return name if kind is None else kind.ref(self.name_of(name), self.place)
 
     def _attribute(self, logical_id: str, attribute: str) -> str:
-        kind = self._kind(logical_id)
+        said = f"{logical_id}.{attribute}"
+        if self._is_elsewhere(logical_id) and said in self._overrides:
+            return self._overrides[said]
+        kind = self._kind(logical_id, said)
         if kind is None:
             return _role(logical_id, self.place)
         if attribute not in kind.attributes:
             offered = ", ".join(sorted(kind.attributes)) or "none"
-            raise Unresolvable(f"{logical_id}.{attribute} is not supported (attributes of its type here: {offered})")
+            raise Unresolvable(f"{said} is not supported (attributes of its type here: {offered})")
         return kind.attributes[attribute](self.name_of(logical_id), self.place)
 
-    def _kind(self, logical_id: str) -> Kind | None:
-        """The kind of a resource; None for the role that SAM itself makes for a function or machine."""
+    def _is_elsewhere(self, logical_id: str) -> bool:
+        """Whether a resource is of a type that is not made here: what it is called elsewhere may be configured."""
+        return logical_id in self.resources and self.type_of(logical_id) not in _KINDS
+
+    def _kind(self, logical_id: str, said: str = "") -> Kind | None:
+        """The kind of a resource; None for the role that SAM itself makes. `said` is how it is referred to."""
         if logical_id not in self.resources:
             if logical_id.endswith("Role") and logical_id.removesuffix("Role") in self.resources:
                 return None
@@ -346,7 +357,8 @@ class Template:
             reason = self.refused[logical_id]
             raise Unresolvable(f"it needs {logical_id} (line {line}), which cannot be had: {reason}")
         if type_name not in _KINDS:
-            raise Unresolvable(f"it needs {logical_id} ({type_name}, line {line}), which is not supported")
+            reason = f"it needs {logical_id} ({type_name}, line {line}), which is not supported"
+            raise Unresolvable(f"{reason}; if there is one elsewhere, {self._way(said or logical_id)}")
         return _KINDS[type_name]
 
     def _pseudo(self, name: str) -> Any:
@@ -364,14 +376,22 @@ class Template:
             raise Unresolvable(f"there is no pseudo parameter {name}")
         return values[name]
 
+    def _way(self, name: str) -> str:
+        """How somebody gives a value that the template does not have."""
+        key = name if name.isalnum() else f'"{name}"'
+        stack = self.place.stack if _BARE.fullmatch(self.place.stack) else f'"{self.place.stack}"'
+        return f'write {key} = "..." into [parameters.{stack}] of flowd.toml'
+
     def _parameter(self, name: str) -> Any:
         declared = self._declared[name] if isinstance(self._declared[name], dict) else {}
         type_name = str(declared.get("Type", "String"))
         value = self._overrides.get(name, declared.get("Default"))
         if value is None:
-            raise Unresolvable(f"the parameter {name} has no Default, and no value is configured for it")
+            raise Unresolvable(f"the parameter {name} has no Default: {self._way(name)}")
         if type_name.startswith("AWS::SSM::") and name not in self._overrides:
-            raise Unresolvable(f"the parameter {name} is read from Systems Manager, which is not supported")
+            raise Unresolvable(
+                f"the parameter {name} is read from Systems Manager, which is not here: {self._way(name)}"
+            )
         allowed = declared.get("AllowedValues")
         text = self.resolver.text(value)
         if isinstance(allowed, list) and text not in [self.resolver.text(item) for item in allowed]:

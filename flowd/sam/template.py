@@ -97,6 +97,7 @@ def read_template(
         return _unreadable("a template is a mapping with Resources", 1, 1)
     template = Template(document, parameters or {}, place)
     _check_sections(template)
+    _tell_doubled(template)
     _drop_absent(template)
     return _project(template, find_code, find_folder, source)
 
@@ -117,6 +118,12 @@ def _check_sections(template: Template) -> None:
     serverless = any(str(_type(resource)).startswith("AWS::Serverless::") for resource in template.resources.values())
     if serverless and _TRANSFORM not in listed:
         template.problem("WARNING", "", f"Transform: {_TRANSFORM} is missing; AWS would refuse the template")
+
+
+def _tell_doubled(template: Template) -> None:
+    for path in dict.fromkeys(template.document.doubled):
+        resource = str(path[1]) if path[0] == "Resources" and len(path) > 1 else ""
+        template.problem("WARNING", resource, f"the key {path[-1]!r} stands here twice; the last one counts", *path)
 
 
 def _drop_absent(template: Template) -> None:

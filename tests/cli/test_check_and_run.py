@@ -109,6 +109,29 @@ def test_check_puts_in_the_configured_substitutions(
     assert flowd("check", str(file)).code == 0
 
 
+def test_check_of_a_template_puts_in_the_configured_parameters(
+    flowd: Flowd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(
+        tmp_path / "shop" / "template.yaml",
+        """\
+Transform: AWS::Serverless-2016-10-31
+Parameters: {Sender: {Type: String}}
+Resources:
+  M:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      Definition: {StartAt: A, States: {A: {Type: Pass, Result: !Ref Sender, End: true}}}
+""",
+    )
+    refused = flowd("check", str(tmp_path / "shop"))
+    assert refused.code == 1
+    assert 'write Sender = "..." into [parameters.shop] of flowd.toml' in refused.out
+    settings = write(tmp_path / "flowd.toml", '[parameters.shop]\nSender = "a@b.ch"\n')
+    monkeypatch.setenv("FLOWD_CONFIG", str(settings))
+    assert flowd("check", str(tmp_path / "shop")).code == 0
+
+
 def test_run_prints_the_output(flowd: Flowd, tmp_path: Path) -> None:
     pass_state = {"Type": "Pass", "Parameters": {"b.$": "$.a"}, "Next": "Z"}
     file = write(tmp_path / "m.asl.json", machine(A=pass_state, Z={"Type": "Succeed"}))
