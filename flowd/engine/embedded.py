@@ -73,6 +73,7 @@ class Embedded:
         self._wakes = 0  # counts wakings, so that one between a look and the wait for it is noticed
         self._woken: dict[str, int] = {}
         self._ticks: dict[str, int] = {}
+        self._looked_ms = 0
         self._rung = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
         self._ticking = False
@@ -258,7 +259,7 @@ class Embedded:
     async def start(self) -> None:
         """Clear up after the daemon before, and let each service look at what time has brought meanwhile."""
         await self._db.write(rows.forget_orphans)
-        self._ticks = {name: 0 for name, here in self._services.items() if here.service.tick is not None}
+        self._ticks = dict.fromkeys(self._ticking_services(), 0)
         self._worker = asyncio.create_task(self._work(), name="embedded services")
         self._rung.set()
 
@@ -280,8 +281,15 @@ class Embedded:
             self._worker = None
 
     def look(self) -> None:
-        """An alarm has rung."""
+        """An alarm has rung. Where the clock was set back, what is planned may be planned too late."""
+        now_ms = self.now_ms
+        if now_ms < self._looked_ms:
+            self._ticks = dict.fromkeys(self._ticking_services(), 0)
+        self._looked_ms = now_ms
         self._rung.set()
+
+    def _ticking_services(self) -> list[str]:
+        return [name for name, here in self._services.items() if here.service.tick is not None]
 
     @property
     def busy(self) -> bool:

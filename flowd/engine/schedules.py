@@ -22,13 +22,11 @@ from flowd.errors import ApiError, ExecutionAlreadyExists, ResourceNotFound
 from flowd.payload import Payload
 from flowd.sam.schedules import SamSchedule, admit, due_runs, run_input, schedule_arn
 from flowd.services.ports import Delivery
+from flowd.services.scheduler.expressions import SET_BACK_MS
 from flowd.store import schedules, schema
 from flowd.store.database import Database
 
 log = logging.getLogger(__name__)
-#: A clock that is set back further than this was wrong, as cron has it; by less, fire times that have been do not come
-#: again, as in the hour that comes twice in autumn.
-SET_BACK_MS = 3 * 3_600_000
 
 
 class Schedules:

@@ -48,6 +48,9 @@ class EventsTables:
         query = select(EventRule).where(col(EventRule.due_ms) <= now_ms)
         return self._session.exec(query.order_by(col(EventRule.due_ms))).all()
 
+    def far_rules(self, of_ms: int) -> Sequence[Rule]:
+        return self._session.exec(select(EventRule).where(col(EventRule.due_ms) > of_ms)).all()
+
     def next_rule_ms(self) -> int | None:
         self._session.flush()
         return self._session.exec(select(func.min(EventRule.due_ms))).one()

@@ -30,6 +30,21 @@ async def test_a_rule_rings_by_itself_and_once_for_a_night_without_a_daemon(tmp_
         assert await received(box, url) == 1
 
 
+async def test_a_rule_planned_by_a_clock_a_year_ahead_goes_on_when_the_clock_is_set_right(tmp_path: Path) -> None:
+    year_s = 365 * 86_400
+    async with Box(tmp_path) as box:
+        url = (await box.ask("sqs", "CreateQueue", QueueName="jobs"))["QueueUrl"]
+        await box.ask("events", "PutRule", Name="r", ScheduleExpression="rate(5 minutes)")
+        await box.ask("events", "PutTargets", Rule="r", Targets=[{"Id": "1", "Arn": QUEUE}])
+        await box.pass_time(year_s)
+        await box.ask("sqs", "PurgeQueue", QueueUrl=url)
+        box.clock.advance(-year_s)
+        box.core.alarms.moved()
+        await box.settle()
+        await box.pass_time(300)
+        assert await received(box, url) == 1
+
+
 async def test_a_replay_goes_on_by_itself_until_all_is_sent(tmp_path: Path) -> None:
     bus = "arn:aws:events:us-east-1:000000000000:event-bus/default"
     async with Box(tmp_path) as box:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from flowd.services.events import names, targets
 from flowd.services.events.tables import Rule, Tables
 from flowd.services.ports import Call
-from flowd.services.scheduler.expressions import Expression, ExpressionError, parse_expression
+from flowd.services.scheduler.expressions import SET_BACK_MS, Expression, ExpressionError, parse_expression
 
 #: Windows in which the latest fire time is looked for: each holds some sixty of the next smaller one.
 _WINDOWS_MS: Final = (60_000, 3_600_000, 86_400_000, 31 * 86_400_000, 366 * 86_400_000)
@@ -42,6 +42,10 @@ def tick(tables: Tables, call: Call) -> int | None:
         fired_ms = _latest(_expression(rule), rule.due_ms or call.now_ms, call.now_ms)
         call.deliveries += targets.deliveries(tables, rule, _event(rule, fired_ms, call), call)
         arm(rule, call)
+    for rule in tables.far_rules(call.now_ms + SET_BACK_MS):
+        next_ms = _expression(rule).next_fire(call.now_ms)
+        if next_ms is not None and rule.due_ms is not None and next_ms + SET_BACK_MS < rule.due_ms:
+            arm(rule, call)  # it was planned by a clock that was far ahead
     return tables.next_rule_ms()
 
 

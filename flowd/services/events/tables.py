@@ -83,6 +83,10 @@ class Tables(Protocol):
         """Rules whose schedule has come."""
         ...
 
+    def far_rules(self, of_ms: int) -> Sequence[Rule]:
+        """Rules whose schedule comes after this point in time."""
+        ...
+
     def next_rule_ms(self) -> int | None:
         """When the next rule's schedule comes."""
         ...

@@ -19,8 +19,11 @@ from apscheduler.triggers.cron import CronTrigger
 
 from flowd.services.scheduler.cron import LAST_YEAR, ExpressionError, cron_trigger
 
-__all__ = ["At", "Cron", "Expression", "ExpressionError", "Rate", "Service", "parse_expression"]
+__all__ = ["SET_BACK_MS", "At", "Cron", "Expression", "ExpressionError", "Rate", "Service", "parse_expression"]
 
+#: A clock that is set back further than this was wrong, as cron has it; by less, fire times that have been do not come
+#: again, as in the hour that comes twice in autumn.
+SET_BACK_MS = 3 * 3_600_000
 # Rules (SAM `Schedule`) know no `at` and no time zone; EventBridge Scheduler (SAM `ScheduleV2`) knows both.
 Service = Literal["rule", "scheduler"]
 
