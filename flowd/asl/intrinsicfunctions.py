@@ -212,7 +212,7 @@ def hash_value(entropy: Entropy, value: Any, algorithm: Any) -> str:
 def json_merge(entropy: Entropy, first: Any, second: Any, deep: Any) -> dict[str, Any]:
     if type(first) is not dict or type(second) is not dict:
         _fail("JsonMerge", "two objects were expected")
-    if deep is not False:
+    if deep is True:  # anything else is taken for false (measured)
         _fail("JsonMerge", "only shallow merging is supported: the third argument must be false")
     return {**first, **second}
 

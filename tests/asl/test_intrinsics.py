@@ -83,6 +83,7 @@ def call(text: str, value: Any = INPUT, seed: bytes = b"seed") -> Any:
         ("States.Hash('input data', 'SHA-1')", "aaff4a450a104cd177d28d18d74485e8cae074b7"),
         ("States.Hash($.list, 'MD5')", "f1e46f328e6decd56c64dd5e761dc2b7"),
         ("States.JsonMerge($.object, $.object, false)", {"Arg1": 1, "Arg2": []}),
+        ("States.JsonMerge($.object, $.object, 'true')", {"Arg1": 1, "Arg2": []}),
         ("States.MathAdd(-9, 3)", -6),
         ("States.MathAdd(2147483646, 1)", 2147483647),
         ("States.StringSplit('1.2,3', '.,')", ["1", "2", "3"]),
