@@ -78,8 +78,15 @@ class Member:
         except paths.PathError:
             raise runtime(
                 f"The JSONPath '{self.selector.text}' specified for the field '{self.field}' could not be found in the "
-                f"input '{dumps(value)}'"
+                f"input '{_written(value, env)}'"
             ) from None
+
+
+def _written(value: Any, env: Env) -> str:
+    """A value in an error: the state's whole input as it was written, white space included (seen in events of AWS's;
+    the recordings mask it)."""
+    given = env.frame.input
+    return given.text if value is given.value else dumps(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,7 @@ class Call:
         except intrinsics.MissingArgument as missing:
             raise runtime(
                 f"The function '{self.text}' had the following error: The JsonPath argument for the field "
-                f"'{missing.path}' could not be found in the input '{dumps(value)}'"
+                f"'{missing.path}' could not be found in the input '{_written(value, env)}'"
             ) from None
         except intrinsics.IntrinsicFailure as error:
             detail = f"The function '{self.text}' had the following evaluation error: {error}"

@@ -59,7 +59,12 @@ def test_a_pass_and_its_fields(fields: dict[str, Any], output: Any) -> None:
         (
             {"Parameters": {"y": {"z.$": "$.x"}}},
             "States.Runtime",
-            "The JSONPath '$.x' specified for the field 'z.$' could not be found in the input '{\"a\":1}'",
+            "The JSONPath '$.x' specified for the field 'z.$' could not be found in the input '{\"a\": 1}'",
+        ),
+        (
+            {"InputPath": "$.a", "Parameters": {"y.$": "$.x"}},
+            "States.Runtime",
+            "The JSONPath '$.x' specified for the field 'y.$' could not be found in the input '1'",
         ),
     ],
 )
@@ -159,7 +164,7 @@ def test_an_argument_of_a_function_that_finds_nothing_is_said_in_the_services_wo
     cause = (
         "An error occurred while executing the state 'S' (entered at the event id #2). The function "
         "'States.Format('{}', $.nope)' had the following error: The JsonPath argument for the field '$.nope' could not "
-        "be found in the input '{\"a\":1}'"
+        "be found in the input '{\"a\": 1}'"
     )
     catch = [{"ErrorEquals": ["States.ALL"], "Next": "S"}]
     for state in ({"Type": "Pass"}, {"Type": "Task", "Resource": SQS, "Catch": catch}):

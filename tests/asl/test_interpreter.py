@@ -92,7 +92,7 @@ def test_fail_reads_error_and_cause_from_paths() -> None:
     assert story.error == (
         "States.Runtime",
         "An error occurred while executing the state 'S' (entered at the event id #2). The JSONPath '$.x' specified "
-        "for the field 'ErrorPath' could not be found in the input '{\"e\":1}'",
+        "for the field 'ErrorPath' could not be found in the input '{\"e\": 1}'",
     )
 
 
