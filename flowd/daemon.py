@@ -150,6 +150,7 @@ class Daemon:
             parameters=config.parameters,
             site=self.cluster.site,
             endpoint=_endpoint(config),
+            front=config.http.base_url,
             still_s=SETTLE_S,
         )
         self.dropfolder = DropFolder(scanner, self.registrar, self.clock)

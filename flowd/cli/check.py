@@ -246,6 +246,7 @@ def _scanner(folder: str, config: Config) -> Scanner:
         substitutions=config.substitutions,
         parameters=config.parameters,
         site=site_of(config),
+        front=config.http.base_url,
     )
 
 

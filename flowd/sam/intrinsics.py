@@ -35,8 +35,15 @@ class Resolver:
     """Resolves values of one template."""
 
     def __init__(
-        self, ref: Lookup, attribute: GetAttribute, mappings: dict[str, Any], conditions: dict[str, Any]
+        self,
+        ref: Lookup,
+        attribute: GetAttribute,
+        mappings: dict[str, Any],
+        conditions: dict[str, Any],
+        put_together: Callable[[str], str] = lambda text: text,
     ) -> None:
+        """`put_together` has the last word about texts of several parts."""
+        self._put_together = put_together
         self._ref = ref
         self._attribute = attribute
         self._mappings = mappings
@@ -106,13 +113,13 @@ class Resolver:
             resource, dot, attribute = name.partition(".")
             return _text(self._attribute(resource, attribute) if dot else self._get_ref(name))
 
-        return _PLACEHOLDER.sub(one, str(self.value(template)))
+        return self._put_together(_PLACEHOLDER.sub(one, str(self.value(template))))
 
     def _join(self, argument: Any) -> str:
         delimiter, items = self._pair("Fn::Join", argument)
         if not isinstance(delimiter, str) or not isinstance(items, list):
             raise Unresolvable("Fn::Join takes a delimiter and a list")
-        return delimiter.join(_text(item) for item in items)
+        return self._put_together(delimiter.join(_text(item) for item in items))
 
     def _split(self, argument: Any) -> list[str]:
         delimiter, text = self._pair("Fn::Split", argument)

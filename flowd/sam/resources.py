@@ -12,18 +12,20 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from flowd import names
+from flowd.sam.addresses import at_the_front, made_by_sam
 from flowd.sam.document import Document
 from flowd.sam.intrinsics import Resolver, Unresolvable
 from flowd.sam.project import INVALID, UNSUPPORTED, Problem, Severity
 
 
 class Place(NamedTuple):
-    """Where the box pretends to be; `endpoint` is where its services are reached."""
+    """Where the box pretends to be; `endpoint` is where its services are reached, `front` where its APIs are."""
 
     region: str = names.REGION
     account: str = names.ACCOUNT
     stack: str = "flowd"
     endpoint: str = ""
+    front: str = ""
 
 
 HERE = Place()
@@ -86,8 +88,8 @@ def _queue_url(name: str, place: Place) -> str:
 
 
 def _endpoint(name: str, place: Place) -> str:
-    """An address as AWS would give it; the front is reached where the settings say."""
-    return f"https://{name}.execute-api.{place.region}.amazonaws.com"
+    """The front's, or as AWS would give it, while there is no front."""
+    return place.front or f"https://{name}.execute-api.{place.region}.amazonaws.com"
 
 
 def _bucket(suffix: str = "") -> Made:
@@ -120,13 +122,6 @@ _FAMILY = _arn("ecs", "task-definition/")  # the newest revision of it
 _STREAM = {"StreamArn": lambda name, place: f"{_arn('dynamodb', 'table/')(name, place)}/stream/latest"}
 _TABLE = Kind("TableName", _name, {"Arn": _arn("dynamodb", "table/"), **_STREAM}, own_name=False)
 
-#: Networks of a cloud: everything runs on the box's own. What refers to them gets their names.
-_NETWORK = (
-    *("AWS::EC2::EIP", "AWS::EC2::FlowLog", "AWS::EC2::InternetGateway", "AWS::EC2::NatGateway", "AWS::EC2::Route"),
-    *("AWS::EC2::RouteTable", "AWS::EC2::SecurityGroup", "AWS::EC2::SecurityGroupEgress", "AWS::EC2::Subnet"),
-    *("AWS::EC2::SecurityGroupIngress", "AWS::EC2::SubnetRouteTableAssociation", "AWS::EC2::VPC"),
-    *("AWS::EC2::VPCEndpoint", "AWS::EC2::VPCGatewayAttachment"),
-)
 #: Ids of API Gateway are logical ids here; the root of a REST API ends in a slash.
 _API_PARTS = {
     REST_API: Kind("", _name, {"RestApiId": _name, "RootResourceId": _bucket("/")}),
@@ -158,7 +153,7 @@ _KINDS: dict[str, Kind] = {
     TASK_DEFINITION: Kind("Family", _FAMILY, {"TaskDefinitionArn": _FAMILY}),
     CLUSTER: Kind("ClusterName", _name, {"Arn": _arn("ecs", "cluster/")}),
     **dict.fromkeys(LAYERS, Kind("LayerName", _layer, {"LayerVersionArn": _layer})),
-    **dict.fromkeys(APIS, Kind("Name", _name, {"RootResourceId": _name, "ApiId": _name})),
+    **dict.fromkeys(APIS, Kind("", _name, {"RootResourceId": _name, "ApiId": _name})),
     "AWS::DynamoDB::Table": _TABLE,
     "AWS::Events::EventBus": Kind("Name", _name, {"Arn": _arn("events", "event-bus/"), "Name": _name}, own_name=False),
     "AWS::CloudWatch::Alarm": Kind("AlarmName", _name, {"Arn": _arn("cloudwatch", "alarm:")}),
@@ -205,42 +200,6 @@ _KINDS: dict[str, Kind] = {
     "AWS::Logs::LogGroup": Kind("LogGroupName", _name, {"Arn": lambda n, p: f"{_arn('logs', 'log-group:')(n, p)}:*"}),
 }
 
-#: Types that are passed over: they say who may do what, where logs and measures go, by which network, or what is always
-#: so here.
-IGNORED = frozenset(
-    {
-        "AWS::ApiGateway::Account",
-        "AWS::CDK::Metadata",
-        "AWS::CloudWatch::Alarm",
-        "AWS::CloudWatch::CompositeAlarm",
-        "AWS::CloudWatch::Dashboard",
-        *_NETWORK,
-        "AWS::Events::EventBusPolicy",
-        "AWS::IAM::ManagedPolicy",
-        "AWS::IAM::Policy",
-        "AWS::IAM::Role",
-        "AWS::IAM::RolePolicy",
-        "AWS::KMS::Alias",
-        "AWS::KMS::Key",
-        "AWS::Lambda::Alias",
-        "AWS::Lambda::LayerVersionPermission",
-        "AWS::Lambda::Permission",
-        "AWS::Lambda::Version",
-        "AWS::Logs::LogGroup",
-        "AWS::Logs::LogStream",
-        "AWS::Logs::MetricFilter",
-        "AWS::Logs::QueryDefinition",
-        "AWS::Logs::ResourcePolicy",
-        "AWS::S3::BucketPolicy",
-        "AWS::SNS::TopicPolicy",
-        "AWS::SQS::QueuePolicy",
-        "AWS::Serverless::Connector",
-        "AWS::StepFunctions::StateMachineVersion",
-        "Custom::S3AutoDeleteObjects",  # empties a bucket whose stack is deleted; here what holds data stays
-        "Custom::VpcRestrictDefaultSG",
-    }
-)
-
 
 def _cut(name: str, longest: int) -> str:
     """A logical id as a name, as CloudFormation cuts it: the CDK's may have 255 characters."""
@@ -262,7 +221,13 @@ class Template:
         self._declared = self.section("Parameters")
         self._naming: list[str] = []
         self.resources = self.section("Resources")
-        self.resolver = Resolver(self._ref, self._attribute, self.section("Mappings"), self.section("Conditions"))
+        self.resolver = Resolver(
+            self._ref,
+            self._attribute,
+            self.section("Mappings"),
+            self.section("Conditions"),
+            lambda text: at_the_front(text, place.front, self.resources),
+        )
 
     def section(self, name: str) -> dict[str, Any]:
         """A top-level section, or an empty one."""
@@ -325,6 +290,9 @@ class Template:
             return self._parameter(name)
         if self._is_elsewhere(name) and name in self._overrides:
             return self._overrides[name]
+        made = made_by_sam(name, self.resources)
+        if made is not None:
+            return made
         kind = self._kind(name)
         return name if kind is None else kind.ref(self.name_of(name), self.place)
 

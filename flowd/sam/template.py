@@ -17,6 +17,7 @@ from flowd.sam.cloud import ORDER, read_resource
 from flowd.sam.document import TemplateError, read_document
 from flowd.sam.events import read_schedules
 from flowd.sam.functions import FindCode, read_function
+from flowd.sam.ignored import IGNORED
 from flowd.sam.intrinsics import Unresolvable
 from flowd.sam.layers import FindFolder, read_layer
 from flowd.sam.machines import read_machine
@@ -29,7 +30,6 @@ from flowd.sam.resources import (
     CLUSTER,
     FUNCTION,
     HERE,
-    IGNORED,
     LAYERS,
     PLAIN_FUNCTION,
     PLAIN_MACHINE,

@@ -25,7 +25,6 @@ TEMPLATE = """\
 Transform: AWS::Serverless-2016-10-31
 Parameters:
   Approver: {Type: String, Default: boss@example.org}
-  Api: {Type: String, Default: API_URL}
 Globals: {Function: {Runtime: python3.12, Handler: index.handler, Timeout: 20}}
 Resources:
   Mail:
@@ -34,7 +33,10 @@ Resources:
   Ask:
     Type: AWS::Serverless::Function
     Properties:
-      Environment: {Variables: {TOPIC: !Ref Mail, API: !Ref Api}}
+      Environment:
+        Variables:
+          TOPIC: !Ref Mail
+          API: !Sub "https://${ServerlessRestApi}.execute-api.${AWS::Region}.amazonaws.com/Prod"
       Policies: [SNSPublishMessagePolicy: {TopicName: !GetAtt Mail.TopicName}]
       InlineCode: |
         import boto3, os
@@ -162,7 +164,7 @@ def box(tmp_path_factory: pytest.TempPathFactory, sink: Sink) -> Iterator[Box]:
     (box.home / "flowd.toml").write_text(settings)
     project = box.workflows / "approval"
     project.mkdir()
-    (project / "template.yaml").write_text(TEMPLATE.replace("API_URL", f"http://127.0.0.1:{port}"))
+    (project / "template.yaml").write_text(TEMPLATE)
     (project / "approval.asl.json").write_text(json.dumps(DEFINITION))
     try:
         box.start()

@@ -69,15 +69,16 @@ class Scanner:
         parameters: Mapping[str, Mapping[str, str]] | None = None,
         site: Site | None = None,
         endpoint: str = "",
+        front: str = "",
         still_s: float | None = None,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         """`substitutions` are for `${Name}` in plain definition files, `parameters` for templates (by folder name),
-        `site` says what there is for containers."""
+        `site` says what there is for containers, `front` where templates' APIs are reached."""
         self._site = site or Site(region=region, account=account)
         self.root = root = os.path.abspath(root)
         self._reader = Reader(still_s, now_ns)
-        place = Place(region, account, endpoint=endpoint)
+        place = Place(region, account, endpoint=endpoint, front=front)
         self._projects = Projects(root, self._reader, place, parameters or {}, self._site)
         self._substitutions = dict(substitutions or {})
         self._owners: Owners = {}
