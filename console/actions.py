@@ -52,6 +52,11 @@ def key_name(key: str) -> str:
     return _KEY_NAMES.get(key, key)
 
 
+def textual_key(shown: str) -> str:
+    """What Textual calls a key that is written so."""
+    return next((key for key, name in _KEY_NAMES.items() if name == shown), shown)
+
+
 def writes(now: Situation) -> str:
     if now.readonly:
         return "the console is read-only"

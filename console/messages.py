@@ -41,3 +41,7 @@ class Edited(Message):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.path = path
+
+
+class Badge(Message):
+    """What waits for a person was clicked, in the header."""

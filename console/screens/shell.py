@@ -261,6 +261,9 @@ class Shell(Screen[None]):
         """What was typed behind the screen's name: a filter, or (`view`) the name of one that is saved."""
         self.say(f"{self.NAME} takes no filter: {words}", bad=True)
 
+    def on_badge(self) -> None:
+        self.host.go("inbox")
+
     def do_help(self) -> None:
         self.host.go("help")
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.cells import cell_len
+from textual import events
 
 from console.looks import Span
+from console.messages import Badge
 from console.text import clip
 from console.widgets.paint import OneLine
 
@@ -44,6 +46,14 @@ class Header(OneLine):
         self.crumbs: Sequence[str] = ("flowd",)
         self.facts: Sequence[Span] = ()
         self.right: Sequence[Span] = ()
+
+    def on_click(self, event: events.Click) -> None:
+        """The number of what waits leads to it."""
+        at = self.size.width - 1 - sum(cell_len(span.text) for span in self.right)
+        for span in self.right:
+            at, begins = at + cell_len(span.text), at
+            if begins <= event.x < at and span.text.startswith("▣"):
+                self.post_message(Badge())
 
     def spans(self, width: int) -> Sequence[Span]:
         return header_line(self.crumbs, self.facts, self.right, width)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -19,6 +20,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
+from console.actions import textual_key
 from console.looks import TONES, Span
 from console.messages import Opened, Selected
 from console.text import clip
@@ -66,6 +68,20 @@ class Painted(Widget):
         return [Segment(text.replace("\u00a0", " "), base + self.tone(tone)) for text, tone in runs]
 
 
+def key_at(spans: Sequence[Span], x: int) -> str:
+    """The key that stands in a cell of a line, or right before the words in it; "" if none does."""
+    end, key = 0, ""
+    for span in spans:
+        end += cell_len(span.text)
+        if span.tone == "key":
+            key = span.text.strip()
+        if x < end:
+            return key
+        if span.tone != "key":
+            key = ""
+    return ""
+
+
 class OneLine(Painted):
     """A single line of spans, clipped at the right."""
 
@@ -78,6 +94,13 @@ class OneLine(Painted):
         width = self.size.width
         base = self.rich_style
         return Strip(self.paint(self.spans(width), base)).crop_extend(0, width, base) if y == 0 else Strip.blank(width)
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a key, or on the word behind it, is that key."""
+        key = key_at(self.spans(self.size.width), event.x - self.styles.padding.left)
+        if key:
+            event.stop()
+            self.app.simulate_key(textual_key(key))
 
 
 class LineView(Painted, ScrollView, can_focus=True):

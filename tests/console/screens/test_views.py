@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
 from textual.pilot import Pilot
 
 from console.screens.execution import ExecutionScreen
@@ -73,6 +74,31 @@ async def test_a_click_selects_the_state(console: Console) -> None:
         y = next(i for i, line in enumerate(lines) if "Label" in line)
         await pilot.click(offset=(lines[y].index("Label"), y))
         await sees(pilot, "EachItem › Label")
+
+
+async def clicks(pilot: Pilot[int], text: str) -> None:
+    """Click on the first letter of a text."""
+    lines = screen_text(pilot).splitlines()
+    y = next(i for i, line in enumerate(lines) if text in line)
+    await pilot.click(offset=(cell_len(lines[y].partition(text)[0]), y))
+
+
+async def test_the_keys_that_are_shown_can_be_clicked(console: Console) -> None:
+    async with console(100, 30) as pilot:
+        await failed(pilot)
+        await clicks(pilot, "events  4")
+        await sees(pilot, "TaskStateEntered")
+        await clicks(pilot, "redrive  K")
+        await sees(pilot, "Redrive 2e0cee55-0997", "esc leave it")
+        await clicks(pilot, "leave it")
+        await sees_no(pilot, "leave it")
+        await clicks(pilot, "? help")
+        await sees(pilot, "keys · execution")
+        await pilot.press("escape")
+        await clicks(pilot, "inbox 4")
+        await sees(pilot, "flowd › inbox", "4 done")
+        await clicks(pilot, "4 done")
+        await sees(pilot, "answered", "by")
 
 
 async def test_tab_lays_the_inspector_over_a_small_view(console: Console) -> None:
