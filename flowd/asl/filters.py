@@ -70,7 +70,15 @@ class Relation:
     right: Operand
 
     def __call__(self, node: Any, scope: Scope) -> bool:
-        return OPERATORS[self.operator](self.left.value_for(node, scope), self.right.value_for(node, scope))
+        left, right = self.left.value_for(node, scope), self.right.value_for(node, scope)
+        if type(left) is list or type(right) is list:
+            lengths = [len(side) if type(side) is list else 1 for side in (left, right)]
+            scope.budget.spend(lengths[0] * lengths[1] if self.operator in _PAIRWISE else sum(lengths))
+        return OPERATORS[self.operator](left, right)
+
+
+#: Operators that hold every item of one list against every item of the other.
+_PAIRWISE: Final = frozenset({"all", "subsetof", "anyof", "noneof"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from flowd.asl.intrinsicfunctions import FUNCTIONS, IntrinsicFailure, Template
 from flowd.asl.jayway import Scanner
-from flowd.asl.paths import FEW, Path, PathError, PathSyntaxError, parse_argument_path, path_of
+from flowd.asl.paths import FEW, Path, PathError, PathSyntaxError, PathTooLong, parse_argument_path, path_of
 from flowd.entropy import Entropy
 from flowd.errors import FlowdError
 from flowd.payload import InvalidJson, loads, measure
@@ -65,6 +65,8 @@ class Intrinsic:
                     part = part.evaluate(value, context, variables)
                 except PathError as error:
                     raise MissingArgument(part.text, str(error)) from None
+                except PathTooLong as error:
+                    raise IntrinsicFailure(f"The JSONPath '{part.text}' cannot be evaluated: {error}") from None
             elif isinstance(part, Intrinsic):
                 part = part.evaluate(value, context, variables, entropy)
             found.append(part)

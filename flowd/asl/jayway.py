@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 from flowd.errors import FlowdError
 
-MAX_HITS: Final = 1_000_000
+#: Nodes that one evaluation of a path may look at, those of its filters included: about a second.
+MAX_STEPS: Final = 3_000_000
 MAX_DEPTH: Final = 40  # of filters inside of filters, in the text
 
 
@@ -24,12 +25,32 @@ class PathError(FlowdError):
     """A path found nothing, or something of the wrong shape; the message is AWS's detail text."""
 
 
+class PathTooLong(FlowdError):
+    """Following a path takes too long. No PathError: where a path may find nothing, this is not "nothing"."""
+
+
+class Budget:
+    """What one evaluation of a path may still look at. `..` within `..`, and filters within filters, multiply."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left = MAX_STEPS
+
+    def spend(self, steps: int) -> None:
+        """Raises PathTooLong when all is spent."""
+        self._left -= steps
+        if self._left < 0:
+            raise PathTooLong(f"it looks at more than {MAX_STEPS:,} nodes")
+
+
 class Scope(NamedTuple):
     """What a filter may look at beside the node it tests: the path's document, the Context object, the variables."""
 
     root: Any
     context: Any
     variables: Mapping[str, Any]
+    budget: Budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +149,7 @@ class Filter:
                 yield node
         elif type(node) is list:
             for item in node:
+                scope.budget.spend(1)
                 if self.accepts(item, scope):
                     yield item
 
@@ -145,6 +167,7 @@ class Descend:
     def select(self, node: Any, scope: Scope) -> Iterator[Any]:
         waiting = [node]
         while waiting:
+            scope.budget.spend(1)
             node = waiting.pop()
             if type(node) is dict:
                 waiting.extend(reversed(node.values()))

@@ -220,6 +220,7 @@ class StateMachine:
     root: Scope
     language: Language
     timeout_seconds: int = 0  # of the whole execution; 0 = none
+    searches: bool = False  # a JSONPath of it may look at many nodes
     scopes: Mapping[ScopePath, Scope]
 
     def state(self, path: ScopePath, name: str) -> State:
@@ -228,8 +229,10 @@ class StateMachine:
 
     @property
     def evaluates(self) -> bool:
-        """True if a state of it is in JSONata, whose expressions may take long."""
-        return any(state.language != self.language or state.language == "JSONata" for state in self.states())
+        """True if its steps may take long: a path of it searches, or a state is in JSONata."""
+        return self.searches or any(
+            state.language != self.language or state.language == "JSONata" for state in self.states()
+        )
 
     @cached_property
     def activities(self) -> tuple[str, ...]:

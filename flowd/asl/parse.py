@@ -6,6 +6,7 @@ the same, or is not built yet, raises DefinitionError with its place.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -59,7 +60,22 @@ def parse(definition_text: str, *, testing: bool = False) -> StateMachine:
     parser = _Parser(language, _TESTED_MODES if testing else _MAP_MODES)
     root = parser.scope(definition, (), "")
     timeout = definition.get("TimeoutSeconds", 0)
-    return StateMachine(root=root, language=language, timeout_seconds=timeout, scopes=parser.scopes)
+    return StateMachine(
+        root=root, language=language, timeout_seconds=timeout, searches=_searches(definition), scopes=parser.scopes
+    )
+
+
+def _searches(part: Any) -> bool:
+    """True if a JSONPath somewhere in it can look at more nodes than it has names."""
+    if isinstance(part, dict):
+        return any(map(_searches, part.values()))
+    if isinstance(part, list):
+        return any(map(_searches, part))
+    return isinstance(part, str) and part.startswith(("$", "States.")) and _SEARCH.search(part) is not None
+
+
+#: `..`, a filter, a list of names or indexes, a wildcard below a wildcard.
+_SEARCH: Final = re.compile(r"\.\.|\[\s*\?|\[[^]]*,|\*.*\*")
 
 
 class _Parser:

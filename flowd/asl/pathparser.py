@@ -32,8 +32,8 @@ from flowd.asl.jayway import (
     Indexes,
     Keys,
     Parsed,
-    PathError,
     PathSyntaxError,
+    PathTooLong,
     Scanner,
     Segment,
     Slice,
@@ -307,7 +307,7 @@ def _pattern(scanner: Scanner) -> Pattern:
         try:
             return test(text)
         except JsonataError as error:
-            raise PathError(f"The pattern /{source}/ cannot be matched: {error.text}") from None
+            raise PathTooLong(f"the pattern /{source}/ cannot be matched: {error.text}") from None
 
     return Pattern(matches)
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from flowd.asl.filters import Lookup
-from flowd.asl.jayway import Indexes, Keys, Parsed, PathError, PathSyntaxError, Scope
+from flowd.asl.jayway import Budget, Indexes, Keys, Parsed, PathError, PathSyntaxError, PathTooLong, Scope
 from flowd.asl.pathparser import parse, parse_argument_path
 from flowd.asl.pathwalk import read, start
 
@@ -21,6 +21,7 @@ __all__ = [
     "PathClash",
     "PathError",
     "PathSyntaxError",
+    "PathTooLong",
     "ReferencePath",
     "compile_path",
     "compile_reference",
@@ -53,9 +54,10 @@ class Path:
         self._parsed = parsed
 
     def evaluate(self, value: Any, context: Any, variables: Mapping[str, Any]) -> Any:
-        """What the path names; for an indefinite path the list of hits, perhaps empty. Raises PathError."""
-        document = start(self.root, Scope(value, context, variables))
-        return read(self._parsed, document, Scope(document, context, variables))
+        """What the path names; for an indefinite path the list of hits. Raises PathError, PathTooLong."""
+        budget = Budget()
+        document = start(self.root, Scope(value, context, variables, budget))
+        return read(self._parsed, document, Scope(document, context, variables, budget))
 
     def missing(self, value: Any) -> str | None:
         """What of this path, one below `$`, leads nowhere in `value`, in the words of PathClash; None if nothing does.

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from itertools import chain
 from typing import Any, Final
 
-from flowd.asl.jayway import MAX_HITS, Call, Indexes, Keys, Parsed, PathError, Scope, Segment
+from flowd.asl.jayway import Call, Indexes, Keys, Parsed, PathError, Scope, Segment
 
 
 def read(path: Parsed, node: Any, scope: Scope) -> Any:
-    """What `path` names below `node`; for an indefinite path the list of all hits. Raises PathError."""
+    """What `path` names below `node`; for an indefinite path the list of all hits. Raises PathError, PathTooLong."""
     if all(segment.definite for segment in path.segments):
         value = _follow(path.segments, node, scope)
     else:
@@ -29,9 +28,12 @@ def gather(segments: tuple[Segment, ...], node: Any, scope: Scope) -> list[Any]:
     [test_json_path_array_wildcard_or_slice_with_no_input]."""
     hits = [node]
     for segment in segments:
-        hits = list(chain.from_iterable(segment.select(hit, scope) for hit in hits))
-        if len(hits) > MAX_HITS:
-            raise PathError(f"The path selects more than {MAX_HITS} nodes")
+        found: list[Any] = []
+        for hit in hits:
+            before = len(found)
+            found.extend(segment.select(hit, scope))
+            scope.budget.spend(len(found) - before)
+        hits = found
     return hits
 
 

@@ -59,10 +59,13 @@ class Selector:
             raise runtime(f"Invalid path '{self.text}' : {error}") from None
 
     def find(self, env: Env, value: Any) -> Any:
-        """The same, but raises PathError, for fields with words of their own."""
+        """The same, but raises PathError, for fields with words of their own. Raises Fault if it takes too long."""
         context = env.context() if "$$" in self.text else None
         variables = env.variables() if _VARIABLE.search(self.text) else {}
-        return self.path.evaluate(value, context, variables)
+        try:
+            return self.path.evaluate(value, context, variables)
+        except paths.PathTooLong as error:
+            raise runtime(f"The JSONPath '{self.text}' cannot be evaluated: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)

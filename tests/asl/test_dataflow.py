@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from flowd.asl import jayway
 from tests.driver import Story
 
 SQS = "arn:aws:states:::sqs:sendMessage"
@@ -72,6 +73,25 @@ def test_what_cannot_be_found_is_said_in_the_services_words(fields: dict[str, An
     story = run({"Type": "Pass", **fields}, {"a": 1})
     prefix = "An error occurred while executing the state 'S' (entered at the event id #2). "
     assert story.error == (error, prefix + said)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"Type": "Pass", "Parameters": {"y.$": "$..*..*"}},
+        {"Type": "Pass", "InputPath": "$..*..*"},
+        {"Type": "Pass", "Parameters": {"y.$": "States.ArrayLength($..*..*)"}},
+        {"Type": "Choice", "Choices": [{"Variable": "$..*..*", "IsPresent": True, "Next": "S"}], "Default": "S"},
+    ],
+)
+def test_a_path_that_takes_too_long_is_told_apart_from_one_that_finds_nothing(
+    state: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jayway, "MAX_STEPS", 50)
+    story = run(state, {"a": [[0]] * 20})
+    assert story.error is not None
+    assert story.error[0] == "States.Runtime"
+    assert "The JSONPath '$..*..*' cannot be evaluated: it looks at more than 50 nodes" in str(story.error[1])
 
 
 @pytest.mark.parametrize(

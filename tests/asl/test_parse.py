@@ -63,3 +63,21 @@ def test_what_cannot_run_is_refused_with_its_place(state: dict[str, Any], said: 
 def test_what_is_no_machine_is_refused(text: str) -> None:
     with pytest.raises(DefinitionError):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("path", "searches"),
+    [
+        ("$.a", False),
+        ("$.a[*].b", False),
+        ("States.Format('{}, {}', $.a, $.b)", False),
+        ("$..a", True),
+        ("$.a[*].b[*]", True),
+        ("$.a[?(@.b)]", True),
+        ("$.a[0,1]", True),
+        ("States.ArrayLength($..a)", True),
+    ],
+)
+def test_steps_leave_the_loop_if_a_path_may_look_at_many_nodes(path: str, searches: bool) -> None:
+    inner = {"StartAt": "I", "States": {"I": {"Type": "Pass", "Parameters": {"x": [{"y.$": path}]}, "End": True}}}
+    assert parse(machine({"P": {"Type": "Parallel", "Branches": [inner], "End": True}})).evaluates is searches

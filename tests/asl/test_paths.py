@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowd.asl import jayway
 from flowd.asl.jayway import MAX_DEPTH
-from flowd.asl.paths import PathClash, PathError, PathSyntaxError, compile_path, compile_reference
+from flowd.asl.paths import PathClash, PathError, PathSyntaxError, PathTooLong, compile_path, compile_reference
 
 STORE: dict[str, Any] = {
     "books": [
@@ -227,15 +228,32 @@ def test_a_path_knows_the_variables_it_needs_wherever_they_stand() -> None:
 
 
 def test_a_pattern_that_explodes_ends_in_an_error() -> None:
-    with pytest.raises(PathError, match="cannot be matched"):
+    with pytest.raises(PathTooLong, match="cannot be matched"):
         read("$[?(@ =~ /(a+)+$/)]", ["a" * 40 + "!"])
+
+
+@pytest.mark.parametrize(
+    ("path", "document"),
+    [
+        ("$[?(@.b[?(@ =~ /(a+)+$/)])]", [{"b": ["a" * 40 + "!"]}] * 1000),  # a filter in a filter finds not "nothing"
+        ("$[?($[?($[?($[?(@)])])])]", [1] * 200),
+        ("$[?($ subsetof $)]", list(range(5000))),
+        ("$[*]..nope", [[[0] * 100] * 10] * 100),
+    ],
+)
+def test_a_path_that_looks_at_too_much_ends_in_an_error(
+    path: str, document: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jayway, "MAX_STEPS", 30_000)
+    with pytest.raises(PathTooLong):
+        read(path, document)
 
 
 def test_a_path_that_multiplies_its_hits_ends_in_an_error() -> None:
     nested: Any = 0
     for _ in range(200):
         nested = [nested]
-    with pytest.raises(PathError, match="more than"):
+    with pytest.raises(PathTooLong, match="more than"):
         read("$..*..*..*..*", nested)
 
 

@@ -15,7 +15,7 @@ from urllib.parse import quote_plus, unquote_plus
 
 from flowd.api.front.matching import Match
 from flowd.api.front.requests import Problem, Request
-from flowd.asl.paths import Path, PathError, PathSyntaxError, compile_path
+from flowd.asl.paths import Path, PathError, PathSyntaxError, PathTooLong, compile_path
 from flowd.payload import InvalidJson, dumps, loads
 from flowd.routes import TEMPLATE_MEMBERS
 from flowd.velocity import Broken, Template, Thing, compile_template, render
@@ -138,6 +138,8 @@ def _found(document: Any, path: Any) -> Any:
         return None
     except PathSyntaxError as error:
         raise Broken(f"the path {text!r} cannot be read: {error}") from None
+    except PathTooLong as error:
+        raise Broken(f"the path {text!r} cannot be evaluated: {error}") from None
     return found
 
 
