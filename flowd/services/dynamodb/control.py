@@ -12,6 +12,17 @@ from flowd.services.dynamodb.requests import index_name, new_table_name, require
 from flowd.services.dynamodb.tables import Table, Tables
 from flowd.services.ports import Call, Members, ServiceError
 
+#: What UpdateTable can be asked for, and what AWS says where nothing is asked (measured by others, its words).
+_CHANGES: Final = (
+    *("ProvisionedThroughput", "BillingMode", "StreamSpecification", "GlobalSecondaryIndexUpdates", "SSESpecification"),
+    *("ReplicaUpdates", "MultiRegionConsistency", "DeletionProtectionEnabled", "OnDemandThroughput", "WarmThroughput"),
+    "TableClass",
+)
+_NOTHING: Final = (
+    "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates, "
+    "SSESpecification, ReplicaUpdates, MultiAccountReplicaReady, ReplicaTransitRoleArn, MultiRegionConsistency, "
+    "DeletionProtectionEnabled, OnDemandThroughput, WarmThroughput or TableClass is required"
+)
 MOST_TABLES: Final = 2500
 PAGE: Final = 100
 
@@ -74,6 +85,8 @@ def tags(given: Iterable[Mapping[str, str]]) -> dict[str, str]:
 
 def update_table(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
     """Billing, protection, class, stream, one global index more or less, which `backfill` fills."""
+    if not any(members.get(name) not in (None, []) for name in _CHANGES):
+        raise invalid(_NOTHING)
     table = named(tables, members)
     definition = dict(table.definition)
     for name in ("TableClass", "DeletionProtectionEnabled"):

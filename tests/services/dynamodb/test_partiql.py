@@ -205,3 +205,11 @@ def test_what_a_statement_costs_is_told(shop: Box) -> None:
     answer = shop("ExecuteStatement", Statement="SELECT * FROM orders WHERE id = 'a'", ReturnConsumedCapacity="TOTAL")
     assert answer["ConsumedCapacity"] == {"TableName": "orders", "CapacityUnits": 0.5}
     assert T["TableName"] == "orders"
+
+
+def test_a_batch_reads_or_writes(shop: Box) -> None:
+    read, write = ({"Statement": f"{what} FROM orders WHERE id = 'a' AND n = 1"} for what in ("SELECT *", "DELETE"))
+    with pytest.raises(ServiceError, match="both read and write"):
+        shop("BatchExecuteStatement", Statements=[read, write])
+    found = shop("BatchExecuteStatement", Statements=[read, {"Statement": "SELECT"}])["Responses"]
+    assert "Error" in found[1]

@@ -198,3 +198,9 @@ def test_keys_of_requests_are_told_apart_by_their_lengths(ddb: Box) -> None:
         put(ddb, name, 1, state={"S": state})
     assert ddb("Scan", **T, IndexName="by_state")["Count"] == 2
     assert get(ddb, "a") == {**key("a"), "state": {"S": "bc"}}
+
+
+@pytest.mark.parametrize("members", [{}, {"GlobalSecondaryIndexUpdates": []}])
+def test_an_update_that_asks_for_nothing_is_refused(ddb: Box, members: dict[str, Any]) -> None:
+    said = refusal(ddb, "UpdateTable", {**T, **members})
+    assert "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled" in said

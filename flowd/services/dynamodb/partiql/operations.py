@@ -57,6 +57,13 @@ def _parsed(members: Mapping[str, Any]) -> Statement:
     return parse(required(members, "Statement"), members.get("Parameters") or ())
 
 
+def _tried(members: Mapping[str, Any]) -> Statement | ServiceError:
+    try:
+        return _parsed(members)
+    except ServiceError as error:
+        return error
+
+
 def _run(tables: Tables, request: requests.Request, more: Mapping[str, Any], call: Call) -> dict[str, Any]:
     try:
         return _OPERATIONS[request.operation](tables, {**request.members, **more}, call)
@@ -80,15 +87,19 @@ def _start(token: str | None) -> dict[str, Any]:
 
 
 def batch_execute_statement(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
-    """Each statement for itself: one that fails says so in its place."""
+    """Each statement for itself: one that fails says so in its place. All read, or all write, as in a transaction."""
     given = entries(members, "Statements", MOST_OF_A_BATCH)
+    statements = [_tried(each) for each in given]
+    if len({said.kind == "SELECT" for said in statements if isinstance(said, Statement)}) > 1:
+        raise invalid("A batch cannot have both read and write statements")
     capacity = {name: members[name] for name in ("ReturnConsumedCapacity",) if name in members}
     responses: list[dict[str, Any]] = []
     consumed: list[Any] = []
-    for each in given:
+    for said, each in zip(statements, given, strict=True):
         response: dict[str, Any] = {}
         try:
-            said = _parsed(each)
+            if isinstance(said, ServiceError):
+                raise said
             response["TableName"] = said.table
             answer = _one(tables, said, each, capacity, call)
             consumed += [answer["ConsumedCapacity"]] if "ConsumedCapacity" in answer else []
