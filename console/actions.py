@@ -242,6 +242,8 @@ TABLE: dict[str, tuple[Action, ...]] = {
         Action("much_later", "greater_than_sign", "much later", "many events on", looking_back, bar=False),
         Action("wrap", "w", "wrap", "wrap the long lines of a log, or cut them", bar=False),
         Action("follow", "F", "follow", "keep the end of the log in view, or not", bar=False),
+        Action("copy_data", "c", "copy data", "copy the value under the cursor as JSON; a large one to a file", row,
+               bar=False),
         Action("copy_command", "Y", "copy command", "copy the command that opens this view again", row, bar=False),
         Action("definition_file", "e", "edit", "open its machine in $EDITOR; checked on save", row, bar=False),
         _COPY,

@@ -266,7 +266,10 @@ class FlowdApp(App[int]):
 
     def copy_text(self, text: str, what: str) -> None:
         """Send the text to the terminal's clipboard; whether the terminal took it cannot be known."""
-        if self._driver is not None:
+        if len(text) > terminal.MOST_COPIED:
+            kept = preferences.keep_copy(self.state_dir, text)
+            self.notify(f"{what} is too large for a clipboard; it is in {kept}", markup=False, timeout=10)
+        elif self._driver is not None:
             self._driver.write(terminal.osc52(text))
             self.notify(f"{what} sent to the terminal's clipboard", markup=False)
 

@@ -49,6 +49,23 @@ class JsonLine(NamedTuple):
         return self.end > 0
 
 
+def value_at(value: Any, lines: Sequence[JsonLine], index: int) -> Any:
+    """The value that a line shows, or begins, or ends."""
+    at = next((i for i, line in enumerate(lines[:index]) if line.end == index), index)
+    steps: list[int] = []
+    while lines[at].depth:
+        depth = lines[at].depth - 1
+        above = next(i for i in range(at - 1, -1, -1) if lines[i].depth == depth and lines[i].end > at)
+        place, here = 0, above + 1
+        while here < at:
+            place, here = place + 1, (lines[here].end or here) + 1
+        steps.append(place)
+        at = above
+    for step in reversed(steps):
+        value = list(value.values())[step] if isinstance(value, dict) else value[step]
+    return value
+
+
 def parse(text: str) -> tuple[Any, str]:
     """The value of a JSON text and "", or the text itself and what is wrong with it, with line and column."""
     try:

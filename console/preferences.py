@@ -13,7 +13,7 @@ from pathlib import Path
 from console import actions
 from console.text import clean
 
-KEYS, CHOSEN = "keys.toml", "theme"
+KEYS, CHOSEN, COPIED = "keys.toml", "theme", "copied.json"
 Keymap = dict[str, str]
 
 
@@ -78,3 +78,15 @@ def keep_theme(folder: Path, name: str) -> None:
         (folder / CHOSEN).write_text(name + "\n", "utf-8")
     except OSError:
         return
+
+
+def keep_copy(folder: Path, text: str) -> str:
+    """Where a text that is too large for a clipboard lies now, for this user only; or why it lies nowhere."""
+    path = folder / COPIED
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+        path.write_text(text, "utf-8")
+    except (OSError, UnicodeError) as error:
+        return f"no file either: {clean(error, 200)}"
+    return str(path)

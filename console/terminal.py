@@ -33,6 +33,10 @@ _OFF: Final = "\x1b[<u" + "".join(f"\x1b[?{mode}l" for mode in (2004, 2048, 1000
 _BACK: Final = f"{_OFF}\x1b[?7h\x1b[?25h\x1b[0m"
 
 
+#: Characters: many terminals take 100,000 bytes at most, in base64.
+MOST_COPIED = 50_000
+
+
 def osc52(text: str) -> str:
     """The sequence that puts a text on the clipboard; inside tmux it is wrapped so that tmux hands it on."""
     sequence = f"\x1b]52;c;{base64.b64encode(text.encode()).decode()}\a"

@@ -123,6 +123,13 @@ class ExecutionMoves(ExecutionViews):
         else:
             self.say(f"no other execution of {clean(item['stateMachineName'])} has succeeded")
 
+    def do_copy_data(self) -> None:
+        """The value under the cursor, where data is shown."""
+        if isinstance(self.focused, JsonView) and (text := self.focused.text_at_cursor()):
+            self.host.copy_text(text, "the value")
+        else:
+            self.say("stand on a value first: in/out, the definition, an event, or the inspector (tab)")
+
     def do_copy_command(self) -> None:
         """What opens this view again, here or on another terminal."""
         words = ["flowd", "console", "open", self.arn, "--view", self.view]

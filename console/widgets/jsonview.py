@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -37,6 +38,8 @@ class JsonView(LineView):
         self._wanted = ""
         self._left = 0
         self.hits: list[int] = []
+        self._value: Any = None
+        self._whole = False  # the lines are those of the value, and nothing else
 
     def show_text(self, text: str | None) -> None:
         """Show a JSON text, or its plain lines when it is none; None shows the empty message."""
@@ -47,7 +50,7 @@ class JsonView(LineView):
         if wrong:
             self._put([jsonlines.JsonLine(0, None, line, "") for line in block(text)])
         else:
-            self._put(jsonlines.flatten(value))
+            self.show_value(value)
 
     def show_lines(self, lines: Sequence[tuple[str, str]]) -> None:
         """Show plain lines, each a text and a tone; the texts must be clean."""
@@ -56,6 +59,16 @@ class JsonView(LineView):
     def show_value(self, value: Any, marks: jsonlines.Marks | None = None) -> None:
         """Show a value; `marks` are signs beside what differs from another one."""
         self._put(jsonlines.flatten(value, marks))
+        self._value, self._whole = value, True
+
+    def text_at_cursor(self) -> str:
+        """The JSON of the value under the cursor, whole; the line where it is no JSON that is shown."""
+        if not self._shown:
+            return ""
+        here = self._shown[self.cursor]
+        if not self._whole:
+            return self._lines[here].text
+        return json.dumps(jsonlines.value_at(self._value, self._lines, here), indent=2, ensure_ascii=False)
 
     def go_to(self, line: int) -> None:
         """Bring a line to the cursor and, where there is room, to the top."""
@@ -66,6 +79,7 @@ class JsonView(LineView):
         self.refresh()
 
     def _put(self, lines: list[jsonlines.JsonLine]) -> None:
+        self._whole = False
         if lines == self._lines:
             return
         self._lines, self._folded, self._left, self.cursor = lines, set(), 0, 0

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 from console import jsonlines
 from console.looks import joined
@@ -68,3 +69,15 @@ def test_a_quarter_of_a_megabyte_is_ready_at_once() -> None:
     lines = jsonlines.flatten(value)
     assert len(jsonlines.visible(lines, set())) == len(lines) == 32_002
     assert time.process_time() - before < 2
+
+
+def test_the_value_of_a_line_is_found_whatever_its_keys_are() -> None:
+    value: dict[str, Any] = {"a": [1, {"b": [], "c\x07": [{"d": "x" * 5000}, 7]}], "e": {}, "f": None}
+    lines = jsonlines.flatten(value)
+    shown = [jsonlines.value_at(value, lines, place) for place in range(len(lines))]
+    inner = {"d": "x" * 5000}
+    held = value["a"]
+    assert shown == [
+        value, held, 1, held[1], [], [inner, 7], inner, "x" * 5000, inner, 7, [inner, 7], held[1], held, {}, None,
+        value,
+    ]  # fmt: skip

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+import pytest
 from rich.cells import cell_len
 from textual.pilot import Pilot
 
+from console import terminal
+from console.app import FlowdApp
 from console.screens.execution import ExecutionScreen
 from console.widgets.graph import GraphView
 from console.widgets.inspector import Inspector
@@ -99,6 +105,27 @@ async def test_the_keys_that_are_shown_can_be_clicked(console: Console) -> None:
         await sees(pilot, "flowd › inbox", "4 done")
         await clicks(pilot, "4 done")
         await sees(pilot, "answered", "by")
+
+
+async def test_a_value_is_copied_and_a_large_one_goes_to_a_file(
+    console: Console, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with console(100, 30) as pilot:
+        app = pilot.app
+        assert isinstance(app, FlowdApp)
+        app.state_dir = tmp_path
+        await failed(pilot, "c")
+        await until(pilot, lambda: "stand on a value first" in notices(pilot))
+        await pilot.press("4")
+        await sees(pilot, '"order": "4711"')
+        monkeypatch.setattr(terminal, "MOST_COPIED", 50)
+        await pilot.press("c")
+        kept = tmp_path / "copied.json"
+        await until(pilot, lambda: f"it is in {kept}" in notices(pilot).replace("\n", ""))
+        assert json.loads(kept.read_text())["error"] == "Refund.Unknown" and kept.stat().st_mode & 0o077 == 0
+        monkeypatch.setattr(terminal, "MOST_COPIED", 50_000)
+        await pilot.press("j", "c")
+        await until(pilot, lambda: "the value sent to the terminal's clipboard" in notices(pilot))
 
 
 async def test_tab_lays_the_inspector_over_a_small_view(console: Console) -> None:
