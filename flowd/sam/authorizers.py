@@ -45,13 +45,14 @@ class Authorizers:
             refuse(kind)
         name = str(given.get("AuthorizerId", ""))
         if name in self._rest:
-            return _rest(self._rest[name])
+            return rest_authorizer(self._rest[name])
         if name in self._http:
             return _http(self._http[name])
         raise Unfit(f"there is no authorizer {name or '(none)'}", "AuthorizerId")
 
 
-def _rest(given: Mapping[str, Any]) -> Authorizer:
+def rest_authorizer(given: Mapping[str, Any]) -> Authorizer:
+    """An authorizer of a REST API, by its properties. Raises Unfit."""
     kind = str(given.get("Type", ""))
     if kind not in ("TOKEN", "REQUEST"):
         refuse(kind)

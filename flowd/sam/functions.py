@@ -37,7 +37,7 @@ _IGNORED = {
     *("AutoPublishCodeSha256", "CodeSigningConfigArn", "DeploymentPreference", "Description", "EphemeralStorage"),
     *("KmsKeyArn", "LoggingConfig", "PackageType", "PermissionsBoundary", "Policies", "PropagateTags"),
     *("ProvisionedConcurrencyConfig", "RecursiveLoop", "Role", "RolePath"),
-    *("RuntimeManagementConfig", "SnapStart", "Tags", "Tracing", "VersionDescription", "VpcConfig"),
+    *("RuntimeManagementConfig", "SnapStart", "Tags", "Tracing", "TracingConfig", "VersionDescription", "VpcConfig"),
 }
 #: What to do instead of some others.
 _INSTEAD = {

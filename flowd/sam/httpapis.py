@@ -164,11 +164,13 @@ class _Reader:
     ) -> list[Route]:
         where = (*place, *operation.place)
         try:
-            if operation.key():
+            asked, authorizer = operation.guarded()
+            if asked:
                 raise Unfit("keys are not asked for by HTTP APIs", "security")
             called = http(operation.integration(http=True), api.variables)
             key = operation.path if operation.path == "$default" else f"{operation.method} {operation.path}"
-            return [self._route(key, api, called, None, where)]
+            route = self._route(key, api, called, None, where)
+            return [msgspec.structs.replace(route, authorizer=authorizer)]
         except Unfit as unfit:
             said = f"{operation.method} {operation.path}: {unfit}"
             self._template.problem("ERROR", logical_id, said, *where, *unfit.path, code=UNSUPPORTED)

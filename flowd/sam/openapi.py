@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from flowd.routes import Checks
-from flowd.sam.apiplans import closed
+from flowd.routes import Authorizer, Checks
+from flowd.sam.apiplans import closed, mapping
+from flowd.sam.authorizers import rest_authorizer
 from flowd.sam.integrations import Unfit
 
 INTEGRATION: Final = "x-amazon-apigateway-integration"
@@ -17,6 +18,7 @@ _ANY: Final = "x-amazon-apigateway-any-method"
 _METHODS: Final = ("delete", "get", "head", "options", "patch", "post", "put", _ANY)
 _VALIDATOR: Final = "x-amazon-apigateway-request-validator"
 JSON: Final = "application/json"
+_EXTENDED: Final = "x-amazon-apigateway-auth"
 _AUTH: Final = "x-amazon-apigateway-auth"
 #: Names of an integration that are not those of CloudFormation with a small letter.
 _NAMES: Final = {"httpMethod": "IntegrationHttpMethod"}
@@ -55,22 +57,20 @@ class Operation:
         found["IntegrationResponses"] = [_response(pattern, each) for pattern, each in responses.items()]
         return found
 
-    def key(self) -> bool:
-        """True if a key is asked for. Raises Unfit for any other way to guard it."""
-        wanted = self._given.get("security", self._document.get("security")) or []
-        auth = self._given.get(_AUTH)
-        kind = str(auth.get("type", "NONE")) if isinstance(auth, dict) else "NONE"
-        if kind != "NONE":
+    def guarded(self) -> tuple[bool, Authorizer | None]:
+        """Whether a key is asked for, and who says who comes in. Raises Unfit for any other way to guard it."""
+        auth = mapping(self._given.get(_AUTH))
+        kind = str(auth.get("type", "NONE"))
+        if kind not in ("NONE", "AWS_IAM"):
             raise Unfit(f"{_AUTH} {kind} is not built in flowd, and nothing is served without it", _AUTH)
-        schemes = self._schemes()
-        found = False
+        key, authorizer = False, Authorizer(kind="iam") if kind == "AWS_IAM" else None
+        wanted = self._given.get("security", self._document.get("security"))
         for each in wanted if isinstance(wanted, list) else ():
             for name in each if isinstance(each, dict) else ():
-                if not _is_key(schemes.get(name)):
-                    said = f"the security {name} is not built in flowd, and nothing is served without it"
-                    raise Unfit(f"{said}; an apiKey in the header x-api-key is", "security")
-                found = True
-        return found
+                scheme = mapping(self._schemes().get(name))
+                key = key or _is_key(scheme)
+                authorizer = authorizer if _is_key(scheme) else _authorizer(name, scheme)
+        return key, authorizer
 
     def _schemes(self) -> Mapping[str, Any]:
         components = self._document.get("components")
@@ -134,11 +134,24 @@ def _response(pattern: str, given: Any) -> dict[str, Any]:
     return found if pattern == "default" else {**found, "SelectionPattern": pattern}
 
 
-def _is_key(scheme: Any) -> bool:
+def _is_key(scheme: Mapping[str, Any]) -> bool:
     """True for API Gateway's own keys, which no authorizer looks at."""
-    if not isinstance(scheme, dict) or any(name.startswith("x-amazon-apigateway-auth") for name in scheme):
-        return False
-    return scheme.get("type") == "apiKey" and str(scheme.get("name", "")).lower() == "x-api-key"
+    plain = not any(name.startswith(_EXTENDED) for name in scheme)
+    return plain and scheme.get("type") == "apiKey" and str(scheme.get("name", "")).lower() == "x-api-key"
+
+
+def _authorizer(name: str, scheme: Mapping[str, Any]) -> Authorizer:
+    """A signature, or the function of an authorizer. Raises Unfit."""
+    if scheme.get(f"{_EXTENDED}type") == "awsSigv4":
+        return Authorizer(kind="iam")
+    given = mapping(scheme.get(f"{_EXTENDED}orizer"))
+    kind = str(given.get("type", "")).upper()
+    if kind not in ("TOKEN", "REQUEST"):
+        said = f"the security {name} is not built in flowd, and nothing is served without it"
+        raise Unfit(f"{said}; an apiKey in the header x-api-key, awsSigv4 and functions are", "security")
+    header = f"method.request.header.{scheme.get('name', 'Authorization')}"
+    renamed = {member[:1].upper() + member[1:]: value for member, value in given.items()}
+    return rest_authorizer({"IdentitySource": header if kind == "TOKEN" else "", **renamed, "Type": kind})
 
 
 def _refuse_reference(address: str) -> Any:

@@ -254,10 +254,11 @@ class _Reader:
         where = (*place, *operation.place)
         try:
             called = self._called(operation.integration(), api, openapi.INTEGRATION)
-            guarded = Guarded(operation.key() or None, operation.checks())
+            key, authorizer = operation.guarded()
+            guarded = Guarded(key or None, operation.checks(), authorizer)
             if shared is None:
                 return [self._route(operation.method, operation.path, api, called, guarded, where)]
-            guarded = Guarded(guarded.key or shared.key(), guarded.checks, shared.authorizer())
+            guarded = Guarded(guarded.key or shared.key(), guarded.checks, authorizer or shared.authorizer())
             route = self._route(operation.method, operation.path, api, called, guarded, where)
             return [msgspec.structs.replace(route, cors=shared.cors(), gateway=shared.gateway())]
         except Unfit as unfit:

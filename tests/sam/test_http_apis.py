@@ -184,7 +184,7 @@ def test_an_operation_is_checked_by_its_schema() -> None:
     ("more", "message"),
     [
         ({"security": [{"pool": []}]}, "POST /orders/{id}: the security pool is not built"),
-        ({"x-amazon-apigateway-auth": {"type": "AWS_IAM"}}, "x-amazon-apigateway-auth AWS_IAM is not built"),
+        ({"x-amazon-apigateway-auth": {"type": "JWT"}}, "x-amazon-apigateway-auth JWT is not built"),
         ({"x-amazon-apigateway-request-validator": "none"}, "there is no request validator none"),
         ({"x-amazon-apigateway-integration": {"type": "soap"}}, "Type is SOAP"),
     ],
@@ -194,6 +194,26 @@ def test_an_operation_that_cannot_be_is_refused_and_the_others_stay(more: dict[s
     assert message in said(project)
     assert said(project).startswith("ERROR")
     assert [each.method for each in project.routes] == ["ANY"]
+
+
+@pytest.mark.parametrize(
+    ("more", "scheme", "authorizer"),
+    [
+        ({"x-amazon-apigateway-auth": {"type": "AWS_IAM"}}, {}, Authorizer(kind="iam")),
+        ({"security": [{"own": []}]}, {"x-amazon-apigateway-authtype": "awsSigv4"}, Authorizer(kind="iam")),
+        (
+            {"security": [{"own": []}]},
+            {"name": "X-Token", "x-amazon-apigateway-authorizer": {"type": "token", "authorizerUri": PROXY["uri"]}},
+            Authorizer(kind="token", function=ARN, sources=("method.request.header.X-Token",)),
+        ),
+    ],
+)
+def test_an_operation_is_guarded_as_it_says(more: dict[str, Any], scheme: Any, authorizer: Authorizer) -> None:
+    given = document(**more)
+    given["components"]["securitySchemes"]["own"] = {"type": "apiKey", "name": "Authorization", "in": "header"} | scheme
+    project = rest(given)
+    assert said(project) == ""
+    assert [each.authorizer for each in project.routes] == [None, authorizer]
 
 
 def test_what_events_have_routed_is_not_routed_again() -> None:
