@@ -6,8 +6,8 @@ ours. What is not built is refused when the template is compiled, with its line 
 
 from __future__ import annotations
 
-from flowd.velocity.evaluate import LONGEST, Thing, render
-from flowd.velocity.nodes import Broken, Invalid, Template
+from flowd.velocity.evaluate import Thing, render
+from flowd.velocity.nodes import LONGEST, Broken, Invalid, Template
 from flowd.velocity.parse import compile_template
 
 __all__ = ["LONGEST", "Broken", "Invalid", "Template", "Thing", "compile_template", "render"]

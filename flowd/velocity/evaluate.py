@@ -13,6 +13,7 @@ from typing import Any, Final
 from flowd.velocity import methods
 from flowd.velocity.methods import shown
 from flowd.velocity.nodes import (
+    LONGEST,
     Binary,
     Block,
     Break,
@@ -33,7 +34,6 @@ from flowd.velocity.nodes import (
     Unary,
 )
 
-LONGEST: Final = 10 * 1024 * 1024  # of a text; API Gateway's largest payload
 ROUNDS: Final = 1_000
 _STEPS: Final = 200_000
 _ABSENT: Final = object()

@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from flowd.velocity.nodes import Broken
+from flowd.velocity.nodes import LONGEST, Broken
 
+MOST: Final = 200_000  # entries of a list that a template makes
 Table = dict[str, Callable[..., Any]]
 
 
@@ -71,18 +72,33 @@ def _table(value: Any) -> Table:
 
 
 def shown(value: Any) -> str:
-    """A value as Java's toString has it: `{a=1, b=[x, y]}`."""
+    """A value as Java's toString has it: `{a=1, b=[x, y]}`. Raises Broken beyond the largest text."""
     if isinstance(value, str):
         return value
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{shown(key)}={shown(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(shown, value)) + "]"
-    return str(value)
+    parts: list[str] = []
+    _show(value, parts, [LONGEST])
+    return "".join(parts)
+
+
+def _show(value: Any, parts: list[str], left: list[int]) -> None:
+    """Appends to `parts`, as long as there is room: what a value holds many times is written as often."""
+    if isinstance(value, dict | list):
+        parts.append("{" if isinstance(value, dict) else "[")
+        for number, item in enumerate(value):
+            parts.append(", " if number else "")
+            if isinstance(value, dict):
+                parts.append(f"{shown(item)}=")
+                item = value[item]
+            _show(item, parts, left)
+        text = "}" if isinstance(value, dict) else "]"
+    elif isinstance(value, bool):
+        text = "true" if value else "false"
+    else:
+        text = "null" if value is None else str(value)
+    left[0] -= len(text) + 16
+    if left[0] < 0:
+        raise Broken(f"a text of more than {LONGEST:,} characters")
+    parts.append(text)
 
 
 # -- texts ---------------------------------------------------------------------------
@@ -125,6 +141,25 @@ def _substring(text: str, first: Any, end: Any = None) -> str:
     return text[first:stop]
 
 
+def _replace(text: str, pattern: str, new: Callable[[re.Match[str]], str], most: int = 0) -> str:
+    """All that fits replaced, or the first; given up when the text grows beyond the largest one."""
+    left = [LONGEST - len(text)]
+
+    def one(found: re.Match[str]) -> str:
+        made = new(found)
+        left[0] -= len(made)
+        if left[0] < 0:
+            raise Broken(f"a text of more than {LONGEST:,} characters")
+        return made
+
+    return re.sub(pattern, one, text, count=most)
+
+
+def _plainly(text: str, old: Any, new: Any) -> str:
+    made = _text(new)
+    return _replace(text, re.escape(_text(old)), lambda found: made)
+
+
 def _split(text: str, pattern: Any, limit: Any = 0) -> list[str]:
     """Java's: empty texts at the end are dropped unless there is a limit."""
     most = _whole(limit)
@@ -157,9 +192,9 @@ _TEXT: Final[Table] = {
     "lastIndexOf": lambda text, other: text.rfind(_text(other)),
     "length": len,
     "matches": lambda text, pattern: re.fullmatch(_text(pattern), text) is not None,
-    "replace": lambda text, old, new: text.replace(_text(old), _text(new)),
-    "replaceAll": lambda text, pattern, new: re.sub(_text(pattern), _replacement(_text(new)), text),
-    "replaceFirst": lambda text, pattern, new: re.sub(_text(pattern), _replacement(_text(new)), text, count=1),
+    "replace": _plainly,
+    "replaceAll": lambda text, pattern, new: _replace(text, _text(pattern), _replacement(_text(new))),
+    "replaceFirst": lambda text, pattern, new: _replace(text, _text(pattern), _replacement(_text(new)), 1),
     "split": _split,
     "startsWith": lambda text, other, begin=0: text.startswith(_text(other), _whole(begin)),
     "substring": _substring,
@@ -185,6 +220,13 @@ _NUMBER: Final[Table] = {
     "longValue": int,
     "parseInt": _parse,
 }
+
+
+def _add_all(items: list[Any], more: list[Any]) -> bool:
+    if len(items) + len(more) > MOST:
+        raise ValueError(f"a list has {MOST:,} entries at most")
+    items.extend(list(more))
+    return bool(more)
 
 
 def _add(items: list[Any], *given: Any) -> bool:
@@ -220,7 +262,7 @@ def _remove(items: list[Any], which: Any) -> Any:
 _LIST: Final[Table] = {
     **_ANY,
     "add": _add,
-    "addAll": lambda items, more: bool(items.extend(list(more)) or more),
+    "addAll": _add_all,
     "contains": lambda items, value: value in items,
     "get": _at,
     "indexOf": lambda items, value: items.index(value) if value in items else -1,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from flowd.errors import FlowdError
+
+LONGEST: Final = 10 * 1024 * 1024  # of a text; API Gateway's largest payload
 
 
 class Invalid(FlowdError):

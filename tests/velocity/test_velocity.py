@@ -110,6 +110,16 @@ def test_what_is_not_a_template_is_refused_with_its_place(text: str, message: st
         ("#set($x = [1..999999999])", "a range of more than"),
         ("#foreach($a in [1..1000])#foreach($b in [1..1000])#set($c = 1)#end#end", "more than 200,000 steps"),
         ("#set($s = 'aaaaaaaaaa')#foreach($a in [1..1000])#set($s = \"$s$s\")#end", "more than 10,485,760 characters"),
+        (
+            "#set($s = 'aaaaaaaaaa')#foreach($a in [1..9])#set($s = $s.replace('a', 'aaaaaaaaaa'))#end",
+            "more than 10,485,760",
+        ),
+        (
+            "#foreach($a in [1..20])#set($s = $l.add('x'))#end#foreach($a in [1..50])#set($s = $l.addAll($l))#end",
+            "a list has 200,000 entries at most",
+        ),
+        ("#set($s = ['" + "x" * 9_999 + "'])#foreach($a in [1..50])#set($s = [$s, $s])#end$s", "more than 10,485,760"),
+        ("#set($ok = $l.add($l))$l", "the template nests too deeply"),
         ("#set($s = 9)#foreach($a in [1..1000])#set($s = $s * $s)#end", "more than 4,096 bits"),
         ("#set($s = 'aa')#foreach($a in [1..1000])#set($s = $s.concat($s))#end", "of more than"),
     ],

@@ -5,7 +5,7 @@ Source: developer guide, "Request validation"; models are JSON Schema, draft 4.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import jsonschema
@@ -39,6 +39,6 @@ def _is_there(parameter: str, request: Request, path: dict[str, str]) -> bool:
     return name in (request.query_lists if place == "querystring" else path)
 
 
-@cache
+@lru_cache(maxsize=200)
 def _validator(schema: str) -> Any:
     return jsonschema.Draft4Validator(loads(schema))

@@ -165,7 +165,7 @@ _CALLS: Final[dict[str, Callable[[_Call], Awaitable[Answer]]]] = {"http": _http,
 
 
 def _passed(answer: Answer) -> Reply:
-    headers = [(name, value) for name, value in answer.headers if name.lower() not in _HOP]
+    headers = [(name, value) for name, value in answer.headers if name.lower() not in (*_HOP, "date", "server")]
     return Reply(answer.status, answer.body, headers)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote_plus, unquote_plus
 
@@ -66,7 +66,7 @@ class Exchange:
             raise Problem(500, "Internal server error", reason=f"a mapping template failed: {broken.message}") from None
 
 
-@cache
+@lru_cache(maxsize=1_000)
 def compiled(text: str) -> Template:
     """Templates of routes are few, and each is used often. Raises Invalid."""
     return compile_template(text, TEMPLATE_MEMBERS)
@@ -143,7 +143,7 @@ def _found(document: Any, path: Any) -> Any:
     return found
 
 
-@cache
+@lru_cache(maxsize=1_000)
 def _path(text: str) -> Path:
     return compile_path(text)
 
