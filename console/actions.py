@@ -165,7 +165,12 @@ _STOP = Action("stop", "x", "stop", "abort the execution; asks first", all_of(wr
 _COPY = Action("copy", "y", "copy id", "copy the id to the terminal's clipboard (OSC 52)", row)
 _OPEN = Action("open", "enter", "open", "open what the cursor stands on", row)
 
-_MARK = Action("mark", "space", "mark", "mark the row, or unmark it; verbs then work on all marked ones", row)
+_MARKS = (
+    Action("mark", "space", "mark", "mark the row, or unmark it; verbs then work on all marked ones", row),
+    Action(
+        "mark_range", "ctrl+space,ctrl+@", "mark to here", "all rows from the last mark to this one", row, bar=False
+    ),
+)
 _LIST = (
     Action("filter", "slash", "filter", "rows that hold these words; !word leaves out"),
     Action("sort", "s", "sort", "by the next column, at last as they came", bar=False),
@@ -201,7 +206,7 @@ TABLE: dict[str, tuple[Action, ...]] = {
     "executions": (
         _OPEN,
         Action("filter", "slash", "filter", "status:failed machine:order-* since:24h waiting:prompt"),
-        _MARK,
+        *_MARKS,
         Action("mark_all", "ctrl+a", "all", "mark all that match, also those that are not in view", bar=False),
         Action("newer", "n", "show new", "bring in what began since the list was read", bar=False),
         _REDRIVE._replace(why=marked_or(redrivable)), _AGAIN, _STOP._replace(why=marked_or(running)),
@@ -312,7 +317,7 @@ TABLE: dict[str, tuple[Action, ...]] = {
         Action("run", "exclamation_mark", "run now", "start it once, now; asks first", all_of(writes, row)),
         Action("backfill", "b", "backfill", "start runs of the past; shows first which", all_of(writes, row)),
         Action("pause_all", "P", "pause all", "maintenance: pause all of them, or let all go on", writes),
-        _MARK, Action("mark_all", "ctrl+a", "all", "mark all", bar=False),
+        *_MARKS, Action("mark_all", "ctrl+a", "all", "mark all", bar=False),
         Action("open", "enter", "last run", "open the execution of the last run", row),
     ),
     "batches": (
@@ -329,7 +334,7 @@ TABLE: dict[str, tuple[Action, ...]] = {
     ),
     "deploys": (
         Action("compare", "d,enter", "diff", "this version with the one before, or two marked ones", row),
-        _MARK, *_LIST,
+        *_MARKS, *_LIST,
         Action("copy", "y", "copy ARN", "copy the ARN of the version", row),
     ),
     "versions": (),

@@ -175,6 +175,10 @@ class ExecutionsScreen(ExecutionVerbs):
         self.table.mark()
         self._marked()
 
+    def do_mark_range(self) -> None:
+        self.table.mark_range()
+        self._marked()
+
     def do_mark_all(self) -> None:
         """All that match, however many: the daemon finds them by the filter."""
         self.table.everything = not self.table.everything

@@ -150,6 +150,10 @@ class ListScreen(Shell):
         self.table.mark()
         self._tell()
 
+    def do_mark_range(self) -> None:
+        self.table.mark_range()
+        self._tell()
+
     def do_mark_all(self) -> None:
         self.table.mark_all()
         self._tell()

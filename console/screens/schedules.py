@@ -109,6 +109,9 @@ class SchedulesScreen(Shell):
     def do_mark(self) -> None:
         self.table.mark()
 
+    def do_mark_range(self) -> None:
+        self.table.mark_range()
+
     def do_mark_all(self) -> None:
         self.table.mark_all()
 

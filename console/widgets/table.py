@@ -32,6 +32,7 @@ class VirtualTable(LineView):
         self._walking = False
         self._left: int | None = None  # the row a jump began at, while the rows it leads to are read
         self.marked: set[str] = set()
+        self._marked_at: int | None = None  # where a mark was set last
         self.everything = False  # all that match are marked, also those that are not here
 
     def mark(self) -> None:
@@ -40,8 +41,18 @@ class VirtualTable(LineView):
         if item is not None:
             self.everything = False
             self.marked ^= {self.sheet.key(item)}
+            self._marked_at = self.cursor
             self.refresh(Region(0, self.cursor - self.scroll_offset.y + self.head, self.size.width, 1))
             self.action_move(1)
+
+    def mark_range(self) -> None:
+        """Mark the rows from the one that was marked last to the cursor, as far as they are here."""
+        start = self.cursor if self._marked_at is None else self._marked_at
+        rows = map(self.source.row, range(min(start, self.cursor), max(start, self.cursor) + 1))
+        self.everything = False
+        self.marked |= {self.sheet.key(item) for item in rows if item is not None}
+        self._marked_at = self.cursor
+        self.refresh()
 
     def mark_all(self) -> None:
         """Mark every row that is here; if they are, unmark them."""
@@ -58,7 +69,7 @@ class VirtualTable(LineView):
     def show_rows(self, source: Source, keep: bool = True) -> None:
         """Show other rows; with `keep` the cursor follows the row it was on, if that is still there."""
         wanted = self._key(self.item) if keep else ""
-        self.source = source
+        self.source, self._marked_at = source, None
         place = self.cursor if keep else 0
         if wanted and isinstance(source, ListSource):
             place = next((i for i, item in enumerate(source.items) if self.sheet.key(item) == wanted), place)

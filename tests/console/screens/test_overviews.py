@@ -30,6 +30,16 @@ async def test_marked_executions_are_redriven_by_the_daemon_after_a_reason(
         await sees_no(pilot, "marked")
 
 
+@pytest.mark.parametrize("key", ["ctrl+@", "ctrl+space"])
+async def test_a_range_is_marked_from_the_last_mark_to_the_cursor(console: Console, key: str) -> None:
+    async with console(100, 30) as pilot:
+        await sees(pilot, "order-1000")
+        await pilot.press("j", "space", "j", "j", "j", key)
+        await sees(pilot, "● 5 marked")
+        await pilot.press("escape")
+        await sees_no(pilot, "marked")
+
+
 async def test_all_that_match_are_stopped_only_after_the_word(console: Console, daemon: FakeDaemon) -> None:
     async with console(100, 30) as pilot:
         await sees(pilot, "order-1000")
