@@ -241,6 +241,9 @@ async def test_nobody_answers_a_mock_and_browsers_may_ask(box: Box) -> None:
     assert "x-asked" not in answer.headers
     assert await stage.json("GET", "/health") == (200, {"all": "well"})
     assert await stage.json("GET", "/health?ill=yes") == (503, {"all": "ill"})
+    described = (await stage.json("GET", "/openapi.json"))[1]["paths"]["/health"]["get"]
+    assert described["summary"] == "Calls nobody (MOCK)"
+    assert described["responses"] == {"200": {"description": "done"}, "503": {"description": "5.."}}
 
 
 class Elsewhere:
