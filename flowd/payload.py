@@ -82,7 +82,9 @@ def loads(text: str | bytes) -> Any:
     """The value of a JSON text; NaN, Infinity and lone surrogates are refused."""
     try:
         return _decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+    except RecursionError:
+        raise InvalidJson("JSON is nested too deeply") from None
+    except (msgspec.DecodeError, UnicodeError) as error:
         raise InvalidJson(str(error)) from None
 
 

@@ -16,10 +16,10 @@ from flowd.api.wire.caller import Caller
 from flowd.engine.express import Ended
 from flowd.errors import (
     ExecutionDoesNotExist,
-    InvalidExecutionInput,
     InvalidName,
     StateMachineTypeNotSupported,
     ValidationException,
+    invalid_input,
 )
 from flowd.payload import InvalidJson, Payload
 from flowd.store import matching, reads, schema
@@ -54,8 +54,8 @@ async def start_execution(do: Services, request: Any, caller: Caller) -> Body:
 def _input(text: str) -> Payload:
     try:
         return Payload.parse(text)
-    except InvalidJson:
-        raise InvalidExecutionInput from None
+    except InvalidJson as error:
+        raise invalid_input(text, error) from None
 
 
 async def start_sync_execution(do: Services, request: Any, caller: Caller) -> Body:

@@ -104,7 +104,7 @@ async def _setting(do: Services, subject: Subject, request: Any) -> Setting:
         mock=mock,
         retries=mocking.retries(configuration.retrierRetryCount if configuration else None, context),
         failed_iterations=configuration.mapIterationFailureCount if configuration else None,
-        items=mocking.read_items(subject, configuration.mapItemReaderData if configuration else None),
+        reader_data=mocking.check_reader_data(subject, configuration.mapItemReaderData if configuration else None),
     )
 
 

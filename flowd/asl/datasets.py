@@ -9,13 +9,14 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from flowd.asl.templates import hash_order
 from flowd.errors import FlowdError
 from flowd.payload import InvalidJson, loads
 
 _DELIMITERS: Final = {"COMMA": ",", "PIPE": "|", "SEMICOLON": ";", "SPACE": " ", "TAB": "\t"}
+_PIECE: Final = 65_536  # characters
 _BLANK: Final = " \t\r\n"
 _NOT_ITERABLE: Final = "Attempting to map over non-iterable node."  # recorded
 _DUPLICATES: Final = "CSV headers cannot contain duplicates."  # recorded
@@ -23,6 +24,21 @@ _DUPLICATES: Final = "CSV headers cannot contain duplicates."  # recorded
 
 class BadDataset(FlowdError):
     """The file holds no items of the kind its ReaderConfig promises; the message is the failure's cause."""
+
+
+def file_items(text: TextIO, config: dict[str, Any]) -> Iterator[Any]:
+    """The items of a file, by the InputType of its ReaderConfig. Raises BadDataset.
+
+    `text` was opened with newline="", since line ends within the cells of a CSV file count.
+    """
+    kind = str(config.get("InputType", ""))
+    if kind == "JSON":
+        return json_items(iter(lambda: text.read(_PIECE), ""), str(config.get("ItemsPointer", "")))
+    if kind == "JSONL":
+        return jsonl_items(text)
+    if kind == "CSV":
+        return csv_items(text, config)
+    raise BadDataset(f"ReaderConfig's InputType must be CSV, JSON or JSONL, not '{kind}'")
 
 
 def csv_items(lines: Iterable[str], config: dict[str, Any]) -> Iterator[dict[str, str]]:
@@ -71,8 +87,10 @@ def json_items(pieces: Iterator[str], pointer: str = "") -> Iterator[Any]:
         yield from _entries(text)
         if not pointer and text.peek():
             raise BadDataset("The JSON file goes on after its array")
-    except (ValueError, RecursionError) as error:
-        raise BadDataset(f"The JSON file cannot be read: {error}") from None
+    except RecursionError:
+        raise BadDataset("The JSON file cannot be read: an item of it is nested too deeply") from None
+    except ValueError as error:
+        raise BadDataset(f"The JSON file cannot be read at character {text.place:,}: {error}") from None
 
 
 def _steps(pointer: str) -> list[str]:
@@ -132,8 +150,14 @@ class _Text:
         self._pieces = pieces
         self._buffer = ""
         self._at = 0
+        self._forgotten = 0  # characters before the buffer
         self._ended = False
         self._decode = json.JSONDecoder(parse_constant=_no_number).raw_decode
+
+    @property
+    def place(self) -> int:
+        """Where in the text it stands, from 1."""
+        return self._forgotten + self._at + 1
 
     def peek(self) -> str:
         """The next character that is not blank, "" at the end."""
@@ -147,7 +171,7 @@ class _Text:
 
     def take(self, wanted: str) -> None:
         if self.peek() != wanted:
-            raise ValueError(f"'{wanted}' is missing before {self._buffer[self._at : self._at + 20]!r}")
+            raise ValueError(f"'{wanted}' is missing")
         self._at += 1
 
     def value(self) -> Any:
@@ -156,10 +180,12 @@ class _Text:
         while True:
             try:
                 found, end = self._decode(self._buffer, self._at)
-            except json.JSONDecodeError:
+            except json.JSONDecodeError as error:
                 # Not a value, or not all of it yet: the buffer doubles, so that a large value is tried few times.
+                read = error.pos - self._at
                 if not self._more(len(self._buffer) - self._at):
-                    raise
+                    self._at += read
+                    raise ValueError(error.msg if self._buffer[self._at :] else "the text ends") from None
                 continue
             if not self._buffer[end:].strip(".eE+-") and self._more():  # a number may go on in the next piece
                 continue
@@ -179,5 +205,6 @@ class _Text:
                 break
             got.append(piece)
             size += len(piece)
+        self._forgotten += self._at
         self._buffer, self._at = "".join(got), 0
         return size > 0

@@ -7,13 +7,16 @@ business. The frame holds its input and, unless a reader finds them, the items a
 from __future__ import annotations
 
 import hashlib
+import io
 import uuid
+from itertools import islice
 from typing import Any, Final
 
 from flowd.asl import dataflow, fanout
 from flowd.asl.context import Env
+from flowd.asl.datasets import file_items
 from flowd.asl.draft import Draft, error_details
-from flowd.asl.faults import READER_FAILED, Failure, runtime
+from flowd.asl.faults import READER_FAILED, Failure, Fault, runtime
 from flowd.asl.model import DistributedMap, ItemBatcher, ItemReader, Quantity, ResultWriter
 from flowd.asl.templates import Expression, Selector, Template
 from flowd.asl.transitions import fail, leave
@@ -28,6 +31,7 @@ MOST_ITEMS: Final = 100_000_000
 MOST_BATCH_BYTES: Final = 262_144
 
 _NO_ITEMS: Final = Payload.of([])
+_NEGATIVE_MAX_ITEMS: Final = "field MaxItems must be positive"  # recorded
 
 
 def enter_map(draft: Draft, frame: Frame, state: DistributedMap) -> None:
@@ -52,7 +56,7 @@ def enter_map(draft: Draft, frame: Frame, state: DistributedMap) -> None:
     )
     draft.put(waiting)
     if negative:
-        _failed(draft, waiting, state, Failure(READER_FAILED, "field MaxItems must be positive"))
+        _failed(draft, waiting, state, Failure(READER_FAILED, _NEGATIVE_MAX_ITEMS))
         return
     draft.decisions.append(
         StartMapRun(
@@ -179,6 +183,21 @@ def _reading(reader: ItemReader, env: Env, selected: Payload) -> Reading:
         config=config,
         max_items=min(max(most, 0), MOST_ITEMS),
     )
+
+
+def items_in(reader: ItemReader, text: str, env: Env, selected: Payload) -> tuple[list[Any], bool]:
+    """The items of a `reader` whose file, or listing, is `text`, and whether an ItemsPointer chose them: for TestState.
+
+    Raises Fault, and BadDataset if the text is not what the ReaderConfig promises or cannot be given as text.
+    """
+    config = _object(reader.config, env, selected, "ReaderConfig")
+    most = 0 if reader.max_items is None else whole(reader.max_items, env, selected)
+    if most < 0:
+        raise Fault(READER_FAILED, _NEGATIVE_MAX_ITEMS, whole=True)
+    if reader.action == "listObjectsV2" and config.get("Transformation") != "LOAD_AND_FLATTEN":
+        config = {"InputType": "JSON"}
+    items = file_items(io.StringIO(text, newline=""), {"InputType": "JSON", **config})
+    return list(islice(items, most or None)), "ItemsPointer" in config
 
 
 def _batching(batcher: ItemBatcher, env: Env, selected: Payload) -> Batching:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from flowd.asl.faults import Failure
 from flowd.asl.model import Map, Parallel, Task
 from flowd.asl.teststate import Mock, Subject, names_inside
-from flowd.errors import InvalidDefinition, InvalidExecutionInput, ValidationException
+from flowd.errors import InvalidDefinition, ValidationException, invalid_input
 from flowd.payload import InvalidJson, Payload
 
 #: The types of state whose work can be mocked.
@@ -89,8 +89,8 @@ def read_object(text: str, member: str) -> Payload:
     return found
 
 
-def read_items(subject: Subject, text: str | None) -> Payload | None:
-    """The items of a Map with ItemReader: `mapItemReaderData`, in the source's own form."""
+def check_reader_data(subject: Subject, text: str | None) -> str | None:
+    """`mapItemReaderData`, the file of a Map with ItemReader in its own form, which nothing else has."""
     reader = subject.source.get("ItemReader") if isinstance(subject.state, Map) else None
     if reader is None:
         if text is not None:
@@ -100,24 +100,18 @@ def read_items(subject: Subject, text: str | None) -> Payload | None:
         raise ValidationException(
             "ItemReader data must be specified when testing a Map state with ItemReader specified."
         )
-    kind = reader.get("ReaderConfig", {}).get("InputType", "JSON")
-    if kind not in ("JSON", "JSONL"):
-        raise ValidationException(f"mapItemReaderData of InputType {kind} is not built in flowd: use JSON or JSONL")
-    joined = f"[{','.join(line for line in text.splitlines() if line.strip())}]" if kind == "JSONL" else text
-    try:
-        items = Payload.parse(joined)
-    except InvalidJson as error:
-        raise ValidationException(f"mapItemReaderData is not {kind}: {error}") from None
-    if not isinstance(items.value, list):
-        raise ValidationException("mapItemReaderData must hold an array")
-    return items
+    if reader.get("ReaderConfig", {}).get("InputType") == "MANIFEST":
+        raise ValidationException(
+            "mapItemReaderData cannot be a MANIFEST in flowd, which names other files: give the items as JSON"
+        )
+    return text
 
 
 def read_input(text: str | None) -> Payload:
     try:
         return Payload.parse("{}" if text is None else text)
-    except InvalidJson:
-        raise InvalidExecutionInput from None
+    except InvalidJson as error:
+        raise invalid_input(text or "", error) from None
 
 
 # -- the Context object ---------------------------------------------------------

@@ -327,7 +327,7 @@ def _distributed_map(parser: _Parser, source: Json, common: dict[str, Any], path
         **_map_fields(parser, source, common, path, location),
         child_type=processor["ProcessorConfig"].get("ExecutionType", "STANDARD"),
         label=source.get("Label", ""),
-        reader=_reader(source["ItemReader"], language) if "ItemReader" in source else None,
+        reader=item_reader(source["ItemReader"], language) if "ItemReader" in source else None,
         batcher=_batcher(source["ItemBatcher"], language) if "ItemBatcher" in source else None,
         writer=_writer(source["ResultWriter"], language) if "ResultWriter" in source else None,
         tolerated_count=quantity(source, "ToleratedFailureCount", language),
@@ -335,7 +335,8 @@ def _distributed_map(parser: _Parser, source: Json, common: dict[str, Any], path
     )
 
 
-def _reader(source: Json, language: Language) -> ItemReader:
+def item_reader(source: Json, language: Language) -> ItemReader:
+    """The ItemReader of a Map that was validated."""
     config = source.get("ReaderConfig", {})
     fixed = {name: value for name, value in config.items() if name not in ("MaxItems", "MaxItemsPath")}
     return ItemReader(

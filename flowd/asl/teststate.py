@@ -11,12 +11,14 @@ from typing import Any, Final, NamedTuple
 
 from flowd.asl import dataflow, fanout, retry
 from flowd.asl.batches import batches
+from flowd.asl.datasets import BadDataset
+from flowd.asl.distributed import items_in
 from flowd.asl.draft import Draft
-from flowd.asl.faults import Failure, runtime
+from flowd.asl.faults import READER_FAILED, Failure, Fault, runtime
 from flowd.asl.inspection import Inspection
 from flowd.asl.interpreter import bring, enter
 from flowd.asl.model import Map, Parallel, ScopePath, State, StateMachine, Working
-from flowd.asl.parse import parse, quantity
+from flowd.asl.parse import item_reader, parse, quantity
 from flowd.asl.templates import JSONATA, JSONPATH, Expression, compile_template, payload_of
 from flowd.asl.transitions import fail
 from flowd.asl.validate_flow import transitions
@@ -52,7 +54,7 @@ class Mock(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What a test gives the state: `retries` used of the retrier that answers, `items` read by an ItemReader."""
+    """What a test gives the state: `retries` used of the retrier that answers, `reader_data` for its ItemReader."""
 
     input: Payload
     variables: Payload | None = None
@@ -60,7 +62,7 @@ class Setting(NamedTuple):
     mock: Mock | None = None
     retries: int = 0
     failed_iterations: int | None = None
-    items: Payload | None = None
+    reader_data: str | None = None
 
 
 class Verdict(NamedTuple):
@@ -234,7 +236,7 @@ class Trial:
 
     def _map_failure(self, draft: Draft, frame: Frame, state: Map) -> Failure | None:
         """Work the Map's fields out; THRESHOLD if more iterations failed than it tolerates. Raises Fault."""
-        selected, items, _ = fanout.plan(draft, frame, state, self._setting.items)
+        selected, items, _ = fanout.plan(draft, frame, state, self._read(draft, frame, state))
         parent = frame.with_(items=items, result=selected)
         inputs = [fanout.item_input_of(draft, parent, state, index) for index in range(len(items.value))]
         if state.item_selector is not None:
@@ -255,6 +257,20 @@ class Trial:
             count = 0
         over = (count is not None and failed > count) or (percentage is not None and failed * 100 > percentage * total)
         return THRESHOLD if over else None
+
+    def _read(self, draft: Draft, frame: Frame, state: Map) -> Payload | None:
+        """What the Map's ItemReader makes of the data that stand in for its file; None if there are none."""
+        text = self._setting.reader_data
+        if text is None:
+            return None
+        env = draft.env(frame, state)
+        reader = item_reader(self._subject.source["ItemReader"], state.language)
+        try:
+            found, pointed = items_in(reader, text, env, dataflow.selected_input(state.flow, env))
+        except BadDataset as error:
+            raise Fault(READER_FAILED, error.message, whole=True) from None
+        items = Payload.of(found)
+        return env.note("afterItemsPointer", items) if pointed else items
 
     def _batches(self, draft: Draft, frame: Frame, selected: Payload, inputs: list[Payload]) -> list[Payload]:
         state, batcher = self._subject.state, self._subject.source["ItemBatcher"]
@@ -348,6 +364,7 @@ def _array(payloads: list[Payload]) -> Payload:
 
 _ALWAYS: Final = ("input", "variables")
 _MAP: Final = (
+    "afterItemsPointer",
     "afterItemSelector",
     "afterItemBatcher",
     "maxConcurrency",

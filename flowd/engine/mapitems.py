@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from flowd import durable
-from flowd.asl.datasets import BadDataset, csv_items, json_items, jsonl_items
+from flowd.asl.datasets import BadDataset, file_items
 from flowd.asl.distributed import MOST_ITEMS
 from flowd.asl.items import ChildInput, Place, child_inputs
 from flowd.decisions import MapRunPlan, Reading
@@ -25,8 +25,6 @@ from flowd.entropy import Entropy
 from flowd.errors import FlowdError
 from flowd.payload import InvalidJson, Payload, dumps, loads
 from flowd.services.s3 import Buckets, NoSuchBucket, NoSuchKey
-
-PIECE = 65_536  # characters of a JSON file that are read together
 
 
 class ReaderFailed(FlowdError):
@@ -80,21 +78,12 @@ def _items(buckets: Buckets, reading: Reading) -> Iterator[Any]:
 
 
 def _in_object(buckets: Buckets, bucket: str, key: str, config: dict[str, Any]) -> Iterator[Any]:
-    kind = str(config.get("InputType", ""))
     with (
         buckets.open(bucket, key) as stored,
         gzip.GzipFile(fileobj=stored) if key.endswith(".gz") else nullcontext(stored) as raw,
         io.TextIOWrapper(raw, "utf-8-sig", newline="") as text,
     ):
-        if kind == "JSON":
-            pieces = iter(lambda: text.read(PIECE), "")
-            yield from json_items(pieces, str(config.get("ItemsPointer", "")))
-        elif kind == "JSONL":
-            yield from jsonl_items(text)
-        elif kind == "CSV":
-            yield from csv_items(text, config)
-        else:
-            raise BadDataset(f"ReaderConfig's InputType must be CSV, JSON or JSONL, not '{kind}'")
+        yield from file_items(text, config)
 
 
 def _all_of(buckets: Buckets, places: Iterable[tuple[str, str]], config: dict[str, Any]) -> Iterator[Any]:

@@ -57,12 +57,22 @@ async def test_any_json_text_is_an_input(box: Box, text: str) -> None:
     assert (await box.call("describe_execution", executionArn=arn))["input"] == text
 
 
-@pytest.mark.parametrize("text", ["", "{", "nothing", "NaN", '{"a":1} x', "[" * 5000])
-async def test_a_text_that_is_no_json_is_refused(box: Box, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "Invalid execution input."),
+        (" \n", "Invalid execution input."),
+        ("{", "Input data was truncated"),
+        ("nothing", "JSON is malformed: invalid character (byte 4)"),
+        ('{"a":1} x', "JSON is malformed: trailing characters (byte 9)"),
+        ("[" * 5000, "JSON is nested too deeply"),
+    ],
+)
+async def test_a_text_that_is_no_json_is_refused_with_the_reason(box: Box, text: str, why: str) -> None:
     machine = await box.machine()
     assert await box.refused("start_execution", stateMachineArn=machine, input=text) == (
         "InvalidExecutionInput",
-        "Invalid State Machine Execution Input: 'Invalid execution input.'",
+        f"Invalid State Machine Execution Input: '{why}'",
     )
 
 

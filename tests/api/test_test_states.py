@@ -140,7 +140,7 @@ START = "arn:aws:states:::states:startExecution"
         ({"definition": MACHINE}, "InvalidDefinition", "These fields are required: [Type] at /States/StateName"),
         ({"definition": MACHINE, "stateName": "B"}, "ValidationException", "State not found in definition"),
         ({"definition": text(Type="Parallel", Branches=[])}, "InvalidDefinition", "at /States/StateName/Branches"),
-        ({"definition": PASS, "input": "{"}, "InvalidExecutionInput", "Invalid execution input"),
+        ({"definition": PASS, "input": "{"}, "InvalidExecutionInput", "Input data was truncated"),
         ({"definition": PASS, "variables": "[]"}, "ValidationException", "variables"),
         ({"definition": PASS, "roleArn": "me"}, "InvalidArn", "me"),
         ({"definition": PASS, "context": "{}"}, "ValidationException", "context"),

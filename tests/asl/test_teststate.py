@@ -317,15 +317,16 @@ def test_an_error_comes_from_a_state_inside() -> None:
         mocking.check_origin(subject(map_state()), "Q")
 
 
-def test_items_are_read_in_the_form_of_their_source() -> None:
+def test_only_a_reader_has_data_and_must_have_them() -> None:
     reader = map_state(ItemReader={"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {"InputType": "JSONL"}})
-    found = mocking.read_items(subject(reader), '{"a":1}\n\n{"a":2}\n')
-    assert found is not None
-    assert found.value == [{"a": 1}, {"a": 2}]
-    assert mocking.read_items(subject(TASK), None) is None
-    for state, text in ((reader, None), (TASK, "[]"), (reader, "{")):
+    manifest = map_state(
+        ItemReader={"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {"InputType": "MANIFEST"}}
+    )
+    assert mocking.check_reader_data(subject(reader), "1") == "1"
+    assert mocking.check_reader_data(subject(TASK), None) is None
+    for state, text in ((reader, None), (TASK, "[]"), (manifest, "{}")):
         with pytest.raises(ValidationException):
-            mocking.read_items(subject(state), text)
+            mocking.check_reader_data(subject(state), text)
 
 
 def test_input_and_variables_are_json() -> None:

@@ -78,9 +78,42 @@ def test_no_more_iterations_can_fail_than_there_are() -> None:
 
 
 def test_items_of_a_reader_take_the_place_of_those_in_the_input() -> None:
-    verdict = run(map_state(ItemsPath="$.none"), {}, mock=result([1]), items=Payload.of([1, 2]), failed_iterations=0)
+    state = map_state(ItemsPath="$.none", ItemReader=reader({"InputType": "JSON"}))
+    verdict = run(state, {}, mock=result([1]), reader_data="[1, 2]", failed_iterations=0)
     assert verdict.status == "SUCCEEDED"
     assert "afterItemsPath" not in shown(verdict)
+
+
+def reader(config: dict[str, Any], action: str = "getObject") -> dict[str, Any]:
+    return {"Resource": f"arn:aws:states:::s3:{action}", "ReaderConfig": config}
+
+
+@pytest.mark.parametrize(
+    ("given", "text", "items"),
+    [
+        (reader({"InputType": "JSON"}), "[1, 2]", [1, 2]),
+        (reader({}), "[1, 2]", [1, 2]),
+        (reader({"InputType": "JSON", "MaxItems": 1}), "[1, 2]", [1]),
+        (reader({"InputType": "JSON", "MaxItemsPath": "$.most"}), "[1, 2, 3]", [1, 2]),
+        (reader({"InputType": "JSON", "ItemsPointer": "/a"}), '{"a": [3]}', [3]),
+        (reader({"InputType": "JSONL"}), '{"a":1}\n\n{"a":2}\n', [{"a": 1}, {"a": 2}]),
+        (reader({"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"}), 'h\r\n"x\ny"\r\n', [{"h": "x\ny"}]),
+        (reader({}, "listObjectsV2"), '[{"Key": "k"}]', [{"Key": "k"}]),
+        (reader({"InputType": "JSONL", "Transformation": "LOAD_AND_FLATTEN"}, "listObjectsV2"), "1\n2", [1, 2]),
+    ],
+)
+def test_the_data_of_a_reader_are_read_as_its_file_would_be(given: dict[str, Any], text: str, items: list[Any]) -> None:
+    state = map_state(ItemReader=given, ItemSelector={"v.$": "$$.Map.Item.Value"})
+    found = shown(run(state, {"most": 2}, mock=result([1]), reader_data=text))
+    assert found["afterItemSelector"] == [{"v": item} for item in items]
+    assert found.get("afterItemsPointer") == (items if "ItemsPointer" in given["ReaderConfig"] else None)
+
+
+def test_data_that_a_reader_cannot_read_fail_the_state_as_the_file_would() -> None:
+    state = map_state(ItemReader=reader({"InputType": "JSONL"}), Retry=[])
+    verdict = run(state, {}, mock=result([1]), reader_data='{"a":1}\n{')
+    assert (verdict.status, verdict.error) == ("FAILED", "States.ItemReaderFailed")
+    assert str(verdict.cause).startswith("Line 2 is not JSON")
 
 
 def nested(inner: dict[str, Any], kind: str = "Map", **outer: Any) -> Subject:
