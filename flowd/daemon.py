@@ -128,7 +128,7 @@ class Daemon:
         workers.lost = partial(self.core.swf_tasks.worker_died, CODE_DOMAIN)
         self.code = CodeFiles(self.core.db, self.clock, self.core.swf, workers, config.data / "code")
         self.core.workflows.current = self.code.current_version
-        self.sources = Sources(self.core.db, self.core.embedded, self.runner, config.region)
+        self.sources = Sources(self.core.db, self.core.embedded, self.runner, self.core.deliveries.put, config.region)
         self.registrar = Registrar(
             self.core.db,
             self.machines,

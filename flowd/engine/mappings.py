@@ -58,6 +58,7 @@ class Mappings:
         owned = [
             Mapping(uuid=_uuid_of(each), source=each, function_arn=self._arn_of(each.function))
             for each in self._sources.of_files
+            if not each.target  # a pipe is none
         ]
         return sorted([*self._own.values(), *owned], key=lambda each: each.uuid)
 

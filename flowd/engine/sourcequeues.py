@@ -13,12 +13,12 @@ import logging
 import uuid
 from base64 import b64encode
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from flowd.engine.embedded import Embedded
 from flowd.engine.sourcefilters import wanted
 from flowd.errors import FlowdError
-from flowd.functions import FunctionHost
+from flowd.functions import FunctionResult
 from flowd.sam.project import SamSource
 
 log = logging.getLogger(__name__)
@@ -30,10 +30,18 @@ _WAIT_S: Final = 20
 _AGAIN_S: Final = 5.0
 
 
+class Taker(Protocol):
+    """Who takes a batch: a host of functions, or what starts a machine."""
+
+    async def invoke(self, key: str, function: str, payload_text: str) -> FunctionResult: ...
+
+    async def acknowledge(self, key: str) -> None: ...
+
+
 class QueuePoller:
     """One queue and one function."""
 
-    def __init__(self, source: SamSource, embedded: Embedded, host: FunctionHost, region: str) -> None:
+    def __init__(self, source: SamSource, embedded: Embedded, host: Taker, region: str) -> None:
         self._source = source
         self._embedded = embedded
         self._host = host
@@ -104,7 +112,7 @@ class QueuePoller:
     async def _call(self, source: SamSource, messages: list[dict[str, Any]]) -> None:
         key = f"source:{uuid.uuid4()}"
         records = [record(each, source, self._region) for each in messages]
-        event = json.dumps({"Records": records}, ensure_ascii=False)
+        event = json.dumps(source.event(records), ensure_ascii=False)
         try:
             result = await self._host.invoke(key, source.function, event)
             await self._host.acknowledge(key)

@@ -1,4 +1,4 @@
-"""What calls functions by itself (event source mappings): a poller for each queue and each stream of a table."""
+"""What calls functions by itself (event source mappings, pipes): a poller for each queue and each stream of a table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Protocol
 
 from flowd import names
 from flowd.engine.embedded import Embedded
-from flowd.engine.sourcequeues import QueuePoller
+from flowd.engine.pipes import Deliver, Starter
+from flowd.engine.sourcequeues import QueuePoller, Taker
 from flowd.engine.sourcestreams import PAUSE_S, Positions, StreamPoller
 from flowd.functions import FunctionHost
 from flowd.sam.project import SamSource
@@ -43,12 +44,14 @@ class Sources:
         db: Database,
         embedded: Embedded,
         host: FunctionHost,
+        deliver: Deliver,
         region: str = names.REGION,
         pause_s: float = PAUSE_S,
     ) -> None:
         self._db = db
         self._embedded = embedded
         self._host = host
+        self._deliver = deliver
         self._region = region
         self._pause_s = pause_s
         self._files: tuple[SamSource, ...] = ()
@@ -93,10 +96,11 @@ class Sources:
             await self._db.write(partial(rows.forget, names=sorted(keys)))
 
     def _poller(self, source: SamSource) -> Poller:
+        host: Taker = Starter(source, self._deliver) if ":stateMachine:" in source.target else self._host
         if source.service == "sqs":
-            return QueuePoller(source, self._embedded, self._host, self._region)
+            return QueuePoller(source, self._embedded, host, self._region)
         positions = Positions(self._db, source.key)
-        return StreamPoller(source, self._embedded, self._host, positions, self._pause_s)
+        return StreamPoller(source, self._embedded, host, positions, self._pause_s)
 
     async def stop(self) -> None:
         self._ending += await self._end(list(self._running.values()))

@@ -20,9 +20,9 @@ from typing import Any, Final
 
 from flowd.engine.embedded import Embedded
 from flowd.engine.sourcefilters import wanted
-from flowd.engine.sourcequeues import failures
+from flowd.engine.sourcequeues import Taker, failures
 from flowd.errors import ApiError, FlowdError
-from flowd.functions import FunctionHost, FunctionResult
+from flowd.functions import FunctionResult
 from flowd.sam.project import SamSource
 from flowd.services.dynamodb import streamreads
 from flowd.services.dynamodb.streams import news
@@ -59,7 +59,7 @@ class StreamPoller:
     """One stream and one function."""
 
     def __init__(
-        self, source: SamSource, embedded: Embedded, host: FunctionHost, positions: Positions, pause_s: float = PAUSE_S
+        self, source: SamSource, embedded: Embedded, host: Taker, positions: Positions, pause_s: float = PAUSE_S
     ) -> None:
         self._source = source
         self._embedded = embedded
@@ -222,7 +222,7 @@ class StreamPoller:
 
     async def _call(self, records: Records) -> FunctionResult:
         """What became of it. A runner that is not there is waited for, and is no try."""
-        event = json.dumps({"Records": records}, ensure_ascii=False)
+        event = json.dumps(self._source.event(records), ensure_ascii=False)
         while True:
             key = f"source:{uuid.uuid4()}"
             try:

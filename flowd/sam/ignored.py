@@ -5,6 +5,7 @@ from __future__ import annotations
 #: Networks of a cloud: everything runs on the box's own. What refers to them gets their names.
 NETWORK = (
     *("AWS::EC2::EIP", "AWS::EC2::FlowLog", "AWS::EC2::InternetGateway", "AWS::EC2::NatGateway", "AWS::EC2::Route"),
+    *("AWS::EC2::NetworkAcl", "AWS::EC2::NetworkAclEntry", "AWS::EC2::SubnetNetworkAclAssociation"),
     *("AWS::EC2::RouteTable", "AWS::EC2::SecurityGroup", "AWS::EC2::SecurityGroupEgress", "AWS::EC2::Subnet"),
     *("AWS::EC2::SecurityGroupIngress", "AWS::EC2::SubnetRouteTableAssociation", "AWS::EC2::VPC"),
     *("AWS::EC2::VPCEndpoint", "AWS::EC2::VPCGatewayAttachment"),
@@ -21,6 +22,7 @@ IGNORED = frozenset(
         "AWS::CloudWatch::Dashboard",
         *NETWORK,
         "AWS::Events::EventBusPolicy",
+        "AWS::IAM::InstanceProfile",
         "AWS::IAM::ManagedPolicy",
         "AWS::IAM::Policy",
         "AWS::IAM::Role",

@@ -76,7 +76,8 @@ class SamResource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SamSource(msgspec.Struct, frozen=True, kw_only=True):
-    """A queue whose messages, or a stream whose records, a function is called with (an event source mapping)."""
+    """A queue whose messages, or a stream whose records, a function is called with (an event source mapping), or which
+    a pipe brings to a function or machine."""
 
     name: str
     arn: str  # of the queue or stream
@@ -89,6 +90,7 @@ class SamSource(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = True
     source: str = ""
     line: int = 0
+    target: str = ""  # of a pipe: the ARN of its function or machine; `function` is the name
     # Of streams:
     latest: bool = False  # it begins with what comes, not with what is there
     retries: int = -1  # -1 = as long as the record is kept
@@ -105,6 +107,10 @@ class SamSource(msgspec.Struct, frozen=True, kw_only=True):
     def key(self) -> str:
         """What tells it from all others."""
         return f"{self.source}#{self.name}"
+
+    def event(self, records: list[dict[str, Any]]) -> Any:
+        """What the target gets: pipes send the records bare."""
+        return records if self.target else {"Records": records}
 
 
 class SamTaskDefinition(msgspec.Struct, frozen=True, kw_only=True):

@@ -162,6 +162,7 @@ _KINDS: dict[str, Kind] = {
     "AWS::Events::Archive": Kind("ArchiveName", _name, {"Arn": _arn("events", "archive/")}, own_name=False, longest=48),
     "AWS::Events::ApiDestination": Kind("Name", _name, {"Arn": _arn("events", "api-destination/")}, own_name=False),
     "AWS::Events::Connection": Kind("Name", _name, {"Arn": _arn("events", "connection/")}, own_name=False),
+    "AWS::Pipes::Pipe": Kind("Name", _name, {"Arn": _arn("pipes", "pipe/")}, own_name=False),
     "AWS::Events::Rule": Kind("Name", _name, {"Arn": _arn("events", "rule/")}, own_name=False),
     "AWS::Lambda::Alias": Kind("FunctionName", _function, {"AliasArn": _function}),
     "AWS::Lambda::EventInvokeConfig": Kind("", _name, {}, own_name=False),

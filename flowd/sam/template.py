@@ -22,6 +22,7 @@ from flowd.sam.intrinsics import Unresolvable
 from flowd.sam.layers import FindFolder, read_layer
 from flowd.sam.machines import read_machine
 from flowd.sam.notifications import CUSTOM, read_notifications
+from flowd.sam.pipes import PIPE, read_pipe
 from flowd.sam.project import INVALID, UNSUPPORTED, Listed, Problem, Project, SamMachine, SamResource, Verdict
 from flowd.sam.resources import (
     ACTIVITY,
@@ -54,7 +55,7 @@ _TRANSFORM = "AWS::Serverless-2016-10-31"
 _MACHINES = (SERVERLESS_MACHINE, PLAIN_MACHINE)
 MAPPING, RULE = "AWS::Lambda::EventSourceMapping", "AWS::Events::Rule"
 _LOADED = (
-    *(*_MACHINES, FUNCTION, PLAIN_FUNCTION, *LAYERS, ACTIVITY, MAPPING, "AWS::Scheduler::Schedule"),
+    *(*_MACHINES, FUNCTION, PLAIN_FUNCTION, *LAYERS, ACTIVITY, MAPPING, PIPE, "AWS::Scheduler::Schedule"),
     *(TASK_DEFINITION, CLUSTER, *APIS, EVENT_INVOKE_CONFIG, *restapis.TYPES, *httpapis.TYPES),
 )
 _OWN_ADDRESS = "all APIs share the address of [http] in flowd.toml, and their paths carry no base path"
@@ -161,6 +162,7 @@ def _project(template: Template, find_code: FindCode, find_folder: FindFolder, s
     activities = [_name(template, each) for each in _open(template, by_type.pop(ACTIVITY, []))]
     machine_ids = [each for name in _MACHINES for each in by_type.pop(name, [])]
     mappings = [read_mapping(template, each, source) for each in by_type.pop(MAPPING, [])]
+    mappings += [read_pipe(template, each, source) for each in by_type.pop(PIPE, [])]
     schedules = _schedules(template, by_type, source)
     task_ids = _open(template, by_type.pop(TASK_DEFINITION, []))
     task_definitions = [read_task_definition(template, each) for each in task_ids]

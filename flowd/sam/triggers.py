@@ -154,7 +154,7 @@ def _by_queue(event: _Event, topic: str, said: dict[str, Any], attributes: dict[
         name = f"{given.template.place.stack}-{event.name}Queue"
         queue = arn_of(given, "sqs", name)
         steps.append(Step("sqs", "CreateQueue", {"QueueName": name}, ("QueueNameExists",)))
-    source = _source(given, queue, "Queue", event.target, event.name, event.source, event.line)
+    source = source_of(given, queue, "Queue", event.target, event.name, event.source, event.line)
     return _Made(topic, [*steps, *subscribe(topic, "sqs", str(queue), attributes)], source)
 
 
@@ -168,10 +168,11 @@ def _from_stream(event: _Event) -> _Made:
 
 def _reads(event: _Event, member: str) -> _Made:
     origin = event.given.get(member)
-    return _Made(source=_source(event.given, origin, member, event.target, event.name, event.source, event.line))
+    return _Made(source=source_of(event.given, origin, member, event.target, event.name, event.source, event.line))
 
 
-def _source(given: Given, origin: Any, member: str, function: str, name: str, source: str, line: int) -> SamSource:
+def source_of(given: Given, origin: Any, member: str, function: str, name: str, source: str, line: int) -> SamSource:
+    """The queue or stream `origin`, which `member` names, that calls `function`. Raises Wrong."""
     arn = split_arn(origin) if isinstance(origin, str) else None
     streams = arn is not None and arn.service == "dynamodb" and "/stream/" in arn.resource
     if arn is None or not (streams or arn.service == "sqs"):
@@ -278,7 +279,7 @@ def read_mapping(template: Template, logical_id: str, source: str) -> SamSource 
             raise Wrong("FunctionName", "FunctionName must be given")
         line = template.document.where(*path).line
         queue = given.get("EventSourceArn")
-        return _source(given, queue, "EventSourceArn", function, logical_id, source, line)
+        return source_of(given, queue, "EventSourceArn", function, logical_id, source, line)
     except Wrong as wrong:
         template.refuse(logical_id, str(wrong), *path, wrong.property)
     except Unresolvable as problem:

@@ -56,7 +56,9 @@ class Stage:
         """The next daemon on the same data."""
         await self.box.settle()
         await self.box.sources.stop()
-        self.box.sources = Sources(self.box.core.db, self.box.core.embedded, self.box.host, pause_s=0.001)
+        self.box.sources = Sources(
+            self.box.core.db, self.box.core.embedded, self.box.host, self.box.core.deliveries.put, pause_s=0.001
+        )
         self.mappings = Mappings(self.box.core.db, self.box.sources, self.arn_of)
         await self.mappings.start()
         await self.box.settle()

@@ -103,7 +103,7 @@ class Box(World):
         self.core.deliveries.carriers["states"] = to_machines(Operations(self))
         self.folder = self.path.parent / "workflows"
         self.folder.mkdir(exist_ok=True)
-        self.sources = Sources(self.core.db, self.core.embedded, self.host, pause_s=0.001)
+        self.sources = Sources(self.core.db, self.core.embedded, self.host, self.core.deliveries.put, pause_s=0.001)
         self.projects = Projects(self.core.db, self.core.embedded, self.clock)
         made = Machines(self.core.db, self.clock, lambda service, action, pattern: None)
         registrar = Registrar(

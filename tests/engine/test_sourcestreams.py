@@ -61,7 +61,7 @@ async def pause(box: Box) -> Callable[[], Any]:
     await box.sources.stop()
 
     async def again() -> None:
-        box.sources = Sources(box.core.db, box.core.embedded, box.host, pause_s=0.001)
+        box.sources = Sources(box.core.db, box.core.embedded, box.host, box.core.deliveries.put, pause_s=0.001)
         await box.sources.set_sources(sources)
         await box.settle()
 
