@@ -22,6 +22,7 @@ from flowd.sam.intrinsics import Unresolvable
 from flowd.sam.layers import FindFolder, read_layer
 from flowd.sam.machines import read_machine
 from flowd.sam.notifications import CUSTOM, read_notifications
+from flowd.sam.order import in_order
 from flowd.sam.pipes import PIPE, read_pipe
 from flowd.sam.project import INVALID, UNSUPPORTED, Listed, Problem, Project, SamMachine, SamResource, Verdict
 from flowd.sam.resources import (
@@ -216,7 +217,7 @@ def _resources(template: Template, by_type: dict[str, list[str]], source: str) -
     made = []
     for type_name in ORDER:
         logical_ids = by_type.get(type_name, []) if type_name == RULE else by_type.pop(type_name, [])
-        read = (read_resource(template, each, source) for each in logical_ids)
+        read = (read_resource(template, each, source) for each in in_order(template.resources, logical_ids))
         made += [resource for resource in read if resource is not None and resource.steps]
     return made
 
