@@ -44,7 +44,7 @@ _KEY_NAMES = {
     "slash": "/", "question_mark": "?", "colon": ":", "exclamation_mark": "!", "escape": "esc", "minus": "-",
     "plus": "+", "left_square_bracket": "[", "right_square_bracket": "]", "space": "space",
     "enter": "enter", "ctrl+s": "ctrl+s", "tab": "tab", "comma": ",",
-    "full_stop": ".", "less_than_sign": "<", "greater_than_sign": ">",
+    "full_stop": ".", "ctrl+@": "ctrl+space", "less_than_sign": "<", "greater_than_sign": ">",
 }  # fmt: skip
 
 
@@ -265,6 +265,7 @@ TABLE: dict[str, tuple[Action, ...]] = {
         Action("claim", "c", "claim", "work on it for 15 minutes; again renews that, or takes it over", held),
         Action("release", "u", "let go", "work on it no longer", held, bar=False),
         Action("assign", "A,D", "assign", "say who shall answer; your claim ends", held),
+        Action("later", "L", "later", "put it off; it stays open, at the end of the list", held, bar=False),
         Action("remark", "m", "remark", "say something that everybody sees", held),
         Action("tab_all", "1", "open", "all that are open", bar=False),
         Action("tab_mine", "2", "mine", "those that you work on, or that are meant for you", bar=False),

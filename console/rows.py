@@ -94,13 +94,21 @@ def prompt_cells(item: Item, now: Now) -> list[Span]:
     glyph = Span("✓", "ok") if answered else Span("ƒ", "dim") if token else Span("▣", "late" if late else "wait")
     return [
         glyph,
-        Span(until(due, now.at) if due is not None else "–", "late" if late else ""),
-        Span(title, "bold"),
+        _due(item, now),
+        Span(title, "dim" if item.get("laterUntil") else "bold"),
         Span(clean(item["executionName"])),
         Span(clean(item.get("queue") or "–"), "dim"),
         Span(who, "accent" if item.get("claimedBy") else "dim"),
         Span(ago(item["askedAt"], now.at), "dim"),
     ]
+
+
+def _due(item: Item, now: Now) -> Span:
+    """When it must be answered, else until when it is put off."""
+    due, later = item.get("dueAt"), item.get("laterUntil")
+    if due is not None:
+        return Span(until(due, now.at), "late" if due < now.at else "")
+    return Span(f"◷ {until(later, now.at)}", "dim") if later else Span("–")
 
 
 INBOX = Sheet(

@@ -36,12 +36,12 @@ def help_lines(screen: str, now: Situation, width: int) -> list[list[Span]]:
 
 
 def _lines(action: Action, now: Situation, width: int) -> list[list[Span]]:
-    keys = " ".join(actions.key_name(key) for key in action.keys.split(","))
+    keys = " ".join(dict.fromkeys(actions.key_name(key) for key in action.keys.split(",")))
     why = action.why(now)
     told = Span(f"not now: {why}", "late") if why else Span(action.help, "dim")
-    first, *more = folded([told], max(16, width - 25))
-    title = [Span(pad(keys, 10), "faint" if why else "key"), Span(pad(action.label, 15), "dim" if why else "")]
-    return [[*title, *first], *([Span(" " * 25), *line] for line in more)]
+    first, *more = folded([told], max(16, width - 26))
+    title = [Span(pad(keys, 11), "faint" if why else "key"), Span(pad(action.label, 15), "dim" if why else "")]
+    return [[*title, *first], *([Span(" " * 26), *line] for line in more)]
 
 
 class HelpScreen(Dialog[None]):

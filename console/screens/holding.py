@@ -9,7 +9,8 @@ from console.looks import Span
 from console.rows import Now
 from console.screens.dialogs import Ask, Fill
 from console.screens.shell import Shell
-from console.text import ago, clean, count_of, took, unbroken
+from console.text import ago, clean, count_of, moment, took, unbroken
+from console.typed_times import moment_of
 
 
 def whose(prompt: Item) -> str:
@@ -44,6 +45,8 @@ def hold_spans(prompt: Item, you: str, now: Now) -> list[Span]:
         spans.append(Span(f"  {unbroken(f'▣ claimed by {by}')}, {lease}", "accent"))
     if prompt.get("assignedTo"):
         spans.append(Span(f"  for {clean(prompt['assignedTo'])} (by {clean(prompt.get('assignedBy', ''))})", "accent"))
+    if prompt.get("laterUntil"):
+        spans.append(Span(f"  put off until {moment(prompt['laterUntil'], *now)}", "dim"))
     if prompt.get("reminded"):
         spans.append(Span(f"  reminded {count_of(prompt['reminded'], 'time')}", "late"))
     return spans
@@ -104,6 +107,23 @@ class PromptVerbs(Shell):
         title = f"Who shall answer {clean(item.get('title') or item['state'])}?"
         entries = (("to", str(item.get("assignedTo") or "")), ("comment", ""))
         if await self.app.push_screen_wait(Fill(title, "assign", send, entries=entries, lines=told, hints=hints)):
+            self.after_hold()
+
+    async def do_later(self) -> None:
+        """Put it off: for everybody it stands at the end of the list until then."""
+        item, now = self.item() or {}, self.host.now()
+
+        async def send(text: str, entries: dict[str, str]) -> None:
+            until = entries["until"]
+            members = {"until": moment_of(until, now.at, now.zone)} if until else {}
+            await self.host.daemon.ask("PostponePrompt", id=item["id"], **members)
+
+        told = [[Span("it can be answered all the same; without a time it is no longer put off", "dim")], []]
+        title = f"Put off {clean(item.get('title') or item['state'])}"
+        hints = {"until": "2h, 3d, 2026-01-31 or 2026-01-31T12:00"}
+        if await self.app.push_screen_wait(
+            Fill(title, "put off", send, entries=(("until", ""),), lines=told, hints=hints)
+        ):
             self.after_hold()
 
     async def do_remark(self) -> None:

@@ -27,10 +27,10 @@ EMPTY = "nothing waits for you\n\nprompts and open task tokens of all executions
 
 
 def order(prompts: Sequence[Item], closed: bool) -> list[Item]:
-    """What is due first, then what was asked first; the answered ones newest first."""
+    """What is due first, then what was asked first, then what is put off; the answered ones newest first."""
     if closed:
         return sorted(prompts, key=lambda p: -((p.get("answer") or {}).get("at") or p["askedAt"]))
-    return sorted(prompts, key=lambda p: (p.get("dueAt") is None, p.get("dueAt") or 0, p["askedAt"]))
+    return sorted(prompts, key=lambda p: ("laterUntil" in p, p.get("dueAt") is None, p.get("dueAt") or 0, p["askedAt"]))
 
 
 def prompt_lines(prompt: Item, now: rows.Now) -> list[list[Span]]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, tzinfo
 from typing import Any, ClassVar
 
 from textual.widget import Widget
 
 from console import rows
 from console.actions import bindings
-from console.client import Item, RemoteError
+from console.client import Item
 from console.looks import SCHEDULE, Span, status
 from console.messages import Opened
 from console.pages import ListSource
@@ -18,6 +17,7 @@ from console.screens.bulk import Reasoned
 from console.screens.dialogs import Ask, Fill
 from console.screens.shell import Shell
 from console.text import ago, clean, count_of, local
+from console.typed_times import moment_of
 from console.widgets.panel import Panel
 from console.widgets.table import VirtualTable
 
@@ -49,15 +49,6 @@ def schedule_lines(item: Item, now: rows.Now) -> list[list[Span]]:
     lines.append([Span("policy  ", "dim"), Span(policies)])
     lines.append([Span("input   ", "dim"), Span(clean(item.get("input") or "{}", 400), "dim")])
     return lines
-
-
-def moment_of(text: str, zone: tzinfo | None) -> float:
-    """A date that was typed, as epoch seconds; without a zone of its own it is in the console's."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise RemoteError("not a date", f"'{clean(text)}': write 2026-01-31 or 2026-01-31T12:00") from None
-    return (at if at.tzinfo else at.replace(tzinfo=zone) if zone else at.astimezone()).timestamp()
 
 
 class SchedulesScreen(Shell):
@@ -150,14 +141,14 @@ class SchedulesScreen(Shell):
 
     async def do_backfill(self) -> None:
         """Runs of the past: from when until when, then what that would be, then a reason."""
-        item, ask, zone = self.item() or {}, self.host.daemon.ask, self.host.now().zone
+        item, ask, now = self.item() or {}, self.host.daemon.ask, self.host.now()
         members: Item = {"name": item["name"]}
         fires: list[float] = []
 
         async def preview(text: str, entries: dict[str, str]) -> None:
-            members["since"] = moment_of(entries["since"], zone)
+            members["since"] = moment_of(entries["since"], now.at, now.zone)
             if entries["until"]:
-                members["until"] = moment_of(entries["until"], zone)
+                members["until"] = moment_of(entries["until"], now.at, now.zone)
             fires[:] = (await ask("BackfillSchedule", dryRun=True, **members))["times"]
 
         async def send(text: str, entries: dict[str, str]) -> None:
@@ -174,7 +165,7 @@ class SchedulesScreen(Shell):
         if not fires:
             self.say("no run would have been in that time")
             return
-        shown = [local(at, zone).strftime("%a %d %b %Y %H:%M") for at in (*fires[:3], *fires[-2:])]
+        shown = [local(at, now.zone).strftime("%a %d %b %Y %H:%M") for at in (*fires[:3], *fires[-2:])]
         lines = [
             [Span(f"{count_of(len(fires), 'run')}: ", "bold"), Span(" · ".join(dict.fromkeys(shown)), "dim")],
             [Span("one that has run already is left alone", "dim")],

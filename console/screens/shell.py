@@ -296,6 +296,7 @@ WRITES = frozenset(
         "release",
         "assign",
         "remark",
+        "later",
         "cancel",
         "redrive",
         "again",

@@ -49,6 +49,13 @@ class Assigning(msgspec.Struct, kw_only=True):
     comment: str | None = None
 
 
+class Postponing(msgspec.Struct, kw_only=True):
+    """Without `until`: no longer put off."""
+
+    id: str
+    until: float | None = None
+
+
 class Remark(msgspec.Struct, kw_only=True):
     id: str
     text: str
@@ -105,6 +112,13 @@ async def assign_prompt(do: Services, request: Assigning, caller: Caller) -> Bod
     return {"id": request.id, **_held(hold, do.clock.now_ms())}
 
 
+async def postpone_prompt(do: Services, request: Postponing, caller: Caller) -> Body:
+    until_ms = round(request.until * 1000) if request.until is not None else None
+    hold = await do.desk.holds.postpone(request.id, until_ms, caller.who)
+    do.tell("prompt", request.id)
+    return {"id": request.id, **_held(hold, do.clock.now_ms())}
+
+
 async def comment_prompt(do: Services, request: Remark, caller: Caller) -> Body:
     await do.desk.holds.comment(request.id, request.text, caller.who)
     do.tell("prompt", request.id)
@@ -126,6 +140,7 @@ def _held(hold: PromptHold | None, now_ms: int) -> Body:
         claimedUntil=date(hold.claimed_until_ms) if claimed else None,
         assignedTo=hold.assigned_to,
         assignedBy=hold.assigned_by,
+        laterUntil=date(hold.later_ms) if hold.later_ms > now_ms else None,
         reminded=hold.reminded or None,
     )
 
@@ -205,6 +220,7 @@ OPERATIONS: dict[str, tuple[type, Any]] = {
     "ClaimPrompt": (Claiming, claim_prompt),
     "ReleasePrompt": (Naming, release_prompt),
     "AssignPrompt": (Assigning, assign_prompt),
+    "PostponePrompt": (Postponing, postpone_prompt),
     "CommentPrompt": (Remark, comment_prompt),
     "SaveDraft": (Drafting, save_draft),
 }

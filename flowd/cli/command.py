@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from flowd.client import Client
@@ -51,6 +52,14 @@ def connect(args: argparse.Namespace) -> Client:
     client = Client(client_socket(Config.load(args, os.environ)))
     args.at_end.callback(client.close)
     return client
+
+
+def epoch(text: str) -> float:
+    """A date that was typed, in seconds since the epoch: of the local zone, or with a zone of its own."""
+    try:
+        return datetime.fromisoformat(text).astimezone().timestamp()
+    except ValueError:
+        raise CommandError(f"'{text}' is no date; write 2026-01-31 or 2026-01-31T12:00") from None
 
 
 def document(text: str) -> str:

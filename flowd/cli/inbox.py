@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from flowd.cli.command import FAILED, OK, Command, connect, document, json_flag, socket_option
+from flowd.cli.command import FAILED, OK, Command, connect, document, epoch, json_flag, socket_option
 from flowd.cli.output import clean, complain, moment, print_json, print_table
 from flowd.client import RemoteError
 
@@ -47,6 +47,8 @@ def _whose(prompt: dict[str, Any]) -> str:
     """Who works on it, else for whom it is meant."""
     if prompt.get("claimedBy"):
         return f"{prompt['claimedBy']} works on it"
+    if prompt.get("laterUntil"):
+        return f"put off until {moment(prompt['laterUntil'])}"
     return str(prompt.get("assignedTo") or ", ".join(prompt.get("assignees") or ()))
 
 
@@ -56,6 +58,7 @@ def _claim_arguments(parser: argparse.ArgumentParser) -> None:
     verb.add_argument("--force", action="store_true", help="take it over from somebody else")
     verb.add_argument("--release", action="store_true", help="work on it no longer")
     verb.add_argument("--assign", metavar="WHO", help="it is meant for somebody else; '' for nobody in particular")
+    verb.add_argument("--later", metavar="DATE", help="put it off until 2026-01-31 or 2026-01-31T12:00; '' no longer")
     parser.add_argument("--comment", metavar="COMMENT", help="a remark that everybody sees")
     json_flag(parser)
     socket_option(parser)
@@ -66,6 +69,11 @@ def _claim(args: argparse.Namespace) -> int:
     if args.assign is not None:
         answer = client.flowd("AssignPrompt", id=args.id, to=args.assign)
         said = f"{args.id} is meant for {args.assign or 'nobody in particular'}"
+    elif args.later is not None:
+        answer = client.flowd("PostponePrompt", id=args.id, **({"until": epoch(args.later)} if args.later else {}))
+        said = (
+            f"{args.id} is put off until {moment(answer['laterUntil'])}" if args.later else f"{args.id} is not put off"
+        )
     elif args.release:
         answer = client.flowd("ReleasePrompt", id=args.id)
         said = f"{args.id} is free"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from datetime import datetime
 from typing import Any
 
-from flowd.cli.command import OK, Command, CommandError, connect, json_flag, socket_option
+from flowd.cli.command import OK, Command, CommandError, connect, epoch, json_flag, socket_option
 from flowd.cli.output import clean, complain, duration, moment, print_json, print_table
 from flowd.client import Client
 
@@ -123,9 +122,9 @@ def _schedules(args: argparse.Namespace) -> int:
 def _backfill(client: Client, args: argparse.Namespace) -> int:
     if args.since is None:
         raise CommandError("--backfill needs --since DATE")
-    members = {"name": args.backfill, "since": _date(args.since)}
+    members = {"name": args.backfill, "since": epoch(args.since)}
     if args.until is not None:
-        members["until"] = _date(args.until)
+        members["until"] = epoch(args.until)
     if args.dry_run:
         members["dryRun"] = True
     answer = client.flowd("BackfillSchedule", **members)
@@ -137,14 +136,6 @@ def _backfill(client: Client, args: argparse.Namespace) -> int:
     else:
         print(f"{len(answer['started'])} of {len(answer['times'])} runs started")
     return OK
-
-
-def _date(text: str) -> float:
-    """A date of the local zone, or with a zone of its own."""
-    try:
-        return datetime.fromisoformat(text).astimezone().timestamp()
-    except ValueError:
-        raise CommandError(f"'{text}' is no date; write 2026-01-31 or 2026-01-31T12:00") from None
 
 
 def _outcome(answer: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ a claim, which makes the others ask first: two people must not do the same work.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from flowd.store.database import Database
 from flowd.store.schema_operators import PromptComment, PromptDraft, PromptHold
 
 LEASE_MS = 15 * 60_000
+LONGEST_MS = 366 * 86_400_000
 LONGEST_COMMENT = 4000
 LONGEST_DRAFT = 262_144
 
@@ -85,6 +87,20 @@ class Holds:
         await self._audit.note(who, "AssignPrompt", short, to or "nobody in particular")
         if comment:
             await self.comment(short, comment, who)
+        return hold
+
+    async def postpone(self, short: str, until_ms: int | None, who: str) -> PromptHold:
+        """Put off until then, at the end of the list (None: no longer). Whoever puts it off has no claim."""
+        now_ms = self._clock.now_ms()
+        if until_ms is not None and not now_ms < until_ms <= now_ms + LONGEST_MS:
+            raise ValidationException("it can be put off until a time to come, a year at most")
+        task = await self._open(short)
+        values: dict[str, Any] = {"later_ms": until_ms or 0}
+        if holds.holder(await self._hold(short), now_ms) == who:
+            values |= {"claimed_by": None, "claimed_until_ms": 0}
+        hold = await self._db.write(partial(holds.change, short=short, execution_id=task.execution_id, values=values))
+        at = datetime.fromtimestamp(until_ms / 1000, UTC).isoformat(timespec="seconds") if until_ms else "no longer"
+        await self._audit.note(who, "PostponePrompt", short, at)
         return hold
 
     async def comment(self, short: str, text: str, who: str) -> None:

@@ -61,6 +61,7 @@ class PromptHold(SQLModel, table=True):
     claimed_until_ms: int = 0
     assigned_to: str | None = None
     assigned_by: str | None = None
+    later_ms: int = 0  # nobody wants to see it before; it stays open, and is reminded of all the same
     reminded: int = 0  # how often it was brought up again
     remind_ms: int = 0  # when it is brought up next; 0 for never
 

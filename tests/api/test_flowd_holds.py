@@ -104,6 +104,21 @@ async def test_claims_comments_and_drafts_survive_a_restart(box: Box, as_user: A
         assert about["comments"][0]["text"] == "asked the bank"
 
 
+async def test_what_is_put_off_stays_open_and_comes_back(box: Box, as_user: As) -> None:
+    prompt = await ask(box, Assignees="eva")
+    later = box.world.clock.now_ms() / 1000 + 3600
+    with as_user("eva"):
+        await box.flowd("ClaimPrompt", id=prompt)
+        given = await box.flowd("PostponePrompt", id=prompt, until=later)
+        assert given == {"id": prompt, "laterUntil": later}
+    assert (await listed(box))["laterUntil"] == later
+    assert (await box.flowd("ListAudit", limit=1))["entries"][0]["verb"] == "PostponePrompt"
+    await box.flowd("PostponePrompt", id=prompt)
+    assert "laterUntil" not in await listed(box)
+    for wrong in (later - 7200, later + 400 * 86_400):
+        assert (await box.flowd_refused("PostponePrompt", id=prompt, until=wrong)).code == "ValidationException"
+
+
 async def test_whoever_delegates_lets_go_of_the_claim(box: Box, as_user: As) -> None:
     prompt = await ask(box, Assignees="eva")
     with as_user("eva"):
@@ -162,6 +177,7 @@ async def test_a_reminder_tells_the_hooks(box: Box, monkeypatch: pytest.MonkeyPa
         ("CommentPrompt", {"id": "nope", "text": "x"}, "ResourceNotFound"),
         ("SaveDraft", {"id": "nope", "body": "x"}, "ResourceNotFound"),
         ("AssignPrompt", {"id": "nope", "to": "x"}, "ResourceNotFound"),
+        ("PostponePrompt", {"id": "nope"}, "ResourceNotFound"),
         ("CommentPrompt", {"id": "1", "text": " "}, "ValidationException"),
         ("ClaimPrompt", {}, "ValidationException"),
     ],

@@ -70,11 +70,19 @@ def test_claim_release_assign_and_comment(flowd: Flowd, daemon: FakeDaemon) -> N
         "ClaimPrompt": {"id": "7f3a", "claimedBy": "ada", "claimedUntil": 1_700_000_900.0},
         "ReleasePrompt": {"id": "7f3a"},
         "AssignPrompt": {"id": "7f3a", "assignedTo": "bob"},
+        "PostponePrompt": {"id": "7f3a", "laterUntil": 1_700_000_000.0},
         "CommentPrompt": {"id": "7f3a"},
     }
     assert flowd("claim", "7f3a", "--comment", "mine").out.startswith("7f3a is claimed until 2023-11-14 22:28:20")
     assert flowd("claim", "7f3a", "--release").out == "7f3a is free\n"
     assert flowd("claim", "7f3a", "--assign", "bob").out == "7f3a is meant for bob\n"
+    assert flowd("claim", "7f3a", "--later", "2023-11-14T22:13:20").out == "7f3a is put off until 2023-11-14 22:13:20\n"
+    assert flowd("claim", "7f3a", "--later", "").out == "7f3a is not put off\n"
+    assert [*daemon.asked_for("PostponePrompt")[0]] == ["id", "until"]
+    assert (
+        flowd("claim", "7f3a", "--later", "soon").err
+        == "flowd: 'soon' is no date; write 2026-01-31 or 2026-01-31T12:00\n"
+    )
     assert daemon.asked_for("CommentPrompt") == [{"id": "7f3a", "text": "mine"}]
     assert daemon.asked_for("AssignPrompt") == [{"id": "7f3a", "to": "bob"}]
 

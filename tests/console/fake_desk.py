@@ -82,6 +82,12 @@ class FakeDesk:
         found |= {"assignedTo": members.get("to"), "assignedBy": "you"}
         return found
 
+    def ask_PostponePrompt(self, members: Item) -> Item:
+        self._did("PostponePrompt", members)
+        found = self._prompt(members)
+        found |= {"laterUntil": members["until"]} if "until" in members else {}
+        return found
+
     def ask_CommentPrompt(self, members: Item) -> Item:
         self._did("CommentPrompt", members)
         self.remarks.setdefault(members["id"], []).append({"by": "you", "at": NOW, "text": members["text"]})

@@ -13,7 +13,7 @@ from sqlmodel import Session, select
 
 from flowd.errors import ServiceUnavailable
 from flowd.store import database as database_module
-from flowd.store import schema
+from flowd.store import holds, schema
 from flowd.store.database import Database, DatabaseUnusable, raw
 from flowd.store.events import EventsTables
 
@@ -180,6 +180,7 @@ async def test_a_database_of_before_scheduled_rules_keeps_its_rules(tmp_path: Pa
             "DROP INDEX ix_event_rule_due_ms",
             "ALTER TABLE event_rule DROP COLUMN due_ms",
             "ALTER TABLE event_rule DROP COLUMN schedule",
+            "DROP TABLE prompt_hold",  # came later: it is made whole
             "UPDATE meta SET value='3' WHERE key='schema'",
         ):
             raw(session).execute(statement)
@@ -191,6 +192,28 @@ async def test_a_database_of_before_scheduled_rules_keeps_its_rules(tmp_path: Pa
     found = await later.read(lambda session: EventsTables(session).rule("default", "r"))
     assert found is not None
     assert (found.pattern, found.schedule, found.due_ms) == ("{}", "", None)
+    await later.stop()
+
+
+async def test_a_database_of_before_prompts_could_be_put_off_keeps_its_claims(tmp_path: Path) -> None:
+    database = Database(tmp_path / "f.db")
+    await database.start()
+
+    def earlier(session: Session) -> None:
+        for statement in (
+            "ALTER TABLE prompt_hold DROP COLUMN later_ms",
+            "INSERT INTO prompt_hold (short, execution_id, claimed_by, claimed_until_ms, reminded, remind_ms)"
+            " VALUES ('7f3a', 1, 'eva', 9, 0, 0)",
+            "UPDATE meta SET value='4' WHERE key='schema'",
+        ):
+            raw(session).execute(statement)
+
+    await database.write(earlier)
+    await database.stop()
+    later = Database(tmp_path / "f.db")
+    await later.start()
+    held = (await later.read(lambda session: holds.of(session, ["7f3a"])))["7f3a"]
+    assert (held.claimed_by, held.later_ms) == ("eva", 0)
     await later.stop()
 
 

@@ -226,3 +226,20 @@ async def test_answered_prompts_tell_who_and_what(console: Console) -> None:
         assert line.split()[:8] == ["▌✓", "10m", "ago", "Approve", "the", "order", "eva", "approve"]
         await pilot.press("1")
         await sees(pilot, "due", "Approve the refund")
+
+
+async def test_a_prompt_is_put_off_to_the_end_of_the_list(console: Console, daemon: FakeDaemon) -> None:
+    async with console(100, 30) as pilot:
+        await goes_to(pilot, "inbox")
+        await sees(pilot, "Approve the order")
+        await pilot.press("g", "j", "j", "L")
+        await sees(pilot, "Put off Approve the", "until")
+        await pilot.press(*"soon", "enter")
+        await sees(pilot, "✗ not a date: 'soon'")
+        await pilot.press("ctrl+u", *"2h", "enter")
+        await until(pilot, lambda: daemon.asked)
+        verb, members = daemon.asked[-1]
+        assert verb == "PostponePrompt" and round(members["until"] - NOW) == 7200
+        text = await sees(pilot, "◷ in 2h", "put off until")
+        rows = [line for line in text.splitlines() if "ago" in line and ("▣" in line or "ƒ" in line)]
+        assert "◷" in rows[3]
