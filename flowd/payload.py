@@ -68,6 +68,12 @@ class Payload:
         """Bytes of UTF-8; AWS's limit of 262,144 counts these."""
         return len(self.text.encode())
 
+    def longer_than(self, characters: int) -> bool:
+        """True if its text is, or would be, longer; none is made for the answer. False for a mere reference."""
+        if self._text is not None:
+            return len(self._text) > characters
+        return self._value is not _UNSET and measure(self._value, characters) > characters
+
     def __repr__(self) -> str:
         return f"Payload({self.text[:60]!r})"
 

@@ -63,9 +63,12 @@ class Stepping:
 
 
 def is_heavy(live: Live, event: Event) -> bool:
-    """True if the step may take long."""
-    payload = event.details.get("output")
-    return live.heavy or (isinstance(payload, Payload) and len(payload.text) > BIG)
+    """True if the step may take long: by what its definition does, or by the data that come or are there already."""
+    if live.heavy:
+        return True
+    frame = live.frames.get(event.frame)
+    carried = (event.details.get("output"), live.execution.input if frame is None else frame.input)
+    return any(isinstance(payload, Payload) and payload.longer_than(BIG) for payload in carried)
 
 
 def take(
