@@ -135,8 +135,9 @@ def _side(visit: Visit | None, width: int, slower: bool) -> list[Span]:
     look = VISIT.get(visit.status, VISIT[""])
     time = took(seconds_of(visit))
     told = f"×{visit.attempts} " if visit.attempts > 1 else ""
-    told = clip(told + (clean(visit.error) or look.word.lower()), width - cell_len(time) - 5)
-    spans = [Span(f"{look.glyph} ", look.tone), Span(f"{told} ", look.tone if visit.error else "dim")]
+    error = "" if visit.status == "SUCCEEDED" else clean(visit.error)  # what it failed with before is in its attempts
+    told = clip(told + (error or look.word.lower()), width - cell_len(time) - 5)
+    spans = [Span(f"{look.glyph} ", look.tone), Span(f"{told} ", look.tone if error else "dim")]
     used = 3 + cell_len(told)
     return [*spans, Span(pad(time, width - used), "late" if slower else "faint")]
 

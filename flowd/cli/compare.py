@@ -81,7 +81,10 @@ def _side(visit: Visit | None) -> str:
     if visit is None:
         return "not there"
     times = f" x{visit.attempts}" if visit.attempts > 1 else ""
-    return f"{visit.error or visit.status}{times} {duration(seconds_of(visit))}"
+    came_to = (
+        visit.status if visit.status == "SUCCEEDED" else visit.error or visit.status
+    )  # errors before are in `times`
+    return f"{came_to}{times} {duration(seconds_of(visit))}"
 
 
 def _changes(pair: Pair, left: Known, right: Known) -> list[str]:

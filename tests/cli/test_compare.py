@@ -92,3 +92,14 @@ def test_without_another_a_fork_is_compared_with_its_origin(flowd: Flowd, two: F
 def test_the_same_twice_says_so(flowd: Flowd, two: FakeDaemon) -> None:
     found = flowd("compare", ORDER + "B", ORDER + "B")
     assert found.code == 0 and "no state came to anything else" in found.err
+
+
+def test_a_state_that_succeeded_at_last_is_told_as_that(flowd: Flowd, two: FakeDaemon) -> None:
+    pages = {ORDER + "A": events(5), ORDER + "B": events(5)}
+    failed = {"type": "TaskFailed", "taskFailedEventDetails": {"error": "Card.Busy"}}
+    again = {"type": "TaskScheduled", "taskScheduledEventDetails": {}}
+    story = [*pages[ORDER + "A"][:5], failed, again, *pages[ORDER + "A"][5:]]
+    pages[ORDER + "A"] = [{**event, "id": i, "timestamp": 1.0 + i, "frame": "0"} for i, event in enumerate(story, 1)]
+    two.answers["GetHistory"] = lambda asked: {"events": pages[asked["executionArn"]], "more": False, "last": 9}
+    out = flowd("compare", ORDER + "A", ORDER + "B").out
+    assert "Charge  SUCCEEDED x2 4s" in out and "Card.Busy" not in out.rpartition("LEFT")[2]
