@@ -279,7 +279,14 @@ def _error(error: Any) -> JsonataError:
         return JsonataError(UNSUPPORTED_RESULT, "The value is a function")
     if error.code in _LIMIT_TEXTS:
         return JsonataError("", _DEPTH if "nested too deeply" in text else _LIMIT_TEXTS[error.code])
+    if error.code in _NUMBERS_SAID or error.code.startswith("S02"):
+        text = _WHOLE.sub(r"\1", text)
     return JsonataError("" if error.code in _NO_CODE else error.code, text)
+
+
+#: Errors that tell a number of the expression. JavaScript, whose texts AWS passes on, writes a whole one without `.0`.
+_NUMBERS_SAID: Final = frozenset({"D2016", "D3060", "D3061", "D3100"})
+_WHOLE: Final = re.compile(r'(?<!["\w.])(-?\d+)\.0(?![\w"])')
 
 
 def _cut(value: Any, reads: Any) -> Any:

@@ -124,6 +124,12 @@ def test_chance_comes_from_the_entropy_alone() -> None:
     ("expression", "ending"),
     [
         ("$foo(1)", ". T1006: Attempted to invoke a non-function"),
+        ("$sqrt(-1)", ". D3060: The sqrt function cannot be applied to a negative number: -1"),
+        ("$sqrt(-1.5)", ". D3060: The sqrt function cannot be applied to a negative number: -1.5"),
+        (
+            "$formatBase(5, 99)",
+            ". D3100: The radix of the formatBase function must be between 2 and 36.  It was given 99",
+        ),
         ("$eval('1')", ". T1006: Attempted to invoke a non-function"),
         ("$sum(['a'])", '. T0412: Argument 1 of function "sum" must be an array of "numbers"'),
         ("'a' + 1", '. T2001: The left side of the "+" operator must evaluate to a number'),
