@@ -23,7 +23,8 @@ class Starter:
 
     async def invoke(self, key: str, function: str, payload_text: str) -> FunctionResult:
         """Returns once the delivery is on disk. Raises ServiceUnavailable."""
-        await self._deliver(Delivery(self._source.target, payload_text, self._source.arn), key)
+        name = key.rpartition(":")[2]  # it becomes the execution's, where no colon may stand
+        await self._deliver(Delivery(self._source.target, payload_text, self._source.arn), name)
         return FunctionResult()
 
     async def acknowledge(self, key: str) -> None:

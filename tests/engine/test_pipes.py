@@ -10,6 +10,7 @@ import pytest
 from sqlmodel import select
 
 from flowd.engine.mappings import Mappings
+from flowd.names import is_valid_name
 from flowd.store import schema
 from tests.engine.projectbox import Box
 
@@ -72,6 +73,8 @@ async def test_a_queue_starts_a_machine_with_its_records(box: Box) -> None:
     assert (record["body"], record["eventSource"]) == ('{"n": 1}', "aws:sqs")
     assert record["eventSourceARN"] == "arn:aws:sqs:us-east-1:000000000000:shop-Jobs"
     assert await waiting(box) == 0
+    [row] = await box.core.db.read(lambda session: list(session.exec(select(schema.Execution))))
+    assert is_valid_name(row.name)
 
 
 async def test_a_stream_starts_a_machine_with_the_records_that_a_filter_wants(box: Box) -> None:
