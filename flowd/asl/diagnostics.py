@@ -36,7 +36,10 @@ ADVICE = "ADVICE"  # flowd's own: legal, but probably not what was meant
 
 
 class Diagnostic(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One finding. `location` is absent where AWS gives none; `line` and `column` count from 1, 0 = not worked out."""
+    """One finding. `location` is absent where AWS gives none; `line` and `column` count from 1, 0 = not worked out.
+
+    `why` is what AWS's words leave out; `flowd check` adds it, the API has no place for it.
+    """
 
     severity: Severity
     code: str
@@ -44,6 +47,7 @@ class Diagnostic(msgspec.Struct, frozen=True, omit_defaults=True):
     location: str | None = None
     line: int = 0
     column: int = 0
+    why: str = ""
 
 
 # (service, action, pattern, resource ARN) -> why such a Task cannot be run here, or None; an UnknownName where AWS has
@@ -58,8 +62,8 @@ class Report:
     def __init__(self) -> None:
         self.found: list[Diagnostic] = []
 
-    def error(self, message: str, location: str | None, code: str = SCHEMA) -> None:
-        self.found.append(Diagnostic("ERROR", code, message, location))
+    def error(self, message: str, location: str | None, code: str = SCHEMA, why: str = "") -> None:
+        self.found.append(Diagnostic("ERROR", code, message, location, why=why))
 
     def warn(self, message: str, location: str | None, code: str = ADVICE) -> None:
         self.found.append(Diagnostic("WARNING", code, message, location))

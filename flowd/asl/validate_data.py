@@ -167,10 +167,12 @@ def _check_member(report: Report, template: dict[str, Any], key: str, member: An
                         at(location, key), NO_DOLLAR)  # fmt: skip
         check_template(report, member, at(location, key))
         return
-    if not _is_dynamic(member):
+    if (why := _not_dynamic(member)) is not None:
         # Recorded, with the location of the object that holds the field.
         report.error(
-            f"The value for the field '{key}' must be a valid JSONPath or a valid intrinsic function call", location
+            f"The value for the field '{key}' must be a valid JSONPath or a valid intrinsic function call",
+            location,
+            why=why,
         )
     if key[:-2] in template:
         report.error(f"The fields '{key[:-2]}' and '{key}' have the same name at run time: remove one", location)
@@ -180,14 +182,15 @@ def _looks_like_call(text: str) -> bool:
     return text.startswith("States.") and text.endswith(")") and "(" in text
 
 
-def _is_dynamic(value: Any) -> bool:
+def _not_dynamic(value: Any) -> str | None:
+    """Why a value is neither a path nor an intrinsic call; None if it is one."""
     if not isinstance(value, str):
-        return False
+        return "it must be a string"
     try:
         compile_intrinsic(value) if is_intrinsic(value) else compile_path(value)
-    except (PathSyntaxError, IntrinsicSyntaxError):
-        return False
-    return True
+    except (PathSyntaxError, IntrinsicSyntaxError) as error:
+        return error.message
+    return None
 
 
 # --- JSONata ---------------------------------------------------------------------------------------------------------

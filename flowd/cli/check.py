@@ -99,7 +99,7 @@ def _not_set_up(service: str, action: str, services: Mapping[str, str]) -> str |
 
 def _hinted(found: Diagnostic, text: str, unknown: Mapping[str, str]) -> Diagnostic:
     """An error in AWS's words with the way out, where AWS's words have none."""
-    way = ""
+    way = found.why
     if (found.location or "").endswith("/Resource"):
         way = next((reason for resource, reason in unknown.items() if f" {resource} " in found.message), "")
     if _PLACEHOLDER in found.message or (found.code == INVALID_JSON and _UNQUOTED.search(text)):

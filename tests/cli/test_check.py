@@ -14,6 +14,17 @@ def test_a_resource_that_a_template_fills_in_is_refused_with_the_way_out() -> No
     assert "check the template's folder" in found[0].message
 
 
+def test_a_path_or_call_that_cannot_be_read_is_told_with_the_reason() -> None:
+    values = {"a.$": "States.Nope(1)", "b.$": "$.x[?(@.a", "c.$": 1}
+    state = {"Type": "Pass", "Parameters": values, "End": True}
+    found = check.check_definition(json.dumps({"StartAt": "S", "States": {"S": state}}), yaml=False)
+    words = "must be a valid JSONPath or a valid intrinsic function call; "
+    told = [each.message.partition(words)[2] for each in found]
+    assert "States.Nope" in told[0]
+    assert "at position 10 of" in told[1]
+    assert told[2] == "it must be a string"
+
+
 def _severities(action: str, **services: str) -> list[str]:
     task = {"Type": "Task", "Resource": f"arn:aws:states:::aws-sdk:{action}", "Parameters": {}, "End": True}
     found = check.check_definition(json.dumps({"StartAt": "T", "States": {"T": task}}), False, services=services)
