@@ -195,8 +195,8 @@ EVERYWHERE: tuple[Action, ...] = (
     ),
     Action("retry", "ctrl+r", "refresh", "read anew; without a daemon try again at once", bar=False),
     Action("back", "escape", "back", "leave this view, close this dialog", bar=False),
-    Action("former", "left_square_bracket", "where you were", "back through the screens you have been on", bar=False),
-    Action("next", "right_square_bracket", "and forward", "forward again", bar=False),
+    Action("former", "left_square_bracket", "screen back", "back through the screens you have been on", bar=False),
+    Action("next", "right_square_bracket", "screen forward", "forward through them again", bar=False),
     Action("last", "minus", "last screen", "to the screen before, and back again", bar=False),
     Action("quit", "q", "back, quit", "like esc; on a first screen it quits", bar=False),
     Action("help", "question_mark,f1", "help", "the keys of this screen"),
@@ -207,7 +207,7 @@ TABLE: dict[str, tuple[Action, ...]] = {
         _OPEN,
         Action("filter", "slash", "filter", "status:failed machine:order-* since:24h waiting:prompt"),
         *_MARKS,
-        Action("mark_all", "ctrl+a", "all", "mark all that match, also those that are not in view", bar=False),
+        Action("mark_all", "ctrl+a", "mark all", "mark all that match, also those that are not in view", bar=False),
         Action("newer", "n", "show new", "bring in what began since the list was read", bar=False),
         _REDRIVE._replace(why=marked_or(redrivable)), _AGAIN, _STOP._replace(why=marked_or(running)),
         Action("retry_now", "exclamation_mark", "retry now", "end the back-offs of what is marked, or of this one",
@@ -318,7 +318,7 @@ TABLE: dict[str, tuple[Action, ...]] = {
         Action("run", "exclamation_mark", "run now", "start it once, now; asks first", all_of(writes, row)),
         Action("backfill", "b", "backfill", "start runs of the past; shows first which", all_of(writes, row)),
         Action("pause_all", "P", "pause all", "maintenance: pause all of them, or let all go on", writes),
-        *_MARKS, Action("mark_all", "ctrl+a", "all", "mark all", bar=False),
+        *_MARKS, Action("mark_all", "ctrl+a", "mark all", "mark all", bar=False),
         Action("open", "enter", "last run", "open the execution of the last run", row),
     ),
     "batches": (
@@ -396,4 +396,5 @@ ALWAYS = frozenset({"command", "help"})
 TYPING = (("enter", "take it", True), ("tab", "complete", True), ("esc", "leave it", True))
 #: The same for the form: how one gets about in it, and how the field that has the focus is filled in.
 FIELDS = {"one": ("← →", "choose", True), "many": ("space", "tick", True), "list": ("enter", "list", True)}
+UNFOLDED = (("↑ ↓", "choose", True), ("enter", "take it", True), ("esc", "close", True))
 NEXT_FIELD = ("tab", "next", True)

@@ -17,8 +17,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
+from rich.console import Console
+from rich.text import Text
 from textual import events
-from textual.app import App, ScreenError, SuspendNotSupported, SystemCommand
+from textual.app import ScreenError, SuspendNotSupported, SystemCommand
 from textual.css.query import NoMatches
 from textual.filter import LineFilter
 from textual.screen import Screen
@@ -28,6 +30,7 @@ from console import actions, commands, faults, places, preferences, terminal, th
 from console.client import Daemon, Item, RemoteError, SocketDaemon, Unreachable
 from console.drafts import unpacked
 from console.fields import Path as FieldPath
+from console.harmless import Harmless, Plain
 from console.jobs import job
 from console.link import SETTLE_S, Link
 from console.looks import Span
@@ -54,10 +57,10 @@ class Opening(NamedTuple):
     state: str = ""
 
 
-class FlowdApp(App[int]):
+class FlowdApp(Plain):
     """The console. `now` gives epoch seconds; `zone` None is the machine's own; `state_dir` gets the log of faults.
 
-    `plain` uses ASCII signs only; `opening` is shown first.
+    `plain` uses ASCII signs only; `opening` is shown first; `usual` is the theme of a user who has chosen none.
     """
 
     TITLE = "flowd"
@@ -80,6 +83,7 @@ class FlowdApp(App[int]):
         state_dir: Path | None = None,
         settle: float = SETTLE_S,
         theme: str = "",
+        usual: str = themes.DEFAULT,
         plain: bool = False,
         opening: Opening | None = None,
     ) -> None:
@@ -106,14 +110,14 @@ class FlowdApp(App[int]):
         for known in themes.THEMES:
             self.register_theme(known)
         wanted = theme or preferences.chosen_theme(self.state_dir)
-        self.theme = wanted if wanted in self.available_themes else themes.DEFAULT
+        self.theme = wanted if wanted in self.available_themes else usual
         self.stylesheet = SteadyStylesheet(self.get_css_variables())
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return themes.DARK if self.current_theme.dark else themes.LIGHT
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        return [*super().get_line_filters(), *([PlainGlyphs()] if self.plain else [])]
+        return [Harmless(), *super().get_line_filters(), *([PlainGlyphs()] if self.plain else [])]
 
     # -- life
 
@@ -129,7 +133,7 @@ class FlowdApp(App[int]):
         terminal.guard(self)
         self.set_keymap(self.keys)
         for told in self.warnings[:3]:
-            self.notify(told, severity="warning", markup=False, timeout=10)
+            self.notify(told, severity="warning", timeout=10)
         if self.opening is not None:
             name = self.opening.arn.rpartition(":")[2]
             self.push_screen(places.execution(self.opening.arn, clean(name), self.opening.view, self.opening.state))
@@ -240,7 +244,7 @@ class FlowdApp(App[int]):
     def lost(self, error: Unreachable) -> None:
         """A call found no daemon: the header says so, and the link is already trying."""
         if self.link.up:
-            self.notify(str(error), severity="warning", markup=False)
+            self.notify(str(error), severity="warning")
 
     def badge(self) -> Sequence[Span]:
         """The right end of the header: what waits for a person, and the line."""
@@ -253,11 +257,7 @@ class FlowdApp(App[int]):
             spans += [Span("read-only", "dim"), Span("  ")]
         if self.link.up:
             return [*spans, *self.presence.spans(), Span("● live", "ok")]
-        if self.link.silent:
-            return [*spans, Span(f"✗ no answer for {self.link.silent:.0f}s", "bad")]
-        if not self.link.reason:
-            return [*spans, Span("◷ connecting", "dim")]
-        return [*spans, Span(f"✗ no daemon, again in {self.link.retry_in}s", "bad")]
+        return [*spans, Span(self.link.told(), "bad" if self.link.reason else "dim")]
 
     # -- what screens use
 
@@ -271,7 +271,7 @@ class FlowdApp(App[int]):
             self.notify(f"{what} is too large for a clipboard; it is in {kept}", markup=False, timeout=10)
         elif self._driver is not None:
             self._driver.write(terminal.osc52(text))
-            self.notify(f"{what} sent to the terminal's clipboard", markup=False)
+            self.notify(f"{what} sent to the terminal's clipboard")
 
     def edit_file(self, path: Path) -> None:
         """Hand the terminal to the user's editor, and take it back."""
@@ -280,7 +280,7 @@ class FlowdApp(App[int]):
             with self.suspend():
                 subprocess.run([*command, str(path)], check=False)
         except (OSError, SuspendNotSupported) as error:
-            self.notify(f"{command[0]}: {clean(error)}; set EDITOR", severity="error", markup=False)
+            self.notify(f"{command[0]}: {clean(error)}; set EDITOR", severity="error")
 
     def go(self, name: str) -> None:
         """Follow a word of `:`."""
@@ -342,7 +342,7 @@ class FlowdApp(App[int]):
             return
         found = commands.read(word)
         if found.wrong:
-            self.notify(found.wrong, severity="warning", markup=False)
+            self.notify(found.wrong, severity="warning")
         elif found.words or found.target == "view":
             self.run_worker(job(self._to_words, found), exit_on_error=False)
         else:
@@ -373,9 +373,7 @@ class FlowdApp(App[int]):
         """An error nobody expected: written to the log with its traceback, told in one line, survived."""
         self.faults.append(error)
         log = faults.write(self.state_dir, error, self._wall())
-        self.notify(
-            f"{faults.place(error)}\nwritten to {log}", title="a fault in the console", severity="error", markup=False
-        )
+        self.notify(f"{faults.place(error)}\nwritten to {log}", title="a fault in the console", severity="error")
 
     def _handle_exception(self, error: Exception) -> None:
         """Textual ends a widget whose handler raised; its screen is dead then, so the console ends, tidily."""
@@ -385,12 +383,14 @@ class FlowdApp(App[int]):
             self._exception_event.set()
         log = faults.write(self.state_dir, error, self._wall())
         self._return_code = 1
-        self.exit(1, return_code=1, message=f"flowd console ended by a fault: {faults.place(error)}\nwritten to {log}")
+        told = f"flowd console ended by a fault: {faults.place(error)}\nwritten to {log}"
+        self.exit(1, return_code=1, message=Text(told))  # a text would be read as markup
 
 
 def run(socket: Path, readonly: bool = False, opening: Opening | None = None, bells: bool = False, **looks: Any) -> int:
     """Run the console on the terminal until the user leaves it; the exit code."""
-    app = FlowdApp(SocketDaemon(socket), readonly=readonly, opening=opening, **looks)
+    usual = themes.default(Console().color_system)
+    app = FlowdApp(SocketDaemon(socket), readonly=readonly, opening=opening, usual=usual, **looks)
     app.bells, app.calm = bells, True
     app.take_keys(preferences.config_dir() / preferences.KEYS)
     with terminal.kept(app):

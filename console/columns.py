@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from rich.cells import cell_len
+
 from console.looks import Span
 from console.text import clip_middle, pad
 
@@ -41,8 +43,13 @@ def gap(width: int) -> int:
     return 2 if width >= 110 else 1
 
 
-def fit(columns: Sequence[Column], width: int) -> list[Fitted]:
-    """The columns that fit into `width`, each at least `least` wide; what is left over goes to those that want more."""
+def fit(columns: Sequence[Column], width: int, needs: Sequence[int] = ()) -> list[Fitted]:
+    """The columns that fit into `width`, each at least `least` wide; what is left over goes to those that want more.
+
+    `needs` are the cells that the widest text of each column takes. A column that may grow gets no more than that, so
+    that what short names leave free goes to texts that would be cut.
+    """
+    columns = [_trimmed(each, need) for each, need in zip(columns, needs, strict=True)] if needs else columns
     kept = list(range(len(columns)))
     while _needed(columns, kept, gap(width)) > width:
         droppable = [i for i in kept if columns[i].drop]
@@ -61,6 +68,13 @@ def fit(columns: Sequence[Column], width: int) -> list[Fitted]:
             if widths[i] >= columns[i].most:
                 hungry.remove(i)
     return [Fitted(i, widths[i], columns[i].title, columns[i].right, columns[i].words, columns[i].middle) for i in kept]
+
+
+def _trimmed(column: Column, need: int) -> Column:
+    need = max(need, cell_len(column.title))
+    if not column.most:
+        return column
+    return column._replace(least=min(column.least, need), most=min(column.most, need))
 
 
 def _needed(columns: Sequence[Column], kept: Sequence[int], between: int) -> int:

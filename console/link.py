@@ -11,9 +11,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from console.client import Daemon, Item, RemoteError, Unreachable
+from console.text import coarse
 
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 5.0
+#: How long the line must have been gone for that to stand in the header.
+WORTH_TELLING_S = 10.0
 #: News are collected for this long, so that a busy daemon cannot make the screen flicker.
 SETTLE_S = 0.1
 
@@ -55,6 +58,7 @@ class Link:
         self.silent = 0.0  # seconds since the daemon was asked how it is, once that is too long
         self.reason = ""
         self.retry_at = 0.0
+        self.lost_at: float | None = None  # since when what is shown is no longer kept up to date
         self.health: Item = {}
         self._attempt = 0
         self._cursor: Any = None
@@ -65,6 +69,16 @@ class Link:
     def retry_in(self) -> int:
         """Whole seconds until the next attempt."""
         return max(0, round(self.retry_at - self._now()))
+
+    def told(self) -> str:
+        """Why nothing comes over the line; how old what is shown has become, once that is worth telling."""
+        if self.silent:
+            return f"✗ no answer for {self.silent:.0f}s"
+        if not self.reason:
+            return "◷ connecting"
+        gone = self._now() - self.lost_at if self.lost_at is not None else 0.0
+        since = f" for {coarse(gone)}" if gone >= WORTH_TELLING_S else ""
+        return f"✗ no daemon{since}, again in {self.retry_in}s"
 
     def retry(self) -> None:
         """Try again at once."""
@@ -89,7 +103,7 @@ class Link:
     def _rise(self) -> None:
         """The line is up (again): nothing that is known counts until it is read anew."""
         self.ever = True
-        self.up, self.reason, self._attempt = True, "", 0
+        self.up, self.reason, self._attempt, self.lost_at = True, "", 0, None
         self._on_state()
         self._on_news([], True)
 
@@ -132,6 +146,8 @@ class Link:
     async def wait(self, reason: str) -> None:
         """The line is down for this reason: wait for the next attempt, or for `retry`."""
         self._attempt += 1
+        if self.ever and self.lost_at is None:
+            self.lost_at = self._now()
         delay = backoff(self._attempt)
         self.up, self.reason, self.retry_at = False, reason, self._now() + delay
         self._kick.clear()

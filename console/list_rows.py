@@ -206,13 +206,21 @@ QUEUES = Sheet(
 )
 
 
+def target_name(target: str) -> str:
+    """What an ARN names, without its kind and machine, which make it too long for a column; all else as it is."""
+    if not target.startswith("arn:"):
+        return target
+    *_, kind, name = target.split(":", 6)
+    return name.partition(":")[2] if kind in ("execution", "express") and ":" in name else name
+
+
 def audit_cells(item: Item, now: Now) -> list[Span]:
     target = clean(item["target"])
     return [
         Span(moment(item["at"], now.at, now.zone)),
         Span(clean(item["who"]), "bold"),
         Span(clean(item["verb"])),
-        Span(target.split(":", 5)[-1] if target.startswith("arn:") else target),
+        Span(target_name(target)),
         Span(clean(item.get("detail") or ""), "dim"),
     ]
 

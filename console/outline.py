@@ -163,7 +163,7 @@ def bar(visits: Iterable[Visit], over: tuple[float, float], width: int, now: flo
 
 def parts(width: int) -> tuple[int, int, int]:
     """Cells for the tree, for what happened, and for the bar; eight more hold the length of time."""
-    tree, told = min(46, max(28, width * 9 // 20)), 30 if width >= 120 else 15
+    tree, told = min(46, max(28, width * 21 // 50)), min(30, max(15, width // 4))
     return tree, told, max(0, width - tree - told - 8)
 
 
@@ -178,7 +178,7 @@ def ruler(over: tuple[float, float], width: int, zone: tzinfo | None) -> list[Sp
 def render(row: Row, over: tuple[float, float], width: int, now: float) -> list[Span]:
     """One row as text of `width` cells: the tree, then what happened, how long, and the bar."""
     tree, told, rest = parts(width)
-    spans = _tree(row, tree)
+    spans = [*_tree(row, tree - 1), Span(" ")]
     if not row.type:
         return [*spans, Span(" " * (width - tree))]
     spans += _fitted(_told(row), told)

@@ -21,12 +21,29 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 _DROPPED = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 
 
-def _printable(char: str) -> str:
-    if char in "\n\t\r":
-        return " "
-    if unicodedata.category(char) in _DROPPED or "\ufe00" <= char <= "\ufe0f":
-        return ""
-    return char
+class _Harmless(dict[int, str]):
+    """What each character becomes; asked for once each, since `str.translate` looks them up here."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        if char in "\n\t\r":
+            found = " "
+        elif 0x1F1E6 <= code <= 0x1F1FF:  # half a flag: terminals do not agree how wide it is, so it is a letter
+            found = chr(ord("A") + code - 0x1F1E6)
+        elif unicodedata.category(char) in _DROPPED or _alters(code):
+            found = ""
+        else:
+            found = "\ufffd" if unicodedata.category(char) == "Cn" else char
+        self[code] = found
+        return found
+
+
+def _alters(code: int) -> bool:
+    """Variation selectors and tones of skin: terminals do not agree how wide they make what stands before them."""
+    return 0xFE00 <= code <= 0xFE0F or 0xE0100 <= code <= 0xE01EF or 0x1F3FB <= code <= 0x1F3FF
+
+
+HARMLESS = _Harmless()
 
 
 def clean(value: object, limit: int = 4000) -> str:
@@ -35,7 +52,7 @@ def clean(value: object, limit: int = 4000) -> str:
     text = text[:limit] + "…" if len(text) > limit else text
     if text.isascii() and text.isprintable():
         return text
-    return "".join(map(_printable, _SEQUENCE.sub("", text)))
+    return _SEQUENCE.sub("", text).translate(HARMLESS)
 
 
 def block(value: str, tab: int = 4) -> list[str]:

@@ -9,11 +9,18 @@ from textual.theme import BUILTIN_THEMES, Theme
 #: What Textual's own themes lack.
 DARK = {"dim": "#8a93a1", "faint": "#586070", "line": "#39404d", "cursor-line": "#2a3342"}
 LIGHT = {"dim": "#5b6574", "faint": "#8b95a2", "line": "#c0c6d0", "cursor-line": "#d5dded"}
+#: On a light terminal white cannot be read, and on a dark one black is no cursor: that is reversed instead.
 SIXTEEN = {
-    "dim": "ansi_white", "faint": "ansi_bright_black", "line": "ansi_bright_black", "cursor-line": "ansi_black",
+    "dim": "ansi_default", "faint": "ansi_bright_black", "line": "ansi_bright_black", "cursor-line": "ansi_default",
 }  # fmt: skip
 
-DEFAULT = "flowd"
+DEFAULT, OF_SIXTEEN = "flowd", "flowd-16"
+
+
+def default(color_system: str | None) -> str:
+    """The theme of a user who has chosen none, on a terminal with the colours that Rich found it has."""
+    return OF_SIXTEEN if color_system == "standard" else DEFAULT
+
 
 THEMES: tuple[Theme, ...] = (
     Theme(
@@ -39,7 +46,7 @@ THEMES: tuple[Theme, ...] = (
         panel="#212631", dark=True, variables=DARK,
     ),
     Theme(
-        name="flowd-16", ansi=True, primary="ansi_bright_blue", secondary="ansi_cyan", accent="ansi_magenta",
+        name=OF_SIXTEEN, ansi=True, primary="ansi_bright_blue", secondary="ansi_cyan", accent="ansi_magenta",
         success="ansi_green", warning="ansi_yellow", error="ansi_bright_red", foreground="ansi_default",
         background="ansi_default", surface="ansi_default", panel="ansi_default", boost="ansi_default", dark=True,
         variables={**BUILTIN_THEMES["ansi-dark"].variables, **SIXTEEN},

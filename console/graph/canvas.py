@@ -77,7 +77,7 @@ class Canvas:
 
     def free(self, x: int, y: int, cells: int) -> bool:
         """True if nothing stands in these cells."""
-        return x + cells <= self.width and not any(self._owners[y][x : x + cells])
+        return 0 <= x and x + cells <= self.width and not any(self._owners[y][x : x + cells])
 
     def char(self, x: int, y: int) -> str:
         drawn = self._chars[y][x]

@@ -104,11 +104,21 @@ def _net(drawing: Drawing, path: Path, net: Net, left: int, top: int, height: in
 
 
 def _condition(drawing: Drawing, edge: Edge, x: int, y: int, bend: bool) -> None:
-    """Beside the arrow, as much as there is room for."""
-    room = next((n for n in range(CONDITION + 3) if not drawing.canvas.free(x + 1 + n, y, 1)), CONDITION + 3) - 2
-    text = clip(clean(edge.label), min(CONDITION, room))
-    if text and not bend and edge.kind == "choice" and room >= min(LEGIBLE, cell_len(edge.label)):
-        drawing.canvas.text(x + 2, y, text, Owner("rule"))
+    """Beside the arrow, as much as there is room for; before it, if only there is room for the whole of it."""
+    told = clip(clean(edge.label), CONDITION)
+    if not told or bend or edge.kind != "choice":
+        return
+    need, after, before = cell_len(told), _room(drawing, x, y, 1), _room(drawing, x, y, -1)
+    if after < need <= before:
+        drawing.canvas.text(x - 1 - need, y, told, Owner("rule"))
+    elif after >= min(LEGIBLE, need):
+        drawing.canvas.text(x + 2, y, clip(told, after), Owner("rule"))
+
+
+def _room(drawing: Drawing, x: int, y: int, step: int) -> int:
+    """Cells that are free beside an arrow, without a blank at either end of them."""
+    most = CONDITION + 3
+    return next((n for n in range(most) if not drawing.canvas.free(x + step * (n + 1), y, 1)), most) - 2
 
 
 def _node(drawing: Drawing, node: Node, path: Path, view: View, x: int, y: int) -> None:

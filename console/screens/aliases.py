@@ -84,7 +84,7 @@ class AliasesScreen(ListScreen):
                 await call("CreateStateMachineAlias", name=entries["name"], **told)
 
         entries = (*([] if name else [("name", "")]), ("versions", versions), ("description", description))
-        lines = [[Span("one version like 9, or two that share the starts, like 9:90 8:10 (in percent)", "dim")], []]
+        lines = [[Span("one version like 9, or two that share the starts, like 9:90 8:10 (in percent)", "dim")]]
         hints = {"name": "what programs write behind the machine's ARN"}
         if await self.app.push_screen_wait(Fill(title, "save", send, entries=entries, lines=lines, hints=hints)):
             self.say("new starts go where it leads; executions that run stay as they are")

@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import Select
 
-from console.actions import FIELDS, NEXT_FIELD, bindings
+from console.actions import FIELDS, NEXT_FIELD, UNFOLDED, bindings
 from console.answers import comment_of, complaints, context_of, output_of, schema_of
 from console.client import Item, RemoteError, Unreachable
 from console.drafts import Draft, packed
@@ -18,7 +18,7 @@ from console.looks import Span
 from console.messages import Edited, News
 from console.screens.dialogs import Fill
 from console.screens.holding import PromptVerbs, comment_lines, hold_spans
-from console.text import ago, block, clean, count_of, until
+from console.text import ago, block, clean, clip, clip_middle, count_of, until
 from console.widgets.bars import Facts
 from console.widgets.form import SchemaForm
 from console.widgets.jsonview import JsonView
@@ -83,7 +83,9 @@ class AnswerScreen(PromptVerbs):
         lines = [[Span(line)] for line in block(prompt.get("message") or "")] if prompt.get("message") else []
         if not prompt.get("answer"):
             self.query_one(Panel).show_lines([*lines, *comment_lines(self.about, now)])
-        where = f"{clean(prompt['executionName'])} › {clean(prompt['state'])}"
+        wide = self.size.width >= 110  # else names would hide when it was asked and is due
+        name = clip_middle(clean(prompt["executionName"]), 40 if wide else 20)
+        where = f"{name} › {clip(clean(prompt['state']), 40 if wide else 20)}"
         told = [Span(where), Span(f"  asked {ago(prompt['askedAt'], now.at)}", "dim")]
         if prompt.get("dueAt"):
             told.append(Span(f"  due {until(prompt['dueAt'], now.at)}", "late" if prompt["dueAt"] < now.at else "dim"))
@@ -107,6 +109,8 @@ class AnswerScreen(PromptVerbs):
             kind = "many" if here.many else "one"
         elif isinstance(here, Select):
             kind = "list"
+        elif here is not None and isinstance(here.parent, Select):
+            return UNFOLDED
         found = [FIELDS[kind]] if kind else []
         return [*found, NEXT_FIELD] if not self.prompt.get("answer") else []
 

@@ -29,7 +29,7 @@ class Reasoned(Fill):
         self._word = typed
         asked = [("reason", ""), *entries, *([("confirm", "")] if typed else [])]
         confirm = [[Span("to confirm, type the word "), Span(typed, "key")]] if typed else []
-        told, hints = [*lines, *confirm, []], {"confirm": typed}
+        told, hints = [*lines, *confirm], {"confirm": typed}
         super().__init__(title, verb, send, entries=asked, lines=told, needs="reason", hints=hints)
 
     def action_send(self) -> None:

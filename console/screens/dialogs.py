@@ -29,6 +29,7 @@ from console.widgets.typed import TypedLine
 
 T = TypeVar("T")
 BLANK = "{}"
+LONGEST_TITLE, LONGEST_COMPLAINT = 160, 400  # characters; what is below must stay in view
 
 #: Sends what the dialog holds; raises RemoteError or Unreachable, and then the dialog stays.
 Send = Callable[[str, dict[str, str]], Awaitable[None]]
@@ -39,12 +40,13 @@ class Lines(LineView):
 
     DEFAULT_CSS = "Lines { height: auto; scrollbar-size-vertical: 1; overflow-x: hidden; }"
 
-    def __init__(self, lines: Sequence[Sequence[Span]]) -> None:
+    def __init__(self, lines: Sequence[Sequence[Span]], spare: int = 9) -> None:
+        """`spare` rows of the terminal are for the box around the lines and for what else is in it."""
         super().__init__()
-        self._lines = lines
+        self._lines, self._spare = lines, spare
 
     def on_mount(self) -> None:
-        self.styles.height = max(1, min(len(self._lines), self.app.size.height - 9))
+        self.styles.height = max(1, min(len(self._lines), self.app.size.height - self._spare))
 
     def length(self) -> int:
         return len(self._lines)
@@ -60,7 +62,7 @@ class Dialog(ModalScreen[T], Generic[T]):
 
     def __init__(self, title: str, keys: Sequence[tuple[str, str]]) -> None:
         super().__init__()
-        self._heading, self._keys = title, keys
+        self._heading, self._keys = clean(title, LONGEST_TITLE), keys
 
     def compose(self) -> ComposeResult:
         with Vertical(id="box"):
@@ -83,7 +85,7 @@ class Dialog(ModalScreen[T], Generic[T]):
     def complain(self, text: str) -> None:
         """Say what is wrong; the dialog stays open."""
         line = self.query_one("#wrong", Static)
-        line.update(f"✗ {text}" if text else "")
+        line.update(f"✗ {clean(text, LONGEST_COMPLAINT)}" if text else "")
         line.display = bool(text)
 
     def action_cancel(self) -> None:
@@ -155,7 +157,7 @@ class Fill(Dialog[bool]):
         if self._lines:
             self.query_one(Panel).show_lines(self._lines)
         for control in self.query("TextArea, Input"):
-            if isinstance(control, TextArea) or self._text is None:
+            if isinstance(control, TextArea) or (self._text is None and control.name == (self._needs or control.name)):
                 control.focus()
                 if isinstance(control, TextArea) and control.text == BLANK:
                     control.select_all()  # stands there as an example: what is typed takes its place
@@ -176,7 +178,7 @@ class Fill(Dialog[bool]):
             return
         entries = self.entries()
         if self._needs and not entries.get(self._needs):
-            self.complain(f"{self._needs}: say why; it stands in the history and in the audit")
+            self.complain(f"{self._needs}: {self._hints[self._needs]}; it stands in the audit")
             return
         if not self._busy:
             self._busy = True

@@ -46,7 +46,7 @@ async def _edit_copy(shell: Shell, machine: Item) -> None:
     described = await shell.host.daemon.machine(machine["stateMachineArn"])
     before = str(described.get("definition", ""))
     folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="flowd-"))
-    path = folder / f"{clean(machine['name']).replace('/', '_')}.asl.json"
+    path = folder / f"{clean(machine['name']).replace('/', '_')[:60]}.asl.json"  # names of files have 255 bytes
     await asyncio.to_thread(path.write_text, before, "utf-8")
     shell.host.edit_file(path)
     after = await asyncio.to_thread(_read, path)

@@ -241,7 +241,7 @@ class ExecutionsScreen(ExecutionVerbs):
         async def send(text: str, entries: dict[str, str]) -> None:
             await self.host.daemon.ask("SaveView", name=entries["name"], filter=self.text)
 
-        lines = [[Span("/ ", "key"), Span(clean(self.text) or "(everything)")], []]
+        lines = [[Span("/ ", "key"), Span(clean(self.text) or "(everything)")]]
         hints = {"name": "what to call it; the same name again replaces it"}
         told = "Keep this filter under a name"
         if await self.app.push_screen_wait(Fill(told, "save", send, entries=(("name", ""),), lines=lines, hints=hints)):

@@ -16,10 +16,10 @@ from console.text import clip, pad
 from console.widgets.panel import folded
 
 MOVING = (
-    ("j k ↑ ↓", "move; page keys by screens, g G to the ends"),
-    ("space z - +", "in JSON: fold one or all; h l sideways"),
-    ("tab", "to the next part of the screen"),
-    ("ctrl+p", "the palette: every action by name, and the themes"),
+    ("j k ↑ ↓", "move", "page keys by screens, g G to the ends"),
+    ("space z", "fold", "in JSON: one, or all with - +; h l sideways"),
+    ("tab", "next part", "to the next part of the screen"),
+    ("ctrl+p", "palette", "every action by name, and the themes"),
 )
 
 
@@ -31,7 +31,10 @@ def help_lines(screen: str, now: Situation, width: int) -> list[list[Span]]:
         lines += [[Span(screen, "bold")], *(line for action in own for line in _lines(action, now, width)), []]
     lines += [[Span("everywhere", "bold")]]
     lines += [line for action in actions.EVERYWHERE for line in _lines(action, now, width)]
-    lines += [[Span(pad(keys, 13), "key"), Span(clip(told, width - 13), "dim")] for keys, told in MOVING]
+    lines += [
+        [Span(pad(keys, 10), "key"), Span(pad(label, 15)), Span(clip(told, width - 25), "dim")]
+        for keys, label, told in MOVING
+    ]
     return lines
 
 
@@ -54,4 +57,4 @@ class HelpScreen(Dialog[None]):
         self._lines: Sequence[Sequence[Span]] = help_lines(screen, now, min(90, width * 96 // 100) - 8)
 
     def content(self) -> ComposeResult:
-        yield Lines(self._lines)
+        yield Lines(self._lines, spare=6)

@@ -102,7 +102,7 @@ class PromptVerbs(Shell):
                 members["comment"] = entries["comment"]
             await self.host.daemon.ask("AssignPrompt", id=item["id"], **members)
 
-        told = [[Span("without a name it is meant again for whom the definition says", "dim")], []]
+        told = [[Span("without a name it is meant again for whom the definition says", "dim")]]
         hints = {"to": "a name"}
         title = f"Who shall answer {clean(item.get('title') or item['state'])}?"
         entries = (("to", str(item.get("assignedTo") or "")), ("comment", ""))
@@ -130,8 +130,8 @@ class PromptVerbs(Shell):
         item = self.item() or {}
 
         async def send(text: str, entries: dict[str, str]) -> None:
-            await self.host.daemon.ask("CommentPrompt", id=item["id"], text=entries["comment"])
+            await self.host.daemon.ask("CommentPrompt", id=item["id"], text=entries["remark"])
 
-        title = "A remark that everybody sees"
-        if await self.app.push_screen_wait(Fill(title, "say it", send, entries=(("comment", ""),), needs="comment")):
+        title, entries, hints = "A remark that everybody sees", (("remark", ""),), {"remark": "what there is to say"}
+        if await self.app.push_screen_wait(Fill(title, "say it", send, entries=entries, needs="remark", hints=hints)):
             self.after_hold()

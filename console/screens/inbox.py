@@ -18,7 +18,7 @@ from console.pages import ListSource
 from console.screens.dialogs import Fill
 from console.screens.holding import PromptVerbs, comment_lines, hold_spans, is_free, is_mine
 from console.text import ago, block, clean, count_of, until
-from console.widgets.bars import Facts
+from console.widgets.bars import Facts, tab_spans
 from console.widgets.jsonview import JsonView
 from console.widgets.panel import Panel
 from console.widgets.table import VirtualTable
@@ -71,7 +71,7 @@ class InboxScreen(PromptVerbs):
         self.about: Item = {}
 
     def body(self) -> Iterable[Widget]:
-        yield Facts(id="line")
+        yield Facts(id="tabs")
         with Vertical(classes="split"):
             with Vertical(classes="main"):
                 yield VirtualTable(rows.INBOX, self.host.now, id="table", empty="")
@@ -109,12 +109,8 @@ class InboxScreen(PromptVerbs):
         spans: list[Span] = []
         for place, (tab, name) in enumerate(TABS.items(), 1):
             amount = "" if tab == "done" or self.closed else f" {counts[tab]}"
-            spans += [
-                Span(f"{place} ", "key"),
-                Span(f"{name}{amount}", "hit" if tab == self.tab else "dim"),
-                Span("   "),
-            ]
-        self.query_one("#line", Facts).say(*spans)
+            spans += tab_spans(place, f"{name}{amount}", tab == self.tab)
+        self.query_one("#tabs", Facts).say(*spans)
 
     def item(self) -> Item | None:
         return self.table.item if self.ready else None
@@ -124,7 +120,11 @@ class InboxScreen(PromptVerbs):
         shown = self.prompts
         if self.tab in ("mine", "free"):
             shown = [each for each in shown if (is_mine(each, self.you) if self.tab == "mine" else is_free(each))]
-        empty = {"done": "nothing is answered yet", "mine": "nothing is meant for you, and you work on nothing"}
+        empty = {
+            "done": "nothing is answered yet\n\n1 shows what is open",
+            "mine": "nothing is meant for you, and you work on nothing\n\n3 shows what is free; c there makes it yours",
+            "free": "nothing is free\n\n1 shows all that is open, and who works on it",
+        }
         self.table.empty = empty.get(self.tab, EMPTY)
         self.table.show_sheet(rows.ANSWERS if self.closed else rows.INBOX)
         self.table.show_rows(ListSource(shown))

@@ -118,7 +118,6 @@ class MachineVerbs(Shell):
         lines = [
             [Span("nothing can start it then; what it has done stays in the list", "dim")],
             [Span(f"{count_of(running, 'execution')} of it still run, to their end" if running else "none of it runs")],
-            [],
         ]
         told, hints = f"Undeploy {name}, with its versions and aliases?", {"name": name}
         if await self.app.push_screen_wait(

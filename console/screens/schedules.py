@@ -27,7 +27,7 @@ EMPTY = "no schedules\n\na SAM template or an EventBridge Scheduler expression b
 def schedule_lines(item: Item, now: rows.Now) -> list[list[Span]]:
     """Under the list: the next runs, the last one, the policies, the input."""
     on = item["state"] == "ENABLED"
-    upcoming = [local(at, now.zone).strftime("%a %d %b %H:%M") for at in item.get("next") or []]
+    upcoming = [local(at, now.zone).strftime("%a\u00a0%d\u00a0%b\u00a0%H:%M") for at in item.get("next") or []]
     lines = [
         [Span("starts  ", "dim"), Span(clean(item["stateMachineName"])), Span(f"  {clean(item['source'])}", "dim")]
     ]
@@ -156,7 +156,7 @@ class SchedulesScreen(Shell):
             self.say(f"{count_of(len(started), 'run')} started, {len(fires) - len(started)} had run already")
 
         title = f"Backfill {clean(item['name'])}: start the runs of a time that has passed"
-        told = [[Span("dates like 2026-01-31 or 2026-01-31T12:00, in this terminal's zone", "dim")], []]
+        told = [[Span("dates like 2026-01-31 or 2026-01-31T12:00, in this terminal's zone", "dim")]]
         hints = {"since": "needed", "until": "now"}
         entries = (("since", ""), ("until", ""))
         span = Fill(title, "preview", preview, entries=entries, lines=told, hints=hints)

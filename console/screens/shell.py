@@ -186,8 +186,8 @@ class Shell(Screen[None]):
             self.host.fault(error)
 
     def say(self, text: str, bad: bool = False) -> None:
-        """A notice in the corner, always as plain text."""
-        self.notify(text, severity="error" if bad else "information", markup=False, timeout=6 if bad else 3)
+        """A notice in the corner."""
+        self.notify(text, severity="error" if bad else "information", timeout=6 if bad else 3)
 
     # -- verbs
 

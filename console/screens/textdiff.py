@@ -22,7 +22,7 @@ _TONES = {"+": "ok", "-": "bad", "?": "faint", "@": "accent"}
 def diff_lines(old: str, new: str) -> list[Span]:
     """The changes with three lines around each; one line that says so if there are none."""
     found = list(difflib.unified_diff(block(old), block(new), lineterm="", n=3))[2:]
-    return [Span(line, _TONES.get(line[:1], "dim")) for line in found] or [Span("the same", "dim")]
+    return [Span(line, _TONES.get(line[:1], "dim")) for line in found] or [Span("the two are the same", "dim")]
 
 
 class DiffLines(LineView):
@@ -49,11 +49,11 @@ class TextDiff(Shell):
 
     def __init__(self, old_name: str, old: str, new_name: str, new: str) -> None:
         super().__init__()
-        self._names = (clean(old_name), clean(new_name))
+        self._named = f"{clean(old_name)} › {clean(new_name)}"
         self._lines = diff_lines(old, new)
 
     def crumbs(self) -> Sequence[str]:
-        return ("flowd", "deploys", f"{self._names[0]} › {self._names[1]}")
+        return ("flowd", "deploys", self._named)
 
     def facts(self) -> Sequence[Span]:
         gone = sum(line.tone == "bad" for line in self._lines)
@@ -74,4 +74,6 @@ async def show_versions(shell: Shell, old: Item, new: Item) -> None:
         definition = (await shell.host.daemon.machine(item["stateMachineVersionArn"]))["definition"]
         texts.append(json.dumps(json.loads(definition), indent=2, ensure_ascii=False))
         names.append(f"{item['stateMachineName']} v{item['version']}")
+    if old["stateMachineName"] == new["stateMachineName"]:
+        names[1] = f"v{new['version']}"
     shell.app.push_screen(TextDiff(names[0], texts[0], names[1], texts[1]))

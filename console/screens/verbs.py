@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from console.answers import redrive_lines
@@ -37,10 +38,20 @@ def definition_of(item: Item) -> Any:
     return definition or {}
 
 
+_UNSEEN = re.compile(
+    "[\x7f-\xa0\xad\u061c\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+
 def pretty(text: str | None) -> str:
-    """A JSON text with indents, for an editor; a text that is no JSON stays as it is."""
+    """A JSON text with indents, for an editor; a text that is no JSON stays as it is.
+
+    What an editor cannot show, or takes for the end of a line (U+0085, U+2028), is written as an escape: so it is seen,
+    and comes back as it was.
+    """
     try:
-        return json.dumps(json.loads(text or "{}"), indent=2, ensure_ascii=False)
+        shown = json.dumps(json.loads(text or "{}"), indent=2, ensure_ascii=False)
+        return _UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], shown)
     except ValueError:
         return text or ""
 
@@ -89,7 +100,7 @@ class ExecutionVerbs(Shell):
 
         title = f"Stop {clean(item['name'])}?  It is {look.glyph} {look.word} and ends as ■ ABORTED."
         if await self.app.push_screen_wait(
-            Fill(title, "stop it", send, entries=(("error", ""), ("cause", "")), needs="cause")
+            Fill(title, "stop it", send, entries=(("cause", ""), ("error", "")), needs="cause")
         ):
             self.say(f"{clean(item['name'])} is stopped")
             self.reload()

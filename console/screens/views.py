@@ -29,7 +29,7 @@ from console.rows import Now
 from console.screens.verbs import ExecutionVerbs, read_history
 from console.stages import Stage, log, merged, stages, trial_of, variables_before
 from console.text import clean, clip, count_of, moment, took
-from console.widgets.bars import Facts
+from console.widgets.bars import Facts, tab_spans
 from console.widgets.graph import GraphView
 from console.widgets.inspector import Inspector
 from console.widgets.jsonview import JsonView
@@ -229,12 +229,11 @@ class ExecutionViews(ExecutionVerbs):
     def tabs(self) -> None:
         spans: list[Span] = []
         for key, (name, word) in enumerate(VIEWS, 1):
-            here = name == self.view
-            spans += [Span(str(key), "key" if not here else "hit"), Span(f" {word}  ", "bold" if here else "dim")]
+            spans += tab_spans(key, word, name == self.view)
         item, now = self.known.item, self.host.now()
         if self._filter is not None:
             text = clip(clean(self._filter_text), 10 if self.size.width < 110 else 40)
-            spans.append(Span(f"/{text} {len(self.events)}/{len(self.known.events)}", "late"))
+            spans.append(Span(f" /{text} {len(self.events)}/{len(self.known.events)}", "late"))
         if item is not None and self.size.width >= 110:
             told = f" {clean(item['stateMachineName'])} · started {moment(item['startDate'], *now)}"
             if item.get("trigger", "api") != "api":

@@ -9,12 +9,17 @@ from textual import events
 
 from console.looks import Span
 from console.messages import Badge
-from console.text import clip
+from console.text import clip, clip_middle
 from console.widgets.paint import OneLine
+
+KNOWN_BY = 18  # cells of a name by which one knows it
 
 
 def header_line(crumbs: Sequence[str], facts: Sequence[Span], right: Sequence[Span], width: int) -> list[Span]:
-    """`flowd › executions   facts        right`. The right part and the first fact stay: the crumb is cut."""
+    """`flowd › executions   facts        right`. The right part and the first fact stay: the crumb is cut.
+
+    For the other facts it is cut too, as long as enough of it is left to know it by.
+    """
     first = cell_len(facts[0].text) + 3 if facts else 0
     end = sum(cell_len(span.text) for span in right) + 1
     if width < 110 and len(crumbs) > 2:
@@ -23,7 +28,13 @@ def header_line(crumbs: Sequence[str], facts: Sequence[Span], right: Sequence[Sp
     for place, crumb in enumerate(crumbs):
         used = sum(cell_len(span.text) for span in spans)
         last = place == len(crumbs) - 1
-        text = clip(crumb, max(12 if last else 4, width - used - end - 2 - (first if last else 0)))
+        room = max(12 if last else 4, width - used - end - 2 - (first if last else 0))
+        if last and facts and " " not in crumb:
+            for span in facts[1:]:
+                room -= cell_len(span.text) if room - cell_len(span.text) >= KNOWN_BY else 0
+            text = clip_middle(crumb, room)
+        else:
+            text = clip(crumb, room)
         spans += [Span(text, "bold" if last else "dim"), Span("" if last else " › ", "faint")]
     used = sum(cell_len(span.text) for span in spans)
     spans.append(Span("   "))
@@ -92,6 +103,11 @@ class KeyBar(OneLine):
 
     def spans(self, width: int) -> Sequence[Span]:
         return keys_line(self.keys, width, self.kept)
+
+
+def tab_spans(key: int, word: str, here: bool) -> list[Span]:
+    """One of the numbered tabs above a view; the one that is shown is lit as a whole."""
+    return [Span(f" {key} {word} ", "hit")] if here else [Span(f" {key}", "key"), Span(f" {word} ", "dim")]
 
 
 class Facts(OneLine):

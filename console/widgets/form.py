@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Select, Static, TextArea
 
@@ -19,6 +20,7 @@ from console import fields as f
 from console.complaints import check
 from console.fields import MISSING, Field, Path
 from console.messages import Edited
+from console.text import clean
 from console.widgets.options import Options, label_of
 
 
@@ -80,7 +82,7 @@ class Entry(Vertical):
         told = self.query(".told")
         if told:
             line = told.only_one(Static)
-            line.update(f"✗ {message}" if message else self.field.hint)
+            line.update(f"✗ {clean(message)}" if message else self.field.hint)
             line.display = bool(message or self.field.hint)
 
     def on_edited(self) -> None:
@@ -90,7 +92,8 @@ class Entry(Vertical):
 
 
 def _select(field: Field, raw: Any) -> Select[str]:
-    pairs = [(label_of(option), str(index)) for index, option in enumerate(field.options)]
+    # As content, not as text: a text would be read as markup, and what is no markup would end the console.
+    pairs = [(Content(label_of(option)), str(index)) for index, option in enumerate(field.options)]
     found = next((str(i) for i, option in enumerate(field.options) if raw is not MISSING and option == raw), None)
     if found is None:
         return Select(pairs, prompt="choose…", compact=True)
@@ -138,7 +141,7 @@ class SchemaForm(VerticalScroll, can_focus=False):
             first = first or (entry if message else None)
         whole = self.query_one(".whole", Static)
         whole.display = () in wrong and first is None
-        whole.update(f"✗ {wrong.get((), '')}")
+        whole.update(f"✗ {clean(wrong.get((), ''))}")
         if first is not None:
             _focus(first)
 

@@ -169,7 +169,10 @@ class LineView(Painted, ScrollView, can_focus=True):
         lit = current and self.has_focus
         style = base + self.style_of("line--cursor") if lit else base
         mark = Span("▌", "accent" if self.has_focus else "faint") if current else Span(" ")
-        return Strip(self.paint([mark, *self.spans(index, width - 1)], style)).crop_extend(0, width, style)
+        spans = [mark, *self.spans(index, width - 1)]
+        if style.reverse:  # in 16 colours; every tone would be a patch, and blanks would hide a bar
+            spans = [Span(span.text) for span in spans]
+        return Strip(self.paint(spans, style)).crop_extend(0, width, style)
 
     def _blank(self, y: int, width: int, base: Style) -> Strip:
         lines = self.empty.split("\n") if self.empty and not self.length() else []

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 from textual.geometry import Size
 from textual.strip import Strip
 
 from console.looks import Span
 from console.widgets.paint import Painted
+
+LONGEST_LABEL = 12  # cells
 
 
 def folded(spans: Sequence[Span], width: int) -> list[list[Span]]:
@@ -23,11 +25,9 @@ def folded(spans: Sequence[Span], width: int) -> list[list[Span]]:
                 lines.append([])
                 used = 0
                 word = word.lstrip()
-            while cell_len(word) > width > 0:
-                lines[-1].append(Span(word[: width - used] if used < width else "", tone))
-                word = word[max(1, width - used) :]
-                lines.append([])
-                used = 0
+            if need > width > 1:
+                *full, word = chop_cells(word, width)
+                lines[-1:] = [*([Span(piece, tone)] for piece in full), []]
             lines[-1].append(Span(word, tone))
             used += cell_len(word)
     return lines
@@ -43,6 +43,16 @@ def _words(text: str) -> list[str]:
     return [*words, text[start:]] if text else []
 
 
+def hung(line: Sequence[Span], width: int) -> list[list[Span]]:
+    """A line folded; what follows on a label (`next    `) stays in its column."""
+    first = line[0].text if line and line[0].tone == "dim" else ""
+    indent = len(first) if first.endswith("  ") and len(first) <= LONGEST_LABEL else 0
+    if not indent or width < 3 * indent:
+        return folded(line, width)
+    top, *more = folded(line[1:], width - indent)
+    return [[line[0], *top], *([Span(" " * indent), *part] for part in more)]
+
+
 class Panel(Painted):
     """Lines of spans, folded to the width."""
 
@@ -51,14 +61,17 @@ class Panel(Painted):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._lines: list[list[Span]] = []
+        self._parts: tuple[int, list[list[Span]]] = (-1, [])
 
     def show_lines(self, lines: Sequence[Sequence[Span]]) -> None:
-        self._lines = [list(line) for line in lines]
+        self._lines, self._parts = [list(line) for line in lines], (-1, [])
         self.display = bool(lines)
         self.refresh(layout=True)
 
     def _folded(self, width: int) -> list[list[Span]]:
-        return [part for line in self._lines for part in folded(line, width)]
+        if self._parts[0] != width:
+            self._parts = (width, [part for line in self._lines for part in hung(line, width)])
+        return self._parts[1]
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return max(1, len(self._folded(width)))

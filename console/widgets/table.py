@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 
+from rich.cells import cell_len
 from textual.geometry import Region
+from textual.strip import Strip
 
 from console.client import Item
 from console.columns import Fitted, fit, gap, heading, line
@@ -29,6 +32,8 @@ class VirtualTable(LineView):
         self.sheet, self._now, self.empty = sheet, now, empty
         self.source: Source = ListSource()
         self._fitted: tuple[int, list[Fitted]] = (-1, [])
+        self._needs: list[int] = []  # cells of the widest text of each column, of all rows seen since the list began
+        self._measured = (-1, -1)  # the rows they were last taken from
         self._walking = False
         self._left: int | None = None  # the row a jump began at, while the rows it leads to are read
         self.marked: set[str] = set()
@@ -76,7 +81,9 @@ class VirtualTable(LineView):
         self.relayout()
         self.cursor = max(0, min(place, self.length() - 1))
         if not keep:
+            self._needs = []
             self.scroll_to(y=0, animate=False, force=True)
+        self._measure()
         self.refresh()
 
     def _key(self, item: Item | None) -> str:
@@ -136,8 +143,34 @@ class VirtualTable(LineView):
 
     def _columns(self, width: int) -> list[Fitted]:
         if self._fitted[0] != width:
-            self._fitted = (width, fit(self.sheet.columns, width))
+            self._fitted = (width, fit(self.sheet.columns, width, self._needs))
         return self._fitted[1]
+
+    def _measure(self) -> bool:
+        """Take the needs of the columns from the rows in view; True if one has grown. None shrinks: they would jump."""
+        self._measured = first, last = self.in_view
+        before, now = self._needs, self._now()
+        rows = [item for index in range(first, last + 1) if (item := self.source.row(index)) is not None]
+        widths = [list(before), *(self._widths(self.sheet.cells(item, now)) for item in rows)]
+        self._needs = [max(column) for column in zip_longest(*widths, fillvalue=0)]
+        if self._needs != before:
+            self._fitted = (-1, [])
+        return self._needs != before
+
+    def _widths(self, cells: Sequence[Span]) -> list[int]:
+        """What a row's cells take; the last one of a row that has fewer than there are columns has all that is left."""
+        rest = len(self.sheet.columns) - len(cells)
+        return [cell_len(cell.text) for cell in (cells[:-1] if rest else cells)] + [0] * (rest and rest + 1)
+
+    def refresh_changed(self) -> None:
+        self._measure()
+        super().refresh_changed()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        if self._measured != self.in_view and self._measure():
+            self.refresh()  # also the lines that are not painted now
+            self._styles_cache.clear()
+        return super().render_lines(crop)
 
     def _walk(self) -> None:
         """Read what the screen lacks, then the screen above and below it."""

@@ -48,6 +48,8 @@ class Renderer:
         ink, paper = _rgb(style.color, _INK), _rgb(style.bgcolor, _PAPER)
         if style.reverse:
             ink, paper = paper, ink
+        if not cells:  # it belongs to the character before
+            return 0
         left, top = x * self.width, y * self.height
         draw.rectangle((left, top, left + cells * self.width - 1, top + self.height - 1), fill=paper)
         if char.strip():

@@ -37,8 +37,10 @@ def daemon() -> FakeDaemon:
 def make_app(daemon: FakeDaemon, tmp_path: Path) -> Iterator[Callable[..., FlowdApp]]:
     made: list[FlowdApp] = []
 
-    def make(readonly: bool = False, **looks: Any) -> FlowdApp:
-        app = FlowdApp(daemon, readonly=readonly, now=lambda: NOW, zone=ZONE, state_dir=tmp_path, settle=0, **looks)
+    def make(readonly: bool = False, behind: FakeDaemon | None = None, **looks: Any) -> FlowdApp:
+        """`behind` is another daemon than the fixture's."""
+        looks |= {"now": lambda: NOW, "zone": ZONE, "state_dir": tmp_path, "settle": 0}
+        app = FlowdApp(behind or daemon, readonly=readonly, **looks)
         made.append(quiet(app))
         return app
 

@@ -33,23 +33,23 @@ def golden(story: Story, width: int = 79, execution: dict[str, Any] | None = Non
 def test_a_failed_order() -> None:
     assert golden(stories.failed(NOW - 60)) == (
         """\
-state                              came to           took 19:13:09     19:13:15
-ƒ CheckOrder                       ✓ ok             900ms ██▊
-▤ EachItem                         ✓ 3: 3✓           1.2s   ████▋
-┆ ƒ Reserve                        3: 3✓             1.2s   ████▋
-┆ · Label                          3: 3✓            830ms     ▏▏▏
-‖ PayAndTell  ↯ Refund             ↯ Card.Busy       3.9s       ████████████▊
+state                            came to               took 19:13:09   19:13:15
+ƒ CheckOrder                     ✓ ok                 900ms ██▌
+▤ EachItem                       ✓ 3: 3✓               1.2s   ████
+┆ ƒ Reserve                      3: 3✓                 1.2s   ████
+┆ · Label                        3: 3✓                830ms    ▏▏ ▏
+‖ PayAndTell  ↯ Refund           ↯ Card.Busy           3.9s       ███████████
 ├ branch 1
-│ ƒ Charge                         ✗ ×3 Card.Busy    3.3s         ██████████▊
+│ ƒ Charge                       ✗ ×3 Card.Busy        3.3s        ██████████
 └ branch 2
-  ƒ TellCustomer                   ✓ ok             600ms       ██▌
+  ƒ TellCustomer                 ✓ ok                 600ms       █▋
 ◆ BigOrder
 └ if total>1000
   ƒ Approve
 ƒ Ship
 ✓ Done
 ↯ handlers
-  ƒ Refund                         ✗ Refund.Unkno…  700ms                   ███
+  ƒ Refund                       ✗ Refund.Unknown     700ms                  ██
   ✗ NotDone"""
     )
 
@@ -58,10 +58,10 @@ def test_an_order_that_waits_for_a_person_after_a_map_of_many() -> None:
     task = {"frame": "0", "promptId": "19c2", "resource": "activity", "status": "STARTED"}
     lines = golden(stories.waiting(NOW - 420), 79, {"openTasks": [task]}).split("\n")
     assert lines[3:5] == [
-        "┆ ƒ Reserve                        128: 128✓        52.4s ██▏",
-        "┆ · Label                          128: 128✓        52.0s ▏▏▏",
+        "┆ ƒ Reserve                      128: 128✓            52.4s ██▏",
+        "┆ · Label                        128: 128✓            52.0s ▏▏▏",
     ]
-    assert lines[12] == "  ƒ Approve                        ▶ ▣ prompt 19c2  6m04s   ██████████████████▶"
+    assert lines[12] == "  ƒ Approve                      ▶ ▣ prompt 19c2      6m04s   ████████████████▶"
 
 
 def test_a_map_is_one_row_with_counts_while_it_runs() -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 from rich.segment import Segment
+from rich.style import Style
 from textual.color import Color
 from textual.pilot import Pilot
 
-from console import actions, looks, preferences, themes
+from console import actions, looks, places, preferences, themes
 from console.app import FlowdApp, Opening
 from console.plainglyphs import PlainGlyphs, table, wanted
 from tests.console.driver import notices, quiet, screen_text, sees, until
@@ -24,6 +26,8 @@ App = Callable[..., FlowdApp]
 @pytest.fixture
 def app(daemon: FakeDaemon, tmp_path: Path) -> Iterator[App]:
     """An app with settings; the tables of keys are put back afterwards."""
+    for name in ("execution", *(module for module, _ in places.MODES.values())):
+        import_module(f"console.screens.{name}")  # they take their keys when they are imported
     kept, everywhere = dict(actions.TABLE), actions.EVERYWHERE
 
     def make(keys: str = "", **settings: object) -> FlowdApp:
@@ -184,3 +188,20 @@ async def test_a_machine_of_the_api_is_edited_as_a_copy_and_changed_after_a_ques
         assert '"StartAt": "CheckOrder"' in editor.seen and len(editor.seen) > len(ORDER)
         await pilot.press("y")
         await until(pilot, lambda: daemon.calls == [("update", arn, '{"StartAt": "A"}')])
+
+
+def test_a_terminal_of_sixteen_colours_gets_its_own_unless_one_has_chosen() -> None:
+    assert [themes.default(found) for found in ("standard", "256", "truecolor", None)] == ["flowd-16", *["flowd"] * 3]
+
+
+async def test_the_cursor_of_sixteen_colours_is_a_row_turned_round_without_other_colours(app: App) -> None:
+    async with app(theme="flowd-16").run_test(size=(100, 40)) as pilot:
+        await sees(pilot, "order-1000")
+        await until(pilot, lambda: len(_row_styles(pilot)) == 1)
+        assert all(style is not None and style.reverse for style in _row_styles(pilot))
+
+
+def _row_styles(pilot: Pilot[int]) -> set[Style | None]:
+    """The styles on the row of the cursor."""
+    row = next(s for s in pilot.app.screen._compositor.render_strips() if "order-1000" in s.text)
+    return {segment.style for segment in row if segment.text.strip()}

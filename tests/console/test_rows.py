@@ -27,6 +27,20 @@ def test_columns_leave_by_their_rank_and_grow_up_to_what_is_useful() -> None:
     assert [(f.title, f.width) for f in columns.fit(wanted, 3)] == [("a", 4)]
 
 
+def test_what_short_texts_leave_free_goes_to_those_that_would_be_cut() -> None:
+    wanted = (Column("name", 18, 40), Column("at", 8), Column("why", 10, 36), Column("who", 6, 12, drop=1))
+    assert [(f.title, f.width) for f in columns.fit(wanted, 46)] == [("name", 19), ("at", 8), ("why", 10), ("who", 6)]
+    told = [(f.title, f.width) for f in columns.fit(wanted, 46, (13, 3, 17, 0))]
+    assert told == [("name", 13), ("at", 8), ("why", 17), ("who", 3)]
+
+
+def test_the_audit_names_what_was_done_to_not_what_kind_of_thing_it_is() -> None:
+    arn = "arn:aws:states:us-east-1:000000000000:"
+    assert list_rows.target_name(f"{arn}execution:order:o-1 Approve") == "o-1 Approve"
+    assert list_rows.target_name(f"{arn}stateMachine:order:3") == "order:3"
+    assert list_rows.target_name("sync") == "sync"
+
+
 def test_executions_at_79_cells() -> None:
     lines = [shown(rows.EXECUTIONS, execution(number), 79) for number in (1000, 997, 996, 988, 3)]
     assert lines == [
@@ -94,5 +108,8 @@ async def test_the_health_page_names_what_is_wrong() -> None:
 
 def test_the_first_fact_of_a_header_stays_and_a_long_name_is_cut_for_it() -> None:
     name, right = "106fda77-eebe-4f33-b023-0646bbb025a1", [Span("▣ inbox 5  ✗ no answer for 17s")]
-    line = header_line(("flowd", "executions", name), [Span("▶ RUNNING"), Span("  2m17s")], right, 80)
-    assert joined(line) == " executions › 106fda77-eebe-4f33-b…   ▶ RUNNING  ▣ inbox 5  ✗ no answer for 17s"
+    facts = [Span("▶ RUNNING"), Span("  2m17s"), Span("  v1")]
+    line = joined(header_line(("flowd", "executions", name), facts, right, 80))
+    assert line == " executions › 106fda77-eeb…bbb025a1   ▶ RUNNING  ▣ inbox 5  ✗ no answer for 17s"
+    line = joined(header_line(("flowd", "executions", name), facts, [Span("▣ inbox 4 (1 due)  ● live")], 80))
+    assert line == " executions › 106fda77-e…bbb025a1   ▶ RUNNING  2m17s  ▣ inbox 4 (1 due)  ● live"

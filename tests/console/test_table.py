@@ -12,7 +12,7 @@ from textual.strip import Strip
 
 from console.columns import Column
 from console.looks import Span
-from console.pages import KeysetSource
+from console.pages import KeysetSource, ListSource
 from console.rows import Now, Sheet
 from console.widgets import table
 from console.widgets.paint import PAINTS
@@ -54,6 +54,12 @@ class Alone(App[None]):
 
     def compose(self) -> ComposeResult:
         yield Counted(SHEET, lambda: Now(0))
+
+
+LONG = Sheet(
+    (Column("id", 4, 30), Column("why", 4, 30)), lambda item, now: [Span(item["id"]), Span(item["why"])],
+    lambda item: str(item["id"]),
+)  # fmt: skip
 
 
 async def shown(pilot: Pilot[None]) -> str:
@@ -122,3 +128,22 @@ async def test_rows_that_are_read_again_and_are_the_same_are_not_painted_again()
         view.refresh_changed()
         await until(pilot, "other")
         assert view.lines == 1
+
+
+async def test_columns_grow_with_what_is_in_view_and_never_shrink_under_the_reader() -> None:
+    class Long(Alone):
+        def compose(self) -> ComposeResult:
+            yield VirtualTable(LONG, lambda: Now(0))
+
+    rows = [{"id": f"row-{n}" + "x" * (20 if n == 30 else 0), "why": "because"} for n in range(60)]
+    async with Long().run_test(size=(40, 11)) as pilot:
+        found = pilot.app.query_one(VirtualTable)
+        found.focus()
+        found.show_rows(ListSource(rows))
+        assert " row-9 because" in await shown(pilot)
+        await pilot.press(*["pagedown"] * 4)
+        assert "row-36" + " " * 21 + "because" in await shown(pilot)
+        await pilot.press("home")
+        assert "row-0 " + " " * 21 + "because" in await shown(pilot)
+        found.show_rows(ListSource(rows[:3]), keep=False)
+        assert " row-2 because" in await shown(pilot)

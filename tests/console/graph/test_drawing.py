@@ -212,7 +212,7 @@ GOLDEN_LINES = """\
                      ▼               ▼
                ◆ BigOrder       ƒ Refund
                 ╭────┴────╮          │
-                ▼ total>… │          ▼
+     total>1000 ▼         │          ▼
            ƒ Approve      │     ✗ NotDone
                 ├─────────╯
                 ▼ else

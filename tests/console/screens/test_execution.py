@@ -51,7 +51,7 @@ async def test_f_goes_from_failure_to_failure_and_enter_to_the_events_of_a_state
     async with console() as pilot:
         await sees(pilot, "order-1000")
         await pilot.press("j", "j", "j", "enter")
-        await sees(pilot, "✗ FAILED", "Refund.Unkno…")
+        await sees(pilot, "✗ FAILED", "Refund.Unknown")
         await pilot.press("f", "f", "f")
         await sees(pilot, "no such payment")
         await pilot.press("enter")

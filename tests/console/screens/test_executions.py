@@ -82,12 +82,12 @@ async def test_moving_the_cursor_repaints_two_lines(console: Console) -> None:
         assert set(painted) == {0, 1}
 
 
-async def test_stop_asks_for_error_and_cause_first(console: Console, daemon: FakeDaemon) -> None:
+async def test_stop_asks_why_first_and_for_an_error_if_one_wants(console: Console, daemon: FakeDaemon) -> None:
     async with console() as pilot:
         await sees(pilot, "order-1000")
         await pilot.press("x")
         await sees(pilot, "Stop order-1000?")
-        await pilot.press(*"Wrong", "tab", *"a mistake", "ctrl+s")
+        await pilot.press(*"a mistake", "tab", *"Wrong", "ctrl+s")
         await until(pilot, lambda: daemon.calls)
         assert daemon.calls == [("stop", execution(1000)["executionArn"], "Wrong", "a mistake")]
 

@@ -62,7 +62,7 @@ async def test_stopping_needs_a_reason(console: Console, daemon: FakeDaemon) -> 
     async with console() as pilot:
         await waiting(pilot, "x", "ctrl+s")
         await sees(pilot, "cause: say why")
-        await pilot.press("tab", *"wrong order", "ctrl+s")
+        await pilot.press(*"wrong order", "ctrl+s")
         await until(pilot, lambda: daemon.calls)
         assert daemon.calls[0][0] == "stop" and daemon.calls[0][2:] == ("", "wrong order")
 

@@ -148,7 +148,7 @@ async def test_deploys_show_refused_files_first_and_compare_versions(console: Co
         text = await sees(pilot, "✗ 1 file refused", "etl.asl.json", "MISSING_TRANSITION_TARGET")
         assert "etl.asl.json" in text.splitlines()[2]
         await pilot.press("j", "d")
-        await sees(pilot, "order-fulfilment v8 › order-fulfilment v9", "the same")
+        await sees(pilot, "order-fulfilment v8 › v9", "the two are the same")
         await pilot.press("escape", "G", "d")
         await until(pilot, lambda: "mark two versions with space" in notices(pilot))
 
