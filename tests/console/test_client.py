@@ -65,8 +65,8 @@ async def test_the_calls_are_those_of_the_api_and_leave_out_what_is_not_given(da
     await daemon.schedule("Pause", "nightly")
     await daemon.start_again("arn", "{}")
     assert seen == [
-        ("Flowd.ListExecutions", {"limit": 50}),
-        ("Flowd.ListExecutions", {"filter": "status:failed", "before": 7, "limit": 50}),
+        ("Flowd.ListExecutions", {"limit": 50, "patienceSeconds": 0.15}),
+        ("Flowd.ListExecutions", {"filter": "status:failed", "before": 7, "limit": 50, "patienceSeconds": 0.15}),
         ("Flowd.Watch", {"timeoutSeconds": 25}),
         ("Flowd.AnswerPrompt", {"id": "7f3a", "output": '{"a":1}'}),
         ("AWSStepFunctions.RedriveExecution", {"executionArn": "arn"}),
