@@ -106,11 +106,11 @@ def parts(session: Session, wanted: Filter) -> list[Filter]:
 
 def narrowed(session: Session, wanted: Filter) -> Filter:
     """The same filter over the few ids that its names leave, if these are whole names or beginnings of names."""
-    names = {name.partition("*")[0]: name for name in wanted.names}
-    if not names or "" in names or wanted.map_run or wanted.words or wanted.ids is not None:
+    starts = [name.partition("*")[0] for name in wanted.names]
+    if not starts or "" in starts or wanted.map_run or wanted.words or wanted.ids is not None:
         return wanted
     ids: list[int] = []
-    for start, name in names.items():
+    for start, name in zip(starts, wanted.names, strict=True):
         query = (
             "SELECT id FROM execution INDEXED BY execution_name WHERE map_run_id = 0 AND name >= ? AND name < ?"
             " AND name GLOB ? LIMIT ?"

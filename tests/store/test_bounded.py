@@ -46,6 +46,7 @@ FILTERS = [
     Filter(errors=("Card",)),
     Filter(names=("a-3*",)),
     Filter(names=("a-4", "b-7*")),
+    Filter(names=("a-3*8", "a-3*2")),
     Filter(names=("*7",)),
     Filter(names=("zz*",)),
     Filter(names=("a[-*",)),
