@@ -5,8 +5,10 @@ What a template says is shown, and changed there, not here. It reads no queue an
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -53,13 +55,21 @@ class MappingOperations:
         self._mappings = mappings
         self._embedded = embedded
         self._clock = clock
+        self._changing = asyncio.Lock()
         self.operations: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
-            "CreateEventSourceMapping": self.create,
-            "DeleteEventSourceMapping": self.delete,
+            "CreateEventSourceMapping": partial(self._alone, self.create),
+            "DeleteEventSourceMapping": partial(self._alone, self.delete),
             "GetEventSourceMapping": self.get,
             "ListEventSourceMappings": self.listed,
-            "UpdateEventSourceMapping": self.update,
+            "UpdateEventSourceMapping": partial(self._alone, self.update),
         }
+
+    async def _alone(
+        self, operation: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]], members: dict[str, Any]
+    ) -> dict[str, Any]:
+        """What one looks at, whether a mapping is there or is the second, no other changes until it is done."""
+        async with self._changing:
+            return await operation(members)
 
     async def create(self, members: dict[str, Any]) -> dict[str, Any]:
         _refuse_others(members)

@@ -16,6 +16,7 @@ from flowd.api.lambda_mappings import MappingOperations
 from flowd.engine.mappings import Mappings
 from flowd.engine.sources import Sources
 from flowd.functions import FunctionResult, FunctionSpec
+from flowd.services.ports import ServiceError
 from tests.api.wired import Wired
 from tests.engine.projectbox import Box
 
@@ -48,6 +49,7 @@ class Stage:
         self.arn_of = lambda name: functions.named(name)[1]
         self.mappings = Mappings(box.core.db, box.sources, self.arn_of)
         operations = MappingOperations(functions, self.mappings, box.core.embedded, box.clock)
+        self.create = operations.operations["CreateEventSourceMapping"]
         backend = LambdaBackend(functions, self, _never, _states, box.invocations.delivery, operations)
         self.wired = Wired("lambda", backend)
         self.call, self.refused = self.wired.call, self.wired.refused
@@ -190,6 +192,14 @@ async def test_mappings_are_listed_by_source_by_function_and_page_by_page(stage:
     rest = await listed("list_event_source_mappings", Marker=first["NextMarker"])
     assert len(first["EventSourceMappings"]) == len(rest["EventSourceMappings"]) == 1
     assert "NextMarker" not in rest
+
+
+async def test_a_source_calls_a_function_once_even_if_it_is_asked_for_twice_in_one_moment(stage: Stage) -> None:
+    asked = {"EventSourceArn": QUEUE, "FunctionName": "work"}
+    answers = await asyncio.gather(*(stage.create(asked) for _ in range(3)), return_exceptions=True)
+    assert [each.code for each in answers if isinstance(each, ServiceError)] == ["ResourceConflictException"] * 2
+    [found] = (await stage.call("list_event_source_mappings"))["EventSourceMappings"]
+    assert [each["UUID"] for each in answers if isinstance(each, dict)] == [found["UUID"]]
 
 
 async def test_a_template_s_mapping_is_shown_and_changed_in_the_template_only(stage: Stage) -> None:
