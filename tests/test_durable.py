@@ -35,22 +35,60 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     return Disk(monkeypatch)
 
 
+def _write(buckets: FolderBuckets, *keys: str) -> None:
+    for key in keys:
+        with buckets.create("things", key) as file:
+            file.write(b"x")
+
+
 def test_an_object_is_on_disk_with_its_name_and_all_folders_above_it(tmp_path: Path, disk: Disk) -> None:
     buckets = FolderBuckets(tmp_path / "s3")
     assert buckets.make("things") and not buckets.make("things")
-    with buckets.create("things", "deep/er/key") as file:
-        file.write(b"x")
+    _write(buckets, "deep/er/key")
     assert disk.has(tmp_path / "s3" / "things" / "deep" / "er" / "key", tmp_path)
 
 
 def test_a_deleted_object_does_not_come_back(tmp_path: Path, disk: Disk) -> None:
     buckets = FolderBuckets(tmp_path / "s3")
     buckets.make("things")
-    for key in ("deep/key", "key"):
-        with buckets.create("things", key) as file:
-            file.write(b"x")
+    _write(buckets, "deep/key", "key")
     assert buckets.delete("things", "deep/key") and buckets.delete("things", "key")
     assert disk.names[tmp_path / "s3" / "things"] == set()
+
+
+def test_deletions_that_empty_a_folder_together_all_succeed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `aws s3 rm --recursive` deletes, many at a time."""
+    buckets = FolderBuckets(tmp_path / "s3")
+    buckets.make("things")
+    _write(buckets, "deep/er/one", "deep/er/two")
+    sync, others = durable.sync, ["deep/er/two"]
+
+    def between(path: Path) -> None:
+        while others:
+            assert buckets.delete("things", others.pop())
+        sync(path)
+
+    monkeypatch.setattr(durable, "sync", between)
+    assert buckets.delete("things", "deep/er/one")
+    assert not (tmp_path / "s3" / "things" / "deep").exists()
+
+
+def test_an_object_is_written_into_a_folder_that_is_just_being_emptied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buckets = FolderBuckets(tmp_path / "s3")
+    buckets.make("things")
+    _write(buckets, "deep/er/one")
+    make_folders, others = durable.make_folders, ["deep/er/one"]
+
+    def between(path: Path) -> None:
+        make_folders(path)
+        while others:
+            assert buckets.delete("things", others.pop())
+
+    monkeypatch.setattr(durable, "make_folders", between)
+    _write(buckets, "deep/er/two")
+    assert [each.key for each in buckets.list("things")] == ["deep/er/two"]
 
 
 def test_a_file_in_the_way_of_a_folder_is_an_error(tmp_path: Path) -> None:

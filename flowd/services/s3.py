@@ -23,6 +23,7 @@ from flowd.errors import FlowdError
 _BUCKET = re.compile(r"[a-z0-9](?:[a-z0-9.-]{1,61})[a-z0-9]")
 KEY_BYTES = 1024  # of a key (S3's own limit)
 NAME_BYTES = 255  # of one part of it (Linux's limit for a file's name)
+_TRIES = 20  # deletions that may come in between when folders are made
 _UNFINISHED = ".flowd-"  # how names of files that are being written begin; they are no objects
 
 
@@ -100,10 +101,9 @@ class FolderBuckets:
         path = _below(base, key)
         if path is None or path == base or path.is_dir():
             raise BadKey(f"'{key}' cannot be a file below the folder of bucket {bucket}")
-        durable.make_folders(path.parent)
         unfinished = path.parent / f"{_UNFINISHED}{uuid.uuid4().hex}"
         try:
-            with unfinished.open("wb") as file:
+            with _begun(unfinished) as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -156,7 +156,8 @@ class FolderBuckets:
             except OSError:
                 break
             folder = folder.parent
-        durable.sync(folder)
+        while not _synced(folder):
+            folder = folder.parent
         return True
 
     def own_folder(self, bucket: str, name: str) -> Path:
@@ -180,6 +181,25 @@ class FolderBuckets:
         """Where a bucket that is a link out of the folder leads to."""
         path = (self.folder / bucket).resolve()
         return None if path.is_relative_to(self.folder.resolve()) else path
+
+
+def _begun(unfinished: Path) -> BinaryIO:
+    """A new file, with the folders above it: again if a deletion found one of them empty and took it away meanwhile."""
+    for _ in range(_TRIES):
+        with contextlib.suppress(FileNotFoundError, FileExistsError):
+            durable.make_folders(unfinished.parent)
+            return unfinished.open("wb")
+    durable.make_folders(unfinished.parent)
+    return unfinished.open("wb")
+
+
+def _synced(folder: Path) -> bool:
+    """False if another deletion has taken it away: then the one above tells what is gone."""
+    try:
+        durable.sync(folder)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _below(base: Path, key: str) -> Path | None:
