@@ -18,7 +18,7 @@ from flowd.engine.wanted import Wanted
 from flowd.errors import NotYetBuilt, ServiceUnavailable, reason
 from flowd.services.objects import SERVICE, errors
 from flowd.services.ports import Call, FilePart
-from flowd.services.s3 import FolderBuckets
+from flowd.services.s3 import FolderBuckets, NoSuchBucket
 from flowd.store import embedded as rows
 from flowd.store.database import Database
 
@@ -68,6 +68,8 @@ class Objects:
         call = self.new_call(who)
         try:
             answer = await asyncio.to_thread(rule, self._buckets, members, call)
+        except NoSuchBucket:  # deleted since the rule looked for it
+            raise errors.no_such_bucket(str(members["Bucket"])) from None
         except OSError as error:
             raise ServiceUnavailable(f"the folder of buckets cannot be used: {reason(error)}") from None
         await self.tell(call)

@@ -219,8 +219,11 @@ def _below(base: Path, key: str) -> Path | None:
 
 def _walk(base: Path, folder: Path, at: str, prefix: str) -> Iterator[S3Object]:
     """Files below `folder`, whose keys begin with `at`; a folder sorts as if its name ended in a slash, as keys do."""
-    with os.scandir(folder) as entries:
-        found = [(entry.name + "/" if entry.is_dir(follow_symlinks=False) else entry.name) for entry in entries]
+    try:
+        with os.scandir(folder) as entries:
+            found = [(entry.name + "/" if entry.is_dir(follow_symlinks=False) else entry.name) for entry in entries]
+    except FileNotFoundError:  # emptied since the folder above it was read
+        return
     for name in sorted(found, key=os.fsencode):
         key = at + name
         if name.startswith(_UNFINISHED) or not (key.startswith(prefix) or (name[-1] == "/" and prefix.startswith(key))):

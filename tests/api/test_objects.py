@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from flowd.services.objects import facts
+from flowd.services.s3 import FolderBuckets
 from tests.api.shop import Shop
 
 MB = 1024 * 1024
@@ -177,6 +178,21 @@ async def test_buckets_are_made_listed_and_deleted(shop: Shop) -> None:
     await shop("delete_object", Bucket="box", Key="k")
     await shop("delete_bucket", Bucket="box")
     assert await shop.refused("list_objects_v2", Bucket="box") == ("NoSuchBucket", 404)
+
+
+@pytest.mark.parametrize("operation", ["delete_bucket", "list_objects_v2"])
+async def test_a_bucket_that_somebody_else_deletes_in_the_same_moment_is_told_so(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    check = FolderBuckets.check
+
+    def and_gone(buckets: FolderBuckets, bucket: str) -> None:
+        check(buckets, bucket)
+        (buckets.folder / bucket).rmdir()
+
+    monkeypatch.setattr(FolderBuckets, "check", and_gone)
+    with pytest.raises(ClientError, match="NoSuchBucket"):
+        await shop(operation, Bucket="box")
 
 
 @pytest.mark.parametrize("version", ["s3v4", "s3"])

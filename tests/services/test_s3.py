@@ -89,6 +89,14 @@ def test_an_object_is_there_whole_or_not_at_all(buckets: FolderBuckets) -> None:
     assert [path.name for path in (buckets.folder / "data" / "new").iterdir()] == ["one"]
 
 
+def test_a_folder_that_is_emptied_while_it_is_listed_is_passed_over(buckets: FolderBuckets) -> None:
+    listed = buckets.list("data")
+    assert next(listed).key == "a.txt"  # the bucket's own folder has been read by now
+    for key in ("a/b", "a/z"):
+        assert buckets.delete("data", key)
+    assert [found.key for found in listed] == ["b.txt", "c"]
+
+
 @pytest.mark.parametrize("key", ["", "../x", "a", "a/b/c", "/"])
 def test_a_key_that_can_be_no_file_is_not_written(buckets: FolderBuckets, key: str) -> None:
     with pytest.raises((BadKey, OSError)), buckets.create("data", key) as file:
