@@ -66,8 +66,10 @@ def is_heavy(live: Live, event: Event) -> bool:
     """True if the step may take long: by what its definition does, or by the data that come or are there already."""
     if live.heavy:
         return True
-    frame = live.frames.get(event.frame)
-    carried = (event.details.get("output"), live.execution.input if frame is None else frame.input)
+    carried = [event.details.get("output")]
+    if isinstance(live.decider, Interpreted):  # the steps of an SWF execution pass its data on and read none
+        frame = live.frames.get(event.frame)
+        carried.append(live.execution.input if frame is None else frame.input)
     return any(isinstance(payload, Payload) and payload.longer_than(BIG) for payload in carried)
 
 
