@@ -116,8 +116,11 @@ class InboxScreen(PromptVerbs):
         return self.table.item if self.ready else None
 
     async def load(self) -> None:
-        self.prompts = order(await self.host.daemon.prompts(self.closed), self.closed)
-        shown = self.prompts
+        closed = self.closed
+        prompts = await self.host.daemon.prompts(closed)
+        if closed != self.closed:
+            return  # another tab was chosen meanwhile: it is read next, and these are no rows for it
+        self.prompts = shown = order(prompts, closed)
         if self.tab in ("mine", "free"):
             shown = [each for each in shown if (is_mine(each, self.you) if self.tab == "mine" else is_free(each))]
         empty = {
@@ -126,7 +129,7 @@ class InboxScreen(PromptVerbs):
             "free": "nothing is free\n\n1 shows all that is open, and who works on it",
         }
         self.table.empty = empty.get(self.tab, EMPTY)
-        self.table.show_sheet(rows.ANSWERS if self.closed else rows.INBOX)
+        self.table.show_sheet(rows.ANSWERS if closed else rows.INBOX)
         self.table.show_rows(ListSource(shown))
         self._tell()
         self.on_moved()

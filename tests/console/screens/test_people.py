@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+
 from console.app import FlowdApp
-from console.client import RemoteError
+from console.client import Item, RemoteError
 from tests.console.conftest import Console
 from tests.console.driver import goes_to, notices, screen_text, sees, until
 from tests.console.fake import REFUND, FakeDaemon, prompt
@@ -26,6 +30,31 @@ async def test_what_is_due_stands_first(console: Console) -> None:
         text = await sees(pilot, "3 prompts · 1 open token")
         titles = [line for line in text.splitlines() if "order-1000 " in line]
         assert ["1h late" in titles[0], "in 12m" in titles[1], "WaitForPartner" in titles[3]] == [True] * 3
+
+
+async def test_a_tab_that_is_chosen_while_another_is_read_gets_its_own_rows(
+    console: Console, daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read for the open ones came as rows of answers, which ended the console."""
+    goes_on, asked, read = asyncio.Event(), asyncio.Event(), daemon.prompts
+
+    async def held_up(closed: bool) -> list[Item]:
+        found = await read(closed)
+        asked.set()
+        await goes_on.wait()
+        return found
+
+    async with console() as pilot:
+        await sees(pilot, "● live")
+        await goes_to(pilot, "inbox")
+        await sees(pilot, "3 prompts · 1 open token")
+        monkeypatch.setattr(daemon, "prompts", held_up)
+        await pilot.press("ctrl+r")
+        await until(pilot, asked.is_set)
+        await pilot.press("4")
+        goes_on.set()
+        text = await sees(pilot, "✓ 1 answer")
+        assert "eva" in text and "1 open token" not in text
 
 
 async def test_a_form_with_all_kinds_of_fields_fits_and_its_answer_is_sent(
