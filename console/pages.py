@@ -163,4 +163,7 @@ def _renewed(row: Item, fresh: dict[int, Item], changed: dict[str, str]) -> Item
     if row["id"] in fresh:
         return fresh[row["id"]]
     status = changed.get(str(row["id"]))
-    return row if status is None else {**row, "status": status, "gone": True}
+    if status is None:
+        return row
+    known = row["status"] if row.get("gone") else ""  # from the news that took it out of the filter
+    return {**row, "status": status or known, "gone": True}

@@ -45,7 +45,7 @@ def execution_cells(item: Item, now: Now) -> list[Span]:
         Span(look.glyph, look.tone),
         Span(clean(item["name"]), gone or "bold"),
         Span(clean(item["stateMachineName"]), gone),
-        Span(look.word, gone or ("dim" if look.tone == "ok" else look.tone)),
+        Span(look.word or "changed", gone or ("dim" if look.tone == "ok" else look.tone)),
         Span(moment(item["startDate"], now.at, now.zone), gone),
         Span("" if item.get("gone") else took(stop - item["startDate"]), gone),
         Span(at, gone),

@@ -119,6 +119,9 @@ async def test_a_row_that_left_the_filter_unseen_is_marked_though_nobody_knows_i
     await source.again(0, 10, {str(row["id"]): "" for row in source.held()})
     assert (source.row(0) or {})["gone"] and (source.row(0) or {})["status"] == ""
     assert "gone" not in (source.row(1) or {})
+    await source.again(0, 10, {str((source.row(0) or {})["id"]): "SUCCEEDED"})
+    await source.again(0, 10, {str(row["id"]): "" for row in source.held()})
+    assert (source.row(0) or {})["status"] == "SUCCEEDED"  # a doubt takes nothing back that was told
 
 
 class Slow(Many):

@@ -55,6 +55,8 @@ def test_executions_at_79_cells() -> None:
 def test_an_execution_that_left_the_filter_stays_in_its_place_without_a_time() -> None:
     line = shown(rows.EXECUTIONS, execution(998) | {"gone": True}, 79)
     assert line == "✓ cc446806-0998      order-fulfi… SUCCEEDED 19:07:34"
+    line = shown(rows.EXECUTIONS, execution(998) | {"gone": True, "status": ""}, 79)
+    assert line == "· cc446806-0998      order-fulfi… changed   19:07:34"
 
 
 async def test_prompts_machines_files_schedules_and_queues_have_rows() -> None:
