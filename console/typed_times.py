@@ -8,7 +8,7 @@ from datetime import datetime, tzinfo
 from console.client import RemoteError
 from console.text import clean
 
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)(m|h|d|w)")
+_SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(m|h|d|w)")
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -18,6 +18,6 @@ def moment_of(text: str, now: float, zone: tzinfo | None) -> float:
         return now + float(span[1]) * _SECONDS[span[2]]
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
-        raise RemoteError("not a date", f"'{clean(text)}': write 2026-01-31 or 2026-01-31T12:00") from None
-    return (at if at.tzinfo else at.replace(tzinfo=zone) if zone else at.astimezone()).timestamp()
+        return (at if at.tzinfo else at.replace(tzinfo=zone) if zone else at.astimezone()).timestamp()
+    except (ValueError, OverflowError):  # also a year that is none in the zone
+        raise RemoteError("not a date", f"'{clean(text, 40)}': write 2026-01-31 or 2026-01-31T12:00") from None
