@@ -58,7 +58,7 @@ def epoch(text: str) -> float:
     """A date that was typed, in seconds since the epoch: of the local zone, or with a zone of its own."""
     try:
         return datetime.fromisoformat(text).astimezone().timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):  # also a date that is beyond the calendar in the local zone
         raise CommandError(f"'{text}' is no date; write 2026-01-31 or 2026-01-31T12:00") from None
 
 

@@ -83,6 +83,7 @@ def test_claim_release_assign_and_comment(flowd: Flowd, daemon: FakeDaemon) -> N
         flowd("claim", "7f3a", "--later", "soon").err
         == "flowd: 'soon' is no date; write 2026-01-31 or 2026-01-31T12:00\n"
     )
+    assert "'9999-12-31T23:59-14:00' is no date" in flowd("claim", "7f3a", "--later", "9999-12-31T23:59-14:00").err
     assert daemon.asked_for("CommentPrompt") == [{"id": "7f3a", "text": "mine"}]
     assert daemon.asked_for("AssignPrompt") == [{"id": "7f3a", "to": "bob"}]
 
