@@ -6,6 +6,9 @@ import argparse
 import os
 import shlex
 from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from flowd.api.wire.credentials import FILE, Credentials, load_or_create
 from flowd.cli.command import OK, Command, CommandError, socket_option
@@ -15,14 +18,19 @@ from flowd.config import Config, client_socket
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", metavar="DIR", help="the daemon's data folder (FLOWD_DATA)")
+    parser.add_argument(
+        "--data", metavar="DIR", help="the daemon's data folder (FLOWD_DATA; else the running daemon says which)"
+    )
     parser.add_argument("--json", action="store_true", help="as a JSON object")
     socket_option(parser)
 
 
 def _run(args: argparse.Namespace) -> int:
     config = Config.load(args, os.environ)
-    values = settings(config, _endpoint(config))
+    health = _health(config)
+    if not (args.data or os.environ.get("FLOWD_DATA")) and health.get("dataDirectory"):
+        config = replace(config, data=Path(str(health["dataDirectory"])))
+    values = settings(config, _endpoint(config, health))
     if args.json:
         print_json(values)
         return OK
@@ -58,14 +66,18 @@ def _key(config: Config) -> Credentials:
     return load_or_create(config.data)
 
 
-def _endpoint(config: Config) -> str:
-    """Where the running daemon listens, else where it is configured to."""
+def _health(config: Config) -> dict[str, Any]:
+    """What the running daemon says of itself, which counts before what is configured; nothing if none answers."""
     try:
         with closing(Client(client_socket(config), timeout_s=5)) as client:
-            listeners = client.flowd("Health").get("listeners", ())
+            return client.flowd("Health")
     except (Unreachable, RemoteError):
-        listeners = ()
-    for listener in listeners:
+        return {}
+
+
+def _endpoint(config: Config, health: dict[str, Any]) -> str:
+    """Where the running daemon listens, else where it is configured to."""
+    for listener in health.get("listeners", ()):
         if str(listener).startswith("http://"):
             return str(listener).rstrip("/")
     if config.listen is None:

@@ -164,6 +164,21 @@ def test_env_prints_what_an_sdk_needs_and_makes_no_key(flowd: Flowd, daemon: Fak
     assert flowd("env", "--json").json["AWS_REGION"] == "us-east-1"
 
 
+def test_env_prints_the_key_of_the_running_daemon_unless_a_data_folder_is_named(
+    flowd: Flowd, daemon: FakeDaemon, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder, key in (("theirs", "AKIATHEIRS"), ("data", "AKIANAMED")):
+        (home / folder).mkdir()
+        file = home / folder / "credentials"
+        file.write_text(f"[default]\naws_access_key_id = {key}\naws_secret_access_key = secret\n")
+        file.chmod(0o600)
+    daemon.answers = {"Health": {**HEALTH, "listeners": ["http://127.0.0.1:1"], "dataDirectory": str(home / "theirs")}}
+    assert flowd("env", "--json").json["AWS_ACCESS_KEY_ID"] == "AKIANAMED"
+    monkeypatch.delenv("FLOWD_DATA")
+    assert flowd("env", "--json").json["AWS_ACCESS_KEY_ID"] == "AKIATHEIRS"
+    assert flowd("env", "--json", "--data", str(home / "data")).json["AWS_ACCESS_KEY_ID"] == "AKIANAMED"
+
+
 def test_doctor_names_every_thing_that_is_wrong_and_the_way_out(flowd: Flowd, daemon: FakeDaemon, home: Path) -> None:
     (home / "data").mkdir(mode=0o755)
     (home / "data" / "credentials").touch(mode=0o644)
