@@ -41,6 +41,13 @@ def test_an_example_has_a_sample_input_and_a_page_that_names_it(definition: Path
     assert f"flowd start {name} --input @workflows/{definition.parent.name}/{name}.input.json" in page
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_table_begins_with_its_head(page: Path) -> None:
+    """Rows behind a text or an empty line are shown as text with bars."""
+    blocks = re.findall(r"(?:^\|.*\n)+", page.read_text(), re.MULTILINE)
+    assert [block for block in blocks if not re.match(r"\|.*\n\|[ |-]+\n", block)] == []
+
+
 def test_every_page_of_the_documentation_is_in_its_index() -> None:
     index = (ROOT / "docs" / "index.md").read_text()
     assert [page.name for page in ROOT.glob("docs/*.md") if page.name != "index.md" and page.name not in index] == []
