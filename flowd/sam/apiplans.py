@@ -32,7 +32,7 @@ def each(template: Template, type_name: str) -> dict[str, dict[str, Any]]:
         if template.type_of(logical_id) != type_name or logical_id in template.refused:
             continue
         try:
-            found[logical_id] = template.resolver.value(template.properties(logical_id))
+            found[logical_id] = template.resolved(logical_id)
         except Unresolvable as problem:
             template.refuse(logical_id, problem.message, "Resources", logical_id, "Properties", code=UNSUPPORTED)
     return found
@@ -77,7 +77,7 @@ class Plans:
         return tuple(found)
 
     def _of_plan(self, plan: str) -> dict[str, str]:
-        ids = [member.get("KeyId") for member in self._members.values() if member.get("UsagePlanId") == plan]
+        ids = [str(member.get("KeyId")) for member in self._members.values() if member.get("UsagePlanId") == plan]
         keys = {key: self._keys[key] for key in ids if key in self._keys}
         enabled = {key: given for key, given in keys.items() if given.get("Enabled", True) not in (False, "false")}
         return {str(given.get("Name", key)): str(given.get("Value", "")) for key, given in enabled.items()}
@@ -95,16 +95,16 @@ class Validators:
 
     def checks(self, method: Mapping[str, Any]) -> Checks | None:
         """What a method checks, by its RequestValidatorId; None without one. Raises Unfit."""
-        name = method.get("RequestValidatorId")
-        if name is None:
+        if method.get("RequestValidatorId") is None:
             return None
+        name = str(method["RequestValidatorId"])
         if name not in self._validators:
             raise Unfit(f"there is no request validator {name}", "RequestValidatorId")
         wanted = self._validators[name]
         bodies = {}
         if str(wanted.get("ValidateRequestBody", "false")).lower() == "true":
             for kind, model in mapping(method.get("RequestModels")).items():
-                if model not in _BUILT_IN:
+                if str(model) not in _BUILT_IN:
                     bodies[str(kind).lower()] = self._schema(str(model), ())
         parameters: tuple[str, ...] = ()
         if str(wanted.get("ValidateRequestParameters", "false")).lower() == "true":

@@ -47,8 +47,10 @@ class Given:
         self.logical_id = logical_id
         self.name = template.name_of(logical_id)
         self.type = template.type_of(logical_id)
-        raw = template.properties(logical_id) if properties is None else properties
-        self._values: dict[str, Any] = template.resolver.value(dict(raw))
+        found = template.resolved(logical_id) if properties is None else template.resolver.value(dict(properties))
+        if not isinstance(found, dict):
+            raise Unresolvable("Properties must be a mapping, not one function")
+        self._values: dict[str, Any] = found
         self._asked: set[str] = set()
 
     def get(self, name: str, default: Any = None) -> Any:

@@ -38,11 +38,11 @@ def read_schedules(template: Template, logical_id: str, target: str, source: str
         template.problem("ERROR", logical_id, "Events must be a mapping", *path)
     schedules: list[SamSchedule] = []
     for event_id, event in wanted.items():
-        kind = event.get("Type") if isinstance(event, dict) else None
+        kind = str(event.get("Type")) if isinstance(event, dict) else ""
         policies = _policies(template, logical_id) if kind in _SERVICES else None
         if policies is not None:
             given = event.get("Properties")
-            reader = _Reader(template, logical_id, event_id, _SERVICES[str(kind)], target, source)
+            reader = _Reader(template, logical_id, event_id, _SERVICES[kind], target, source)
             schedules.extend(reader.read(policies, given, (*path, event_id)))
     return schedules
 

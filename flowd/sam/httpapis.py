@@ -78,7 +78,7 @@ class _Reader:
     def api(self, logical_id: str, place: tuple[str | int, ...]) -> list[Route]:
         """AWS::ApiGatewayV2::Api, with the routes that it has by itself."""
         template = self._template
-        given = template.resolver.value(template.properties(logical_id))
+        given = template.resolved(logical_id)
         if given.get("ProtocolType", "HTTP") != "HTTP":
             raise Unfit(f"{given['ProtocolType']} APIs are not built in flowd; HTTP is", "ProtocolType")
         body = given.get("Body")
@@ -123,7 +123,7 @@ class _Reader:
     def route(self, logical_id: str, place: tuple[str | int, ...]) -> list[Route]:
         """AWS::ApiGatewayV2::Route."""
         template = self._template
-        given = template.resolver.value(template.properties(logical_id))
+        given = template.resolved(logical_id)
         try:
             authorizer = self._authorizers.of(given)
         except Unfit as unfit:
@@ -151,7 +151,7 @@ class _Reader:
             raise Unfit(f"it needs {logical_id}, which cannot be had: {template.refused[logical_id]}", "Target")
         place = ("Resources", logical_id, "Properties")
         try:
-            return http(template.resolver.value(template.properties(logical_id)), variables)
+            return http(template.resolved(logical_id), variables)
         except Unfit as unfit:
             template.refuse(logical_id, str(unfit), *place, *unfit.path, code=UNSUPPORTED)
             raise Unfit(f"it needs {logical_id}, which cannot be had: {unfit}", "Target") from None

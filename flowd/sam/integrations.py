@@ -100,7 +100,7 @@ def http(given: Mapping[str, Any], variables: Mapping[str, str]) -> Called:
     if given.get("ResponseParameters"):
         raise Unfit("ResponseParameters of an HTTP API are not built in flowd", "ResponseParameters")
     uri = _with_variables(str(given.get("IntegrationUri", "")), variables)
-    subtype = given.get("IntegrationSubtype")
+    subtype = None if given.get("IntegrationSubtype") is None else str(given["IntegrationSubtype"])
     if kind == "AWS_PROXY" and subtype is None:
         version = str(given.get("PayloadFormatVersion", "1.0"))
         if version not in ("1.0", "2.0"):

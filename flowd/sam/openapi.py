@@ -18,7 +18,6 @@ _ANY: Final = "x-amazon-apigateway-any-method"
 _METHODS: Final = ("delete", "get", "head", "options", "patch", "post", "put", _ANY)
 _VALIDATOR: Final = "x-amazon-apigateway-request-validator"
 JSON: Final = "application/json"
-_EXTENDED: Final = "x-amazon-apigateway-auth"
 _AUTH: Final = "x-amazon-apigateway-auth"
 #: Names of an integration that are not those of CloudFormation with a small letter.
 _NAMES: Final = {"httpMethod": "IntegrationHttpMethod"}
@@ -32,7 +31,7 @@ class Operation:
     def __init__(self, document: Mapping[str, Any], path: str, member: str) -> None:
         self._document = document
         self._given: Mapping[str, Any] = document["paths"][path][member]
-        self._shared = document["paths"][path].get("parameters") or []
+        self._shared = document["paths"][path].get("parameters")
         self.path = path
         self.method = "ANY" if member == _ANY else member.upper()
         self.place = ("paths", path, member)
@@ -73,34 +72,35 @@ class Operation:
         return key, authorizer
 
     def _schemes(self) -> Mapping[str, Any]:
-        components = self._document.get("components")
-        inside = components.get("securitySchemes") if isinstance(components, dict) else None
-        found = inside or self._document.get("securityDefinitions") or {}
-        return found if isinstance(found, dict) else {}
+        inside = mapping(self._document.get("components")).get("securitySchemes")
+        return mapping(inside or self._document.get("securityDefinitions"))
 
     def checks(self) -> Checks | None:
         """What the validator of this operation, or of all, looks at. Raises Unfit."""
         name = self._given.get(_VALIDATOR, self._document.get(_VALIDATOR))
         if name is None:
             return None
-        validators = self._document.get(f"{_VALIDATOR}s") or {}
-        wanted = validators.get(name) if isinstance(validators, dict) else None
+        wanted = mapping(self._document.get(f"{_VALIDATOR}s")).get(str(name))
         if not isinstance(wanted, dict):
             raise Unfit(f"there is no request validator {name}", _VALIDATOR)
-        parameters = [
-            each for each in (*self._shared, *(self._given.get("parameters") or ())) if isinstance(each, dict)
-        ]
+        parameters = self._parameters()
         needed: tuple[str, ...] = ()
         if wanted.get("validateRequestParameters"):
-            asked = [each for each in parameters if each.get("required") and each.get("in") in _PLACES]
+            asked = [each for each in parameters if each.get("required") and str(each.get("in")) in _PLACES]
             needed = tuple(f"{_PLACES[each['in']]}.{each.get('name')}" for each in asked)
         bodies = self._bodies(parameters) if wanted.get("validateRequestBody") else {}
         return Checks(bodies=bodies, parameters=needed)
 
+    def _parameters(self) -> list[dict[str, Any]]:
+        """Those of the path and of the operation."""
+        given = (self._shared, self._given.get("parameters"))
+        listed = [each for found in given if isinstance(found, list) for each in found]
+        return [each for each in listed if isinstance(each, dict)]
+
     def _bodies(self, parameters: list[dict[str, Any]]) -> dict[str, Any]:
         body = self._given.get("requestBody")
         content = body.get("content") if isinstance(body, dict) else None
-        found = {kind: each.get("schema") for kind, each in (content or {}).items() if isinstance(each, dict)}
+        found = {kind: each.get("schema") for kind, each in mapping(content).items() if isinstance(each, dict)}
         for each in parameters:
             if each.get("in") == "body":
                 found[JSON] = each.get("schema")
@@ -136,15 +136,15 @@ def _response(pattern: str, given: Any) -> dict[str, Any]:
 
 def _is_key(scheme: Mapping[str, Any]) -> bool:
     """True for API Gateway's own keys, which no authorizer looks at."""
-    plain = not any(name.startswith(_EXTENDED) for name in scheme)
+    plain = not any(name.startswith(_AUTH) for name in scheme)
     return plain and scheme.get("type") == "apiKey" and str(scheme.get("name", "")).lower() == "x-api-key"
 
 
 def _authorizer(name: str, scheme: Mapping[str, Any]) -> Authorizer:
     """A signature, or the function of an authorizer. Raises Unfit."""
-    if scheme.get(f"{_EXTENDED}type") == "awsSigv4":
+    if scheme.get(f"{_AUTH}type") == "awsSigv4":
         return Authorizer(kind="iam")
-    given = mapping(scheme.get(f"{_EXTENDED}orizer"))
+    given = mapping(scheme.get(f"{_AUTH}orizer"))
     kind = str(given.get("type", "")).upper()
     if kind not in ("TOKEN", "REQUEST"):
         said = f"the security {name} is not built in flowd, and nothing is served without it"

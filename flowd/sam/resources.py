@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from flowd import names
@@ -247,6 +248,13 @@ class Template:
         found = self.resources[logical_id].get("Properties")
         return found if isinstance(found, dict) else {}
 
+    def resolved(self, logical_id: str) -> dict[str, Any]:
+        """The properties with every intrinsic function replaced. Raises Unresolvable."""
+        found = self.resolver.value(self.properties(logical_id))
+        if not isinstance(found, dict):
+            raise Unresolvable("Properties must be a mapping, not one function")
+        return found
+
     def problem(self, severity: Severity, resource: str, message: str, *path: str | int, code: str = INVALID) -> None:
         mark = self.document.where(*path)
         self.problems.append(Problem(severity, resource, message, mark.line, mark.column, code))
@@ -266,11 +274,17 @@ class Template:
         given = None if kind is None else self.properties(logical_id).get(kind.name_property)
         if given is None or kind is None:
             return logical_id if kind is None else self._made_up(logical_id, kind)
-        if logical_id in self._naming:
-            raise Unresolvable(f"the name of {logical_id} refers to itself")
-        self._naming.append(logical_id)
-        try:
+        with self._asking(logical_id, "name of"):
             return self.resolver.text(given)
+
+    @contextmanager
+    def _asking(self, name: str, what: str) -> Iterator[None]:
+        """While a value is worked out, it cannot be part of itself."""
+        if name in self._naming:
+            raise Unresolvable(f"the {what} {name} refers to itself")
+        self._naming.append(name)
+        try:
+            yield
         finally:
             self._naming.pop()
 
@@ -288,7 +302,8 @@ class Template:
         if name.startswith("AWS::"):
             return self._pseudo(name)
         if name in self._declared:
-            return self._parameter(name)
+            with self._asking(name, "parameter"):
+                return self._parameter(name)
         if self._is_elsewhere(name) and name in self._overrides:
             return self._overrides[name]
         made = made_by_sam(name, self.resources)

@@ -142,7 +142,7 @@ class _Reader:
         template = self._template
         place = ("Resources", logical_id, "Properties")
         try:
-            given = template.resolver.value(template.properties(logical_id))
+            given = template.resolved(logical_id)
             api = self._api(str(given.get("RestApiId", "")))
             path = self._path(str(given.get("ResourceId", "")), ())
             integration = given.get("Integration") or {"Type": "MOCK"}
@@ -261,8 +261,8 @@ class _Reader:
             guarded = Guarded(guarded.key or shared.key(), guarded.checks, authorizer or shared.authorizer())
             route = self._route(operation.method, operation.path, api, called, guarded, where)
             return [msgspec.structs.replace(route, cors=shared.cors(), gateway=shared.gateway())]
-        except Unfit as unfit:
-            said = f"{operation.method} {operation.path}: {unfit}"
-            problem = self._template.problem
-            problem("ERROR", str(place[1]), said, *where, *unfit.path, code=UNSUPPORTED)
+        except (Unfit, Unresolvable) as problem:
+            said = f"{operation.method} {operation.path}: {problem}"
+            path = problem.path if isinstance(problem, Unfit) else ()
+            self._template.problem("ERROR", str(place[1]), said, *where, *path, code=UNSUPPORTED)
             return []

@@ -29,7 +29,7 @@ def read_task_definition(template: Template, logical_id: str) -> SamTaskDefiniti
     """The task definition; None if it needs what cannot be had, which is in the template's problems."""
     path = ("Resources", logical_id, "Properties")
     try:
-        found = template.resolver.value(template.properties(logical_id))
+        found = template.resolved(logical_id)
         name = template.name_of(logical_id)
     except Unresolvable as problem:
         template.refuse(logical_id, problem.message, *path, code=UNSUPPORTED)

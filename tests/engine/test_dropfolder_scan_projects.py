@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from flowd.engine.dropfolder import projects
 from flowd.engine.dropfolder.scan import Scanner
+from flowd.sam.project import Project
+from flowd.sam.template import read_template
 from tests.engine.test_dropfolder_scan import HANDLER, MACHINE, put, said, scan
 
 TEMPLATE = """\
@@ -164,3 +168,21 @@ def test_a_template_gives_routes_and_task_definitions(tmp_path: Path) -> None:
     status, words = said(found, "shop/template.yaml")
     assert status == "rejected"
     assert words.startswith("19:3 Engine: the image team/x needs podman or docker")
+
+
+def test_a_template_that_nobody_can_read_leaves_the_rest_of_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(text: str, *, source: str, **_: Any) -> Project:
+        if source.startswith("bad"):
+            raise KeyError("nobody thought of this")
+        return read_template(text, source=source)
+
+    monkeypatch.setattr(projects, "read_template", fails)
+    project(tmp_path)
+    put(tmp_path, {"bad/template.yaml": TEMPLATE, "plain.asl.json": MACHINE})
+    found = scan(tmp_path)
+    assert {machine.name for machine in found.machines} == {"Order", "plain"}
+    assert said(found, "bad/template.yaml")[0] == "rejected"
+    assert "a fault of flowd (KeyError" in said(found, "bad/template.yaml")[1]
+    assert "the template bad/template.yaml cannot be read" in caplog.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Mapping
@@ -31,6 +32,9 @@ from flowd.sam.project import Listed, Problem, Project, SamMachine, SamResource,
 from flowd.sam.schedules import SamSchedule
 from flowd.sam.template import Place, read_template
 from flowd.services.ecs.definitions import InvalidDefinition, Site, check
+
+log = logging.getLogger(__name__)
+_SHOWN = 500
 
 
 class Read(NamedTuple):
@@ -85,14 +89,22 @@ class Projects:
             return Read(files=(report,), complete=False)
         place = self._place._replace(stack=_stack(file.path))
         parameters = self._parameters.get(place.stack, {})
-        project = read_template(
-            text,
-            source=source,
-            place=place,
-            parameters=parameters,
-            find_code=code.find,
-            find_folder=code.find_folder,
-        )
+        try:
+            project = read_template(
+                text,
+                source=source,
+                place=place,
+                parameters=parameters,
+                find_code=code.find,
+                find_folder=code.find_folder,
+            )
+        except Exception as problem:
+            # A mistake of ours; the other files of the folder are read all the same.
+            log.exception("the template %s cannot be read", source)
+            message = f"it cannot be read, through a fault of flowd ({type(problem).__name__}: {problem})"
+            diagnostic = Diagnostic("ERROR", UNREADABLE, message[:_SHOWN])
+            report = FileReport(path=source, kind="template", status="rejected", diagnostics=(diagnostic,))
+            return Read(files=(report,), complete=False)
         return self._project(file, source, project, code)
 
     def _project(self, file: TemplateFile, source: str, project: Project, code: Code) -> Read:
