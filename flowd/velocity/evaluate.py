@@ -36,15 +36,19 @@ from flowd.velocity.nodes import (
 
 ROUNDS: Final = 1_000
 _STEPS: Final = 200_000
+#: Characters that a method goes over in the time of a few steps: a loop over a long text costs as many as it takes.
+_A_STEP: Final = 4_000
 _ABSENT: Final = object()
 
 
 @dataclass(frozen=True)
 class Thing:
-    """Something that a template is given, as `$input`: its methods, and what else it has."""
+    """Something that a template is given, as `$input`: its methods, and what else it has. `size`: the characters that
+    its methods look at."""
 
     methods: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     members: Mapping[str, Any] = field(default_factory=dict)
+    size: int = 0
 
 
 def render(template: Template, values: Mapping[str, Any]) -> str:
@@ -87,8 +91,8 @@ class _Run:
             else:
                 _DO[type(part)](self, part)
 
-    def _count(self) -> None:
-        self._steps += 1
+    def _count(self, steps: int = 1) -> None:
+        self._steps += steps
         if self._steps > _STEPS:
             raise Broken(f"the template took more than {_STEPS:,} steps")
 
@@ -216,14 +220,17 @@ class _Run:
 
     def _call(self, value: Any, name: str, arguments: list[Any]) -> Any:
         if not isinstance(value, Thing):
+            self._count(len(value) // _A_STEP if isinstance(value, str | list | dict) else 0)
             found = methods.call(value, name, arguments)
         else:
+            given = sum(len(each) for each in arguments if isinstance(each, str))
+            self._count((value.size + given) // _A_STEP)
             method = value.methods.get(name)
             if method is None:
                 raise Broken(f"there is no method {name}() here")
             try:
                 found = method(*arguments)
-            except TypeError as error:
+            except (TypeError, ValueError) as error:
                 raise Broken(f"{name}() cannot be called so: {error}") from None
         return _bounded(found)
 

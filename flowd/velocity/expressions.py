@@ -40,6 +40,7 @@ _LEVELS: Final = (
 _SAME: Final = {"or": "||", "and": "&&", "eq": "==", "ne": "!=", "le": "<=", "ge": ">=", "lt": "<", "gt": ">"}
 _NOT = re.compile(r"!(?!=)|not\b")
 _DEEPEST: Final = 100
+_LONGEST_NUMBER: Final = 1_000
 
 
 class Expressions:
@@ -99,6 +100,8 @@ class Expressions:
             return self._map()
         number = scanner.match(_NUMBER)
         if number is not None:
+            if len(number) > _LONGEST_NUMBER:
+                scanner.fail(f"a number of more than {_LONGEST_NUMBER:,} digits")
             return Literal(int(number) if number.lstrip("-").isdecimal() else float(number))
         word = scanner.match(_WORD)
         if word is None:

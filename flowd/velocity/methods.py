@@ -94,11 +94,18 @@ def _show(value: Any, parts: list[str], left: list[int]) -> None:
     elif isinstance(value, bool):
         text = "true" if value else "false"
     else:
-        text = "null" if value is None else str(value)
+        text = "null" if value is None else _plain(value)
     left[0] -= len(text) + 16
     if left[0] < 0:
         raise Broken(f"a text of more than {LONGEST:,} characters")
     parts.append(text)
+
+
+def _plain(value: Any) -> str:
+    try:
+        return str(value)
+    except ValueError:  # a number of more digits than Python writes
+        raise Broken("a number has too many digits to be written") from None
 
 
 # -- texts ---------------------------------------------------------------------------

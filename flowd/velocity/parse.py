@@ -20,7 +20,7 @@ _DEEPEST: Final = 60
 _DIRECTIVE = re.compile(r"#(?:\{([a-z]+)\}|([a-z]+))")
 _CONDITIONAL = re.compile(r"#\{?(?:elseif|else|end)\b")
 _LINE_END = re.compile(r"[ \t]*(\r?\n)?")
-_ESCAPED = re.compile(r"\\+(?=\$|#)")
+_BACKSLASHES = re.compile(r"\\+")
 _PLAIN = re.compile(r"[^$#\\]+")
 _COMMENT = re.compile(r"##[^\n]*\n?")
 _REFUSED: Final = ("macro", "define", "parse", "include", "evaluate")
@@ -65,20 +65,20 @@ class _Parser:
         self._expressions.depth = depth
         while not scanner.over and not _CONDITIONAL.match(scanner.text, scanner.at):
             plain = scanner.match(_PLAIN)
-            escapes = len(scanner.match(_ESCAPED) or "")
-            if plain is not None and not escapes:
+            if plain is not None:
                 parts.append(plain)
                 continue
-            parts.append(plain or "")
+            slashes = scanner.match(_BACKSLASHES) or ""
+            if not scanner.starts("$", "#"):
+                parts.append(slashes)
+                continue
+            escapes = len(slashes)
             if scanner.next == "$":
                 reference = self._expressions.reference(escapes)
                 parts.append("\\" * escapes + scanner.text[scanner.at - 1] if reference is None else reference)
-            elif scanner.next == "#":
+            else:
                 parts += self._hash(escapes, depth)
                 self._expressions.depth = depth
-            elif not scanner.over:
-                parts.append(scanner.next)
-                scanner.at += 1
         return Block(tuple(part for part in parts if part != ""))
 
     def _hash(self, escapes: int, depth: int) -> list[Part]:

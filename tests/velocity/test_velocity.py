@@ -47,6 +47,7 @@ def written(text: str, **values: Any) -> str:
         (r"\$n \\$n \$none \#if(1) \x", r"$n \7 \$none #if(1) \x"),
         ("$t.replaceAll('l+', '[$0]') $t.replaceAll(\"(h)(e)\", '$2$1') $t.substring(1,3)", "he[ll]o ehllo el"),
         ("#set($x = $c.split(','))$x", "[a, b]"),
+        (r"\\\ plain\ #if(1)a\ #end", r"\\\ plain\ a\ "),
         ("$t.toUpperCase() $t.indexOf('l') $t.contains('ell') $t.empty $t.isEmpty()", "HELLO 2 true false false"),
         ("$n.toString().equals('7') $n.parseInt('12') $m.toString()", "true 12 {a={b=1}}"),
         ("$thing.twice('x') $thing.name", "xx n"),
@@ -88,6 +89,7 @@ def test_a_template_writes(text: str, expected: str) -> None:
         ("(" * 10 + "#if(" + "(" * 500 + ")", "nested too deeply"),
         ("#if(1)" * 100, "nested too deeply"),
         ("x" * 400_000, "307,200 are allowed"),
+        ("#set($x = " + "9" * 5_000 + ")", "a number of more than 1,000 digits"),
     ],
 )
 def test_what_is_not_a_template_is_refused_with_its_place(text: str, message: str) -> None:
@@ -122,6 +124,12 @@ def test_what_is_not_a_template_is_refused_with_its_place(text: str, message: st
         ("#set($ok = $l.add($l))$l", "the template nests too deeply"),
         ("#set($s = 9)#foreach($a in [1..1000])#set($s = $s * $s)#end", "more than 4,096 bits"),
         ("#set($s = 'aa')#foreach($a in [1..1000])#set($s = $s.concat($s))#end", "of more than"),
+        (
+            "#set($b = '"
+            + "x" * 250_000
+            + "')#foreach($a in [1..1000])#set($c = [$b.length(), $b.trim(), $b.length(), $b.trim()])#end",
+            "200,000 steps",
+        ),
     ],
 )
 def test_what_the_values_do_not_allow_ends_the_template(text: str, message: str) -> None:
@@ -135,3 +143,14 @@ def test_nothing_of_python_is_within_reach() -> None:
     assert written(text, t="x", l=[], m=given({}), other=Thing()) == "|||||"
     with pytest.raises(Invalid, match="there is no method __subclasses__"):
         compile_template("$t.__class__.__subclasses__()")
+
+
+def test_a_long_run_of_backslashes_is_read_at_once() -> None:
+    text = "\\" * 200_000
+    assert written(text) == text
+    assert len(compile_template(text).body.parts) == 1
+
+
+def test_a_number_that_is_too_long_to_be_written_ends_the_template() -> None:
+    with pytest.raises(Broken, match="too many digits"):
+        written("$n", n=10**5_000)

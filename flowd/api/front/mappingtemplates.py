@@ -126,7 +126,7 @@ def _input(body: str, parameters: dict[str, dict[str, str]]) -> Thing:
             return held
         return next((found for place in _KINDS if (found := held[place].get(str(name))) is not None), "")
 
-    return Thing({"json": as_json, "path": as_value, "params": params}, {"body": body or "{}"})
+    return Thing({"json": as_json, "path": as_value, "params": params}, {"body": body or "{}"}, len(body))
 
 
 def _found(document: Any, path: Any) -> Any:
@@ -166,7 +166,11 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else "" if value is None else dumps(value)
+    """A text as it is, anything else as JSON. Raises Broken for what JSON cannot have, as a list within itself."""
+    try:
+        return value if isinstance(value, str) else "" if value is None else dumps(value)
+    except InvalidJson as error:
+        raise Broken(f"this cannot be written as JSON: {error}") from None
 
 
 def _parse(text: Any) -> Any:
