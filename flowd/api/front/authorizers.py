@@ -22,7 +22,7 @@ from flowd.parametersources import Source
 from flowd.payload import InvalidJson, dumps, loads
 from flowd.routes import Authorizer
 
-_INVOKE: Final = ("*", "execute-api:*", "execute-api:invoke")
+_INVOKE: Final = "execute-api:invoke"
 _DENIED: Final = "User is not authorized to access this resource"
 
 
@@ -70,7 +70,7 @@ class Authorizers:
 
     def _arn(self, request: Request, match: Match) -> str:
         route = match.route
-        path = request.path.lstrip("/")
+        path = request.path.strip("/")  # a slash at the end leads to the same route
         return f"arn:aws:execute-api:{self._region}:{self._account}:{route.api}/{route.stage}/{request.method}/{path}"
 
     def _event(
@@ -133,10 +133,14 @@ def _concerns(statement: dict[str, Any], arn: str) -> bool:
     """A Condition is not worked out: an Allow with one allows nothing, a Deny denies."""
     if statement.get("Condition") and statement.get("Effect") != "Deny":
         return False
-    actions = [str(each).lower() for each in _listed(statement.get("Action"))]
-    return any(each in _INVOKE for each in actions) and any(
-        _fits(str(each), arn) for each in _listed(statement.get("Resource"))
-    )
+    return _names(statement, "Action", _INVOKE, str.lower) and _names(statement, "Resource", arn, str)
+
+
+def _names(statement: dict[str, Any], what: str, name: str, written: Callable[[str], str]) -> bool:
+    """Whether `name` is among its Action or Resource, or not among its NotAction or NotResource."""
+    without = f"Not{what}"
+    listed = _listed(statement.get(without if without in statement else what))
+    return any(_fits(written(str(each)), name) for each in listed) == (without not in statement)
 
 
 def _listed(value: Any) -> list[Any]:

@@ -40,6 +40,15 @@ def policy(
     return {"principalId": "ann", "policyDocument": {"Statement": [statement]}, "context": {"n": 1, "who": "Ann"}}
 
 
+def both(**denied: Any) -> dict[str, Any]:
+    """Everything is allowed but what is denied."""
+    result = policy()
+    result["policyDocument"]["Statement"].append({"Effect": "Deny", "Action": "execute-api:Invoke"} | denied)
+    if "NotAction" in denied:
+        del result["policyDocument"]["Statement"][1]["Action"]
+    return result
+
+
 async def test_a_token_is_shown_to_the_function_and_what_it_says_to_the_route(box: Box) -> None:
     stage = stage_of(box, TOKEN, policy(resource=ARN))
     assert (await stage.ask("GET", "/orders/7", headers={"X-Token": "t-1"})).text == "in"
@@ -61,6 +70,14 @@ async def test_who_shows_nothing_or_the_wrong_thing_is_not_asked_about(box: Box)
         (policy(resource=["arn:aws:execute-api:*:*:shop/*/GET/*"]), 200),
         (policy(action=["execute-api:*"], resource=ARN.replace("7", "?")), 200),
         (policy("Deny"), 403),
+        (policy(action="execute-api:Inv*"), 200),
+        (policy(action="execute-api:ManageConnections"), 403),
+        (both(Resource=f"{ARN}"), 403),
+        (both(Action="execute-api:I*", Resource="*"), 403),
+        (both(NotResource=ARN.replace("7", "8")), 403),
+        (both(NotResource=ARN), 200),
+        (both(NotAction="execute-api:ManageConnections", Resource="*"), 403),
+        (both(NotAction="execute-api:*", Resource="*"), 200),
         (policy(resource=ARN.replace("GET", "PUT")), 403),
         (policy(action="s3:*"), 403),
         (policy(Condition={"x": {}}), 403),
