@@ -12,8 +12,8 @@ from typing import Final
 
 from flowd.api.front import callbacks, decisions, gatewayresponses, links, openapi
 from flowd.api.front.guard import Guard
-from flowd.api.front.matching import Router
-from flowd.api.front.requests import Problem, Reply, Request, json_reply
+from flowd.api.front.matching import Match, Router
+from flowd.api.front.requests import OWN, Problem, Reply, Request, json_reply
 from flowd.api.front.work import Operate, Work, told
 from flowd.api.wire.answers import new_request_id
 from flowd.api.wire.app import Receive, Scope, Send
@@ -25,6 +25,7 @@ from flowd.routes import Route
 log = logging.getLogger(__name__)
 OPENAPI: Final = "/openapi.json"
 LINKS: Final = "/links"
+_BODILESS: Final = (204, 304)
 
 
 class Application:
@@ -60,11 +61,13 @@ class Application:
             raise ConfigError(f"no protocol but HTTP: {scope['type']}")
         request_id = new_request_id()
         request: Request | None = None
+        match: Match | None = None  # looked for once: new routes count from the next request
         try:
             request = await self._request(scope, receive, request_id)
-            reply = await self._reply(request)
+            match = self._router.find(request.method, request.path)
+            reply = await self._reply(request, match)
         except Problem as problem:
-            reply = self._refusal(problem, request)
+            reply = self._refusal(problem, request, match)
         except ApiError as error:
             reply = told(error)
         except asyncio.CancelledError:
@@ -72,13 +75,16 @@ class Application:
         except Exception:
             log.exception("request %s failed: %s %s", request_id, scope["method"], scope["path"])
             reply = json_reply(500, {"message": "Internal Server Error", "requestId": request_id})
-        headers = [*reply.headers, ("x-amzn-requestid", request_id), ("content-length", str(len(reply.body)))]
+        headers = [*(each for each in reply.headers if each[0].lower() not in OWN), ("x-amzn-requestid", request_id)]
+        if reply.status not in _BODILESS:
+            headers.append(("content-length", _length(reply, scope["method"])))
         if request is not None:
             said = {name.lower() for name, _ in headers}
-            headers += [each for each in self._guard.cors(request, self._route(request)) if each[0] not in said]
+            headers += [each for each in self._guard.cors(request, self._route(request, match)) if each[0] not in said]
         raw = [(name.lower().encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
         await send({"type": "http.response.start", "status": reply.status, "headers": raw})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else reply.body})
+        silent = scope["method"] == "HEAD" or reply.status in _BODILESS
+        await send({"type": "http.response.body", "body": b"" if silent else reply.body})
 
     async def _request(self, scope: Scope, receive: Receive, request_id: str) -> Request:
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
@@ -112,12 +118,11 @@ class Application:
             if not message.get("more_body", False):
                 return b"".join(parts)
 
-    async def _reply(self, request: Request) -> Reply:
-        methods = self._router.methods(request.path)
-        preflight = self._guard.preflight(request, methods, self._route(request))
+    async def _reply(self, request: Request, match: Match | None) -> Reply:
+        methods = self._router.methods(request.path) if match is None or request.method == "OPTIONS" else []
+        preflight = self._guard.preflight(request, methods, self._route(request, match))
         if preflight is not None:
             return preflight
-        match = self._router.find(request.method, request.path)
         own = None if match is not None and match.route.path != "$default" else self._own(request)
         who = self._guard.admit(request, None if own else match.route if match else None)
         if own is not None:
@@ -128,16 +133,14 @@ class Application:
             raise Problem(404, "Not Found")
         return await self._work.do(request, match, who)
 
-    def _refusal(self, problem: Problem, request: Request | None) -> Reply:
+    def _refusal(self, problem: Problem, request: Request | None, match: Match | None) -> Reply:
         """A problem as the API of the route shows it."""
-        match = None if request is None else self._router.find(request.method, request.path)
         if request is None or match is None or not match.route.gateway:
             return problem.reply()
         return gatewayresponses.reply(problem, request, match, self._work.account)
 
-    def _route(self, request: Request) -> Route | None:
+    def _route(self, request: Request, match: Match | None) -> Route | None:
         """Whose origins are allowed: the route that is asked, in a preflight the one that would be if it has none."""
-        match = self._router.find(request.method, request.path)
         if match is None and request.method == "OPTIONS":
             match = self._router.find(request.header.get("access-control-request-method", ""), request.path)
         return None if match is None else match.route
@@ -169,3 +172,9 @@ class Application:
         if not isinstance(value, dict) or "taskToken" not in value:
             raise Problem(400, 'The body is {"taskToken": ..., "expiresInSeconds"?: ..., "choices"?: [...]}')
         return json_reply(201, await self._operate(f"{decisions.FLOWD}.CreateLink", value, who))
+
+
+def _length(reply: Reply, method: str) -> str:
+    """Of the body; what a HEAD is told is how long it would be, which a mapped answer may say."""
+    said = next((value for name, value in reply.headers if name.lower() == "content-length"), "")
+    return said if method == "HEAD" and said.isdecimal() else str(len(reply.body))

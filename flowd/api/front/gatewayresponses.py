@@ -11,7 +11,7 @@ from typing import Any, Final
 from flowd import parametersources as sources
 from flowd.api.front import proxy
 from flowd.api.front.matching import Match
-from flowd.api.front.requests import JSON, Problem, Reply, Request
+from flowd.api.front.requests import JSON, Problem, Reply, Request, is_header
 from flowd.parametersources import Source, text
 from flowd.payload import dumps
 
@@ -62,7 +62,7 @@ def reply(problem: Problem, request: Request, match: Match, account: str) -> Rep
         body = _VARIABLE.sub(lambda found: _shown(document, found), response.templates[wanted]).encode()
     for name, expression in response.headers.items():
         found = sources.value(sources.rest(expression, "method.request"), document)
-        if found is not None and not any(mark in text(found) for mark in "\r\n\0"):
+        if found is not None and is_header(name, text(found)):
             headers[name.lower()] = text(found)
     return Reply(response.status or problem.status, body, list(headers.items()))
 

@@ -10,12 +10,12 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from flowd import parametersources as sources
 from flowd.api.front import subtypes
 from flowd.api.front.mappingtemplates import Exchange
-from flowd.api.front.requests import JSON, Problem, Reply
+from flowd.api.front.requests import JSON, Problem, Reply, is_header
 from flowd.api.front.upstream import FORM, QUERIES, TARGETS, Answer, Upstream
 from flowd.api.wire.protocols.models import HttpRequest
 from flowd.integrations.webcalls import Outgoing
@@ -69,6 +69,9 @@ class _Call:
         return _PATH_PARAMETER.sub(lambda found: self._part(found[1], found[0]), address)
 
     def _part(self, name: str, written: str) -> str:
+        if {".", ".."} & set(self.path.get(name, "").split("/")):
+            # It would lead out of the address that the API shows.
+            raise Problem(400, "Bad Request", reason=f"the path parameter {name} has a part . or ..")
         return quote(self.path.get(name, ""), safe="/~" if written.endswith("+}") or name == "proxy" else "~")
 
 
@@ -132,9 +135,11 @@ async def _service(call: _Call) -> Answer:
         headers |= {"x-amz-target": f"{TARGETS[name]}.{operation}", "content-type": "application/x-amz-json-1.0"}
     elif name in QUERIES and "x-amz-target" not in headers:
         # The Query protocol: what is mapped to the query string and what the template writes are fields of one form.
-        fields = [urlencode([("Action", operation)]) if operation else "", query]
-        fields.append(body.decode("utf-8", "replace") if FORM in headers["content-type"] else "")
-        body, query = "&".join(part for part in fields if part).encode(), ""
+        form = body.decode("utf-8", "replace") if FORM in headers["content-type"] else ""
+        fields = [*call.query, *parse_qsl(form, keep_blank_values=True)]
+        if operation:  # whoever asks cannot choose another
+            fields = [("Action", operation), *(pair for pair in fields if pair[0] != "Action")]
+        body, query = urlencode(fields).encode(), ""
         headers["content-type"] = FORM
     method = "POST" if name in (*TARGETS, *QUERIES) else integration.method
     request = HttpRequest(method, path, query, headers, body)
@@ -200,14 +205,14 @@ def _mapped(exchange: Exchange, integration: Integration, answer: Answer) -> Rep
     override = exchange.context["responseOverride"]
     headers |= {str(name).lower(): text(value) for name, value in override["header"].items()}
     for name, value in headers.items():
-        if any(mark in name + value for mark in "\r\n\0"):
+        if not is_header(name, value):
             raise Problem(500, BROKEN, reason=f"the header {name[:100]!r} cannot be sent")
     return Reply(_status(override.get("status"), response.status), body, list(headers.items()))
 
 
 def _status(override: Any, default: int) -> int:
     written = str(override) if override not in (None, "") else str(default)
-    return int(written) if written.isdecimal() and 100 <= int(written) <= 599 else 500
+    return int(written) if written.isdecimal() and 200 <= int(written) <= 599 else 500
 
 
 def _chosen(responses: tuple[IntegrationResponse, ...], answer: Answer) -> IntegrationResponse | None:

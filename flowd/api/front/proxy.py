@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from flowd.api.front.matching import Match
-from flowd.api.front.requests import JSON, Problem, Reply, Request
+from flowd.api.front.requests import JSON, Problem, Reply, Request, is_header
 from flowd.payload import dumps
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -167,9 +167,9 @@ def _headers(result: dict[str, Any]) -> list[tuple[str, str]]:
     found += [(name, value) for name, value in one.items() if name.lower() not in taken]
     shown = [(name, _scalar(value)) for name, value in found]
     for name, value in shown:
-        if not name.isascii() or any(mark in name + value for mark in "\r\n\0"):
+        if not is_header(name, value):
             raise Problem(502, BROKEN, reason=f"the function's header {name[:100]!r} cannot be sent")
-    return [(name, value) for name, value in shown if name.lower() not in ("content-length", "transfer-encoding")]
+    return shown
 
 
 def _scalar(value: Any) -> str:

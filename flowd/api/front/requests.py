@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from http.cookies import CookieError, SimpleCookie
@@ -11,6 +12,14 @@ from urllib.parse import parse_qsl
 from flowd.payload import InvalidJson, dumps, loads
 
 JSON = "application/json"
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+#: Headers of an answer that the front makes itself, whatever else is said.
+OWN = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding", "upgrade"})
+
+
+def is_header(name: str, value: str) -> bool:
+    """Whether HTTP can carry it (RFC 9110, 5.1 and 5.5); what is not Latin-1 in a value becomes `?`."""
+    return _NAME.fullmatch(name) is not None and not any(mark in value for mark in "\r\n\0")
 
 
 @dataclass(frozen=True)

@@ -71,12 +71,13 @@ class Work:
     async def do(self, request: Request, match: Match, who: str) -> Reply:
         """The answer to a request; raises Problem, ApiError."""
         integration, checks = match.route.integration, match.route.checks
+        template = self._templates[id(match.route)]  # other routes may be in force by the time it is filled
         request = await self._authorizers.admit(request, match)
         if checks is not None:
             await asyncio.to_thread(check, checks, request, match.parameters)
         try:
             async with asyncio.timeout(LONGEST_S if integration is None else integration.timeout_s):
-                return await _ACTIONS[match.route.action](self, request, match, who)
+                return await _ACTIONS[match.route.action](self, request, match, who, template)
         except TimeoutError:
             raise Problem(504, _TIMED_OUT) from None
 
@@ -84,14 +85,14 @@ class Work:
         """The ARN of a machine that a route names."""
         return target if names.split_arn(target) else names.machine_arn(target, self._region, self.account)
 
-    async def _start(self, request: Request, match: Match, who: str) -> Reply:
-        members = self._members(request, match)
+    async def _start(self, request: Request, match: Match, who: str, template: Template) -> Reply:
+        members = self._members(request, match, template)
         body = await self._operate(f"{STATES}.StartExecution", members, who)
         name = str(body["executionArn"]).rpartition(":")[2]
         return json_reply(match.route.status, {**body, "name": name})
 
-    async def _start_sync(self, request: Request, match: Match, who: str) -> Reply:
-        body = await self._operate(f"{STATES}.StartSyncExecution", self._members(request, match), who)
+    async def _start_sync(self, request: Request, match: Match, who: str, template: Template) -> Reply:
+        body = await self._operate(f"{STATES}.StartSyncExecution", self._members(request, match, template), who)
         if body["status"] == "SUCCEEDED":
             return Reply(match.route.status, str(body.get("output") or "null").encode(), [("content-type", JSON)])
         error = body.get("error") or body["status"]
@@ -99,8 +100,7 @@ class Work:
         said = {"message": body.get("cause") or error, "error": error, "executionArn": body["executionArn"]}
         return json_reply(match.route.errors.get(error, default), said)
 
-    def _members(self, request: Request, match: Match) -> dict[str, Any]:
-        template = self._templates[id(match.route)]
+    def _members(self, request: Request, match: Match, template: Template) -> dict[str, Any]:
         document = request.document(match.parameters)
         try:
             text = template.input(document, request.at_ms)
@@ -112,7 +112,7 @@ class Work:
             members["name"] = name
         return members
 
-    async def _status(self, request: Request, match: Match, who: str) -> Reply:
+    async def _status(self, request: Request, match: Match, who: str, _: Template) -> Reply:
         """What has become of an execution: its output when it has one, an error mapped as the route says."""
         arn = self.machine_arn(match.route.target)
         parts = names.split_arn(arn)
@@ -126,19 +126,19 @@ class Work:
             shown["output"] = loads(body["output"])
         return json_reply(match.route.status, shown)
 
-    async def _function(self, request: Request, match: Match, who: str) -> Reply:
+    async def _function(self, request: Request, match: Match, who: str, _: Template) -> Reply:
         event = dumps(proxy.event(request, match, self.account))
         result = await self._functions.call(match.route.target, event)
         if result.error is not None:
             raise Problem(502, proxy.BROKEN, reason=f"the function failed: {result.error}")
         return proxy.reply(loads(result.output_text or "null"), match.route.format)
 
-    async def _integration(self, request: Request, match: Match, who: str) -> Reply:
+    async def _integration(self, request: Request, match: Match, who: str, _: Template) -> Reply:
         exchange = Exchange(request, match, proxy.context(request, match, self.account))
         return await integrations.run(exchange, self._upstream, who)
 
 
-_ACTIONS: Final[dict[str, Callable[[Work, Request, Match, str], Awaitable[Reply]]]] = {
+_ACTIONS: Final[dict[str, Callable[[Work, Request, Match, str, Template], Awaitable[Reply]]]] = {
     "start": Work._start,
     "startSync": Work._start_sync,
     "status": Work._status,
