@@ -68,7 +68,7 @@ class VirtualTable(LineView):
     def show_sheet(self, sheet: Sheet) -> None:
         """Other columns, for rows of another kind that are about to be shown."""
         if sheet is not self.sheet:
-            self.sheet, self._fitted = sheet, (-1, [])
+            self.sheet, self._fitted, self._needs = sheet, (-1, []), []
             self.refresh()
 
     def show_rows(self, source: Source, keep: bool = True) -> None:

@@ -147,3 +147,8 @@ async def test_columns_grow_with_what_is_in_view_and_never_shrink_under_the_read
         assert "row-0 " + " " * 21 + "because" in await shown(pilot)
         found.show_rows(ListSource(rows[:3]), keep=False)
         assert " row-2 because" in await shown(pilot)
+        found.show_rows(ListSource(rows[30:33]))
+        of_three = (*LONG.columns, Column("n", 2))
+        found.show_sheet(Sheet(of_three, lambda item, now: [*LONG.cells(item, now), Span("7")], LONG.key))
+        found.show_rows(ListSource(rows[:3]))
+        assert " row-2 because 7" in await shown(pilot)
