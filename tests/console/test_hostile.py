@@ -115,6 +115,12 @@ async def test_a_screen_of_hostile_texts_at_once(name: str, make_app: MakeApp) -
     assert wrong == [], shown
 
 
+@pytest.mark.parametrize("name", ["bulk", "resolve", "again", "a new alias"])
+async def test_a_dialog_on_the_smallest_terminal_has_its_fields_and_keys_in_sight(name: str, make_app: MakeApp) -> None:
+    wrong, shown = await walked(make_app(), SCREENS[name], (60, 16))
+    assert wrong == [] and "esc leave it" in shown, shown
+
+
 async def test_options_of_a_form_are_text_not_markup(make_app: MakeApp) -> None:
     """Markup in a list to choose from ended the console of everybody who opened the form."""
     app = make_app(behind=Evil())
