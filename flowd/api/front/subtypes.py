@@ -5,6 +5,7 @@ Source: developer guide, "AWS service integrations for HTTP APIs" and the refere
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -19,19 +20,24 @@ from flowd.routes import Integration
 
 async def run(exchange: Exchange, integration: Integration, upstream: Upstream, who: str) -> Answer:
     """An operation as HTTP APIs call them: its members by parameters, its answer as it comes."""
+    # Parameters look into the body, which is large, each by itself.
+    body = await asyncio.to_thread(_body, exchange, integration)
+    headers = {
+        "x-amz-target": f"{PREFIXES[integration.service]}.{integration.operation}",
+        "content-type": "application/x-amz-json-1.0",
+    }
+    request = HttpRequest("POST", "/", "", headers, body)
+    return await upstream.service(integration.service, request, who, exchange.request.request_id)
+
+
+def _body(exchange: Exchange, integration: Integration) -> bytes:
     members: dict[str, Any] = {}
     for name, expression in integration.parameters.items():
         parts = [sources.value(source, exchange.document) for source in sources.http(expression)]
         found = parts[0] if len(parts) == 1 else "".join(text(part) for part in parts if part is not None)
         if found is not None:
             members[name] = found
-    made = _MEMBERS[integration.service](members)
-    headers = {
-        "x-amz-target": f"{PREFIXES[integration.service]}.{integration.operation}",
-        "content-type": "application/x-amz-json-1.0",
-    }
-    request = HttpRequest("POST", "/", "", headers, dumps(made).encode())
-    return await upstream.service(integration.service, request, who, exchange.request.request_id)
+    return dumps(_MEMBERS[integration.service](members)).encode()
 
 
 def _lower(members: dict[str, Any]) -> dict[str, Any]:
