@@ -136,11 +136,14 @@ async def test_the_outcome_of_a_call_is_not_kept(box: Box) -> None:
         ("/a/b", "GET /a/b"),
         ("/a/c", "GET /a/{x}"),
         ("/a/c/d", "GET /a/{rest+}"),
-        ("/elsewhere", "$default"),
+        ("/a//d", "GET /a/{rest+}"),
+        ("/elsewhere", "GET /{y}"),
+        ("/b/c", "$default"),
+        ("//", "$default"),
     ],
 )
 async def test_fixed_parts_go_before_parameters_and_these_before_the_rest(box: Box, path: str, expected: str) -> None:
-    paths = ("$default", "/a/{rest+}", "/a/{x}", "/a/b", "/a")
+    paths = ("$default", "/{y}", "/a/{rest+}", "/a/{x}", "/a/b", "/a")
     routes = [
         Route(method="ANY" if each == "$default" else "GET", path=each, action="function", target="api", source="t")
         for each in paths
