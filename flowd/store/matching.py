@@ -90,7 +90,8 @@ def executions(
 def parts(session: Session, wanted: Filter) -> list[Filter]:
     """Filters that together hold what `wanted` holds, each of which an index answers: by status, by machine.
 
-    SQLite would scan the whole table for two statuses that are rare, and for a pattern of names.
+    None at all where no machine fits. SQLite would scan the whole table for two statuses that are rare, and for a
+    pattern of names.
     """
     if wanted.words:
         return [wanted]
@@ -99,7 +100,6 @@ def parts(session: Session, wanted: Filter) -> list[Filter]:
     if by_machine and len(ids := _machines(session, wanted)) * len(STATUSES) <= NARROW:
         # The name of an SWF execution is that of its type, and its machine is its domain: the pattern stays.
         found = [replace(wanted, machine_id=i, machines=wanted.machines if i < 0 else ()) for i in ids]
-        found = found or [replace(wanted, ids=())]
     statuses = wanted.statuses or (STATUSES if found != [wanted] else ())
     return [replace(part, statuses=(status,)) for part in found for status in statuses] or found
 

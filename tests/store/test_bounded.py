@@ -51,6 +51,7 @@ FILTERS = [
     Filter(names=("zz*",)),
     Filter(names=("a[-*",)),
     Filter(machines=("order*",), states=("Charge",), statuses=("FAILED", "RUNNING")),
+    Filter(machines=("none*",)),
     Filter(types=("SWF",)),
 ]
 
