@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from flowd import durable
+from flowd.decisions import Reading
+from flowd.engine.mapitems import read_dataset
+from flowd.services.objects import SERVICE
+from flowd.services.ports import Call
 from flowd.services.s3 import FolderBuckets
 
 
@@ -54,6 +59,29 @@ def test_a_deleted_object_does_not_come_back(tmp_path: Path, disk: Disk) -> None
     _write(buckets, "deep/key", "key")
     assert buckets.delete("things", "deep/key") and buckets.delete("things", "key")
     assert disk.names[tmp_path / "s3" / "things"] == set()
+
+
+def test_the_parts_of_an_upload_and_what_was_said_of_it_are_on_disk(tmp_path: Path, disk: Disk) -> None:
+    buckets = FolderBuckets(tmp_path / "s3")
+    buckets.make("things")
+    call = Call(now_ms=0, region="us-east-1", account="0" * 12, new_id=lambda: str(UUID(int=1)), who="me")
+    place = {"Bucket": "things", "Key": "k"}
+    place["UploadId"] = SERVICE.operations["CreateMultipartUpload"](buckets, place, call)["UploadId"]
+    SERVICE.operations["UploadPart"](buckets, {**place, "PartNumber": 7, "Body": b"x"}, call)
+    folder = buckets.own_folder("things", "uploads") / place["UploadId"]
+    made = list(folder.iterdir())
+    assert len(made) == 2 and all(disk.has(path, tmp_path) for path in made)
+
+
+def test_the_items_that_a_map_has_read_are_on_disk(tmp_path: Path, disk: Disk) -> None:
+    buckets = FolderBuckets(tmp_path / "s3")
+    buckets.make("things")
+    with buckets.create("things", "list.json") as file:
+        file.write(b"[1, 2]")
+    reading = Reading(action="getObject", bucket="things", key="list.json", config={"InputType": "JSON"})
+    spool = tmp_path / "maps" / "one"
+    assert read_dataset(buckets, reading, spool, lambda: False) == 2
+    assert disk.has(spool, tmp_path)
 
 
 def test_deletions_that_empty_a_folder_together_all_succeed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from flowd.engine.mappings import Mappings
 from flowd.engine.sources import Sources
 from flowd.functions import FunctionResult, FunctionSpec
 from flowd.services.ports import ServiceError
+from flowd.store import sources as positions
 from tests.api.wired import Wired
 from tests.engine.projectbox import Box
 
@@ -168,6 +170,10 @@ async def test_a_stream_goes_on_where_it_was_through_changes_and_restarts(stage:
     await stage.call("update_event_source_mapping", UUID=made["UUID"], Enabled=True)
     await stage.box.settle()
     assert stage.keys == ["a", "b", "c"]
+    places = partial(positions.position, name=f"#{made['UUID']}")
+    assert await stage.box.core.db.read(places) is not None
+    await stage.call("delete_event_source_mapping", UUID=made["UUID"])
+    assert await stage.box.core.db.read(places) is None
 
 
 async def test_mappings_are_listed_by_source_by_function_and_page_by_page(stage: Stage) -> None:
