@@ -129,13 +129,10 @@ def _daemon(patient: Patient) -> Iterator[Finding]:
         hint = "look at the disk and at the daemon's log; it resumes by itself"
         yield Finding("failure", "store", "the daemon cannot write", hint)
     for problem in health.get("problems", ()):
-        yield Finding("failure", "daemon", str(problem), "look at the daemon's log: journalctl -u flowd")
-    if health.get("rejectedFiles"):
-        text = f"{health['rejectedFiles']} files of the workflows folder are refused"
-        yield Finding("warning", "workflows", text, "`flowd machines` says why")
+        yield Finding("failure", "daemon", str(problem))  # each ends with its own way out
     runner = health.get("runner", {})
     if runner.get("status") == "down":
-        text = f"the runner is down: {runner.get('detail', 'no word of it')}"
+        text = ": ".join(["the runner is down", *([str(runner["detail"])] if runner.get("detail") else [])])
         yield Finding("failure", "runner", text, "functions wait for it: `systemctl status flowd-runner`")
     elif runner:
         yield Finding("ok", "runner", "up")

@@ -192,6 +192,15 @@ def test_doctor_names_every_thing_that_is_wrong_and_the_way_out(flowd: Flowd, da
     by_subject = {item["subject"]: item["status"] for item in flowd("doctor", "--json").json}
     assert by_subject["data folder"] == "failure"
     assert by_subject["clock"] == "warning"  # the fake daemon lives in 1970
+    told = "1 file is rejected: `flowd check` on the workflows folder tells why"
+    daemon.answers = {"Health": {**HEALTH, "rejectedFiles": 1, "problems": [told], "runner": {"status": "down"}}}
+    lines = flowd("doctor").out.splitlines()
+    assert [" ".join(line.split()) for line in lines if "file" in line or "runner" in line] == [
+        "ok settings no settings file: the defaults hold",
+        f"failure daemon {told}",
+        "failure runner the runner is down",
+        "-> functions wait for it: `systemctl status flowd-runner`",
+    ]
 
 
 def test_doctor_names_a_file_system_that_takes_no_writes_though_it_is_mounted_for_them(
