@@ -40,7 +40,7 @@ from console.rows import Now
 from console.screens.dialogs import CommandLine
 from console.screens.shell import Shell
 from console.stylesheet import SteadyStylesheet
-from console.text import clean
+from console.text import clean, local
 from console.typeahead import Taken, TypeAhead
 from console.whereabouts import Presence, Trail
 from console.widgets.paint import PAINTS
@@ -96,7 +96,7 @@ class FlowdApp(Plain):
         self.prompts: list[Item] = []
         self.presence = Presence(daemon)
         self.trail = Trail(self.DEFAULT_MODE)
-        self.bells = False  # ring when a prompt opens
+        self.bells: terminal.Bell | None = None  # rings when a prompt opens
         self.calm = False  # the process is the console's alone: its garbage collector may be told about it
         self.faults: list[BaseException] = []
         self.moving = False  # between two modes; keys wait
@@ -227,7 +227,8 @@ class FlowdApp(Plain):
         except (Unreachable, RemoteError):
             return  # the link will say so
         new = [each for each in self.prompts if str(each["id"]) not in before and each["kind"] == "prompt"]
-        if new and self._seen_inbox and self.bells and self._driver is not None:
+        rings = self.bells is not None and self.bells.rings(local(*self.now()).time())
+        if new and self._seen_inbox and rings and self._driver is not None:
             self._driver.write(terminal.notice(clean(new[0].get("title") or new[0]["state"])))
         self._seen_inbox = True
         self._on_link()
@@ -387,11 +388,11 @@ class FlowdApp(Plain):
         self.exit(1, return_code=1, message=Text(told))  # a text would be read as markup
 
 
-def run(socket: Path, readonly: bool = False, opening: Opening | None = None, bells: bool = False, **looks: Any) -> int:
+def run(socket: Path, readonly: bool = False, bell: terminal.Bell | None = None, **looks: Any) -> int:
     """Run the console on the terminal until the user leaves it; the exit code."""
     usual = themes.default(Console().color_system)
-    app = FlowdApp(SocketDaemon(socket), readonly=readonly, opening=opening, usual=usual, **looks)
-    app.bells, app.calm = bells, True
+    app = FlowdApp(SocketDaemon(socket), readonly=readonly, usual=usual, **looks)
+    app.bells, app.calm = bell, True
     app.take_keys(preferences.config_dir() / preferences.KEYS)
     with terminal.kept(app):
         code = app.run()

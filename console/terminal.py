@@ -18,8 +18,9 @@ import termios
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import time
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 from textual.app import App
@@ -48,6 +49,16 @@ def osc52(text: str) -> str:
 def notice(text: str) -> str:
     """A bell, and a desktop notice for the terminals that know OSC 9; the others ignore it."""
     return f"\a\x1b]9;flowd: {text[:100]}\a"
+
+
+class Bell(NamedTuple):
+    """When there is a bell: always, but for the quiet hours from one time of day to another, also over midnight."""
+
+    quiet: tuple[time, time] | None = None
+
+    def rings(self, at: time) -> bool:
+        begin, end = self.quiet or (at, at)
+        return not (begin <= at < end if begin <= end else at >= begin or at < end)
 
 
 def is_gone(fd: int) -> bool:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from console.app import Opening, run
 from console.plainglyphs import wanted
+from console.terminal import Bell
 from console.themes import THEMES
+from console.typed_times import hours_of
 from flowd.cli.command import Command, CommandError, connect, socket_option
 from flowd.cli.remote import REMOTE, tunnel
 from flowd.cli.targets import execution_arn
@@ -29,6 +31,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ascii", action="store_true", help="ASCII signs only (also FLOWD_ASCII=1)")
     parser.add_argument("--readonly", action="store_true", help="look only: no verb that changes anything")
     parser.add_argument("--bell", action="store_true", help="ring, and tell the desktop, when a question comes up")
+    parser.add_argument("--quiet", metavar="HOURS", help="no bell from one time of day to another: 22-7, 22:30-06:45")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--ssh", metavar="HOST", help="the daemon of another host; --socket is its socket there")
     where.add_argument("--web", action="store_true", help="for a browser on this machine; prints its address")
@@ -54,7 +57,15 @@ def _run(args: argparse.Namespace) -> int:
 def _show(args: argparse.Namespace, socket: Path) -> int:
     plain = wanted(args.ascii, os.environ)
     opening = _opening(args)
-    return run(socket, readonly=args.readonly, theme=args.theme, plain=plain, opening=opening, bells=args.bell)
+    return run(socket, readonly=args.readonly, theme=args.theme, plain=plain, opening=opening, bell=_bell(args))
+
+
+def _bell(args: argparse.Namespace) -> Bell | None:
+    try:
+        quiet = hours_of(args.quiet) if args.quiet else None
+    except ValueError:
+        raise CommandError(f"'{args.quiet}' are no hours of a day; write 22-7 or 22:30-06:45") from None
+    return Bell(quiet) if args.bell else None
 
 
 def _web(args: argparse.Namespace) -> int:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from datetime import time
 from pathlib import Path
 
 import pytest
@@ -8,9 +10,10 @@ import pytest
 from console.app import FlowdApp
 from console.screens.executions import ExecutionsScreen
 from console.screens.inbox import InboxScreen
+from console.terminal import Bell
 from tests.console.conftest import Console
 from tests.console.driver import goes_to, notices, screen_text, sees, sees_no, until
-from tests.console.fake import FakeDaemon
+from tests.console.fake import FakeDaemon, prompt
 
 
 async def test_the_console_opens_on_the_executions_with_counts_and_the_inbox_badge(console: Console) -> None:
@@ -177,3 +180,22 @@ async def test_the_palette_has_what_the_console_can_do_and_nothing_of_the_toolki
         names = {command.title for command in pilot.app.get_system_commands(pilot.app.screen)}
         assert {"open", "copy id", "go to inbox", "theme", "quit"} <= names
         assert not names & {"Maximize", "Screenshot", "Keys"}
+
+
+@pytest.mark.parametrize(("quiet", "rung"), [(None, 1), ((time(19), time(20)), 0), ((time(20), time(19)), 1)])
+async def test_a_prompt_that_opens_rings_but_for_the_quiet_hours_of_the_consoles_zone(
+    quiet: tuple[time, time] | None, rung: int, make_app: Callable[..., FlowdApp], daemon: FakeDaemon
+) -> None:
+    """It is 19:14 there."""
+    app = make_app()
+    written: list[str] = []
+    app.bells = Bell(quiet)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await sees(pilot, "inbox 4")
+        assert app._driver is not None
+        write = app._driver.write
+        app._driver.write = lambda data: written.append(data) or write(data)  # type: ignore[func-returns-value, method-assign]
+        daemon.open.append(prompt("beef", title="Ring the bell"))
+        daemon.tell({"kind": "prompt", "id": "beef"})
+        await sees(pilot, "inbox 5")
+        assert sum("Ring the bell" in data for data in written) == rung

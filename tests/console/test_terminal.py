@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import time as of_day
 from pathlib import Path
 
 import pytest
 
 from console import faults, terminal
+from console.terminal import Bell
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,6 +23,18 @@ def test_the_clipboard_sequence_is_wrapped_for_tmux(monkeypatch: pytest.MonkeyPa
     assert terminal.osc52("hi") == "\x1b]52;c;aGk=\a"
     monkeypatch.setenv("TMUX", "/tmp/tmux")
     assert terminal.osc52("hi") == "\x1bPtmux;\x1b\x1b]52;c;aGk=\a\x1b\\"
+
+
+def test_the_bell_is_silent_in_the_quiet_hours_also_over_midnight() -> None:
+    night, noon = Bell((of_day(22, 30), of_day(7))), Bell((of_day(12), of_day(13)))
+    told = [
+        (at, night.rings(of_day(*at)), noon.rings(of_day(*at))) for at in ((22, 29), (22, 30), (0, 0), (7, 0), (12, 0))
+    ]
+    assert told == [
+        ((22, 29), True, True), ((22, 30), False, True), ((0, 0), False, True), ((7, 0), True, True),
+        ((12, 0), True, False),
+    ]  # fmt: skip
+    assert Bell().rings(of_day(0)) and Bell((of_day(7), of_day(7))).rings(of_day(7))
 
 
 def test_a_terminal_that_hung_up_is_noticed() -> None:
