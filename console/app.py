@@ -30,12 +30,12 @@ from console import actions, commands, faults, places, preferences, terminal, th
 from console.client import Daemon, Item, RemoteError, SocketDaemon, Unreachable
 from console.drafts import unpacked
 from console.fields import Path as FieldPath
-from console.harmless import Harmless, Plain
+from console.harmless import Plain
 from console.jobs import job
 from console.link import SETTLE_S, Link
 from console.looks import Span
 from console.messages import News
-from console.plainglyphs import PlainGlyphs
+from console.plainglyphs import PLAIN_GLYPHS
 from console.rows import Now
 from console.screens.dialogs import CommandLine
 from console.screens.shell import Shell
@@ -117,7 +117,7 @@ class FlowdApp(Plain):
         return themes.DARK if self.current_theme.dark else themes.LIGHT
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        return [Harmless(), *super().get_line_filters(), *([PlainGlyphs()] if self.plain else [])]
+        return [*super().get_line_filters(), *([PLAIN_GLYPHS] if self.plain else [])]
 
     # -- life
 

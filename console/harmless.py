@@ -7,6 +7,8 @@ it is, the screen shows it without.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from textual.app import App
@@ -34,8 +36,15 @@ def _harmless(segment: Segment) -> Segment:
     return Segment(set_cell_size(text, cell_len(segment.text)), segment.style)
 
 
+#: One for all: a line remembers what a filter made of it, by the filter; by a new one all lines are looked at again.
+_LINES = Harmless()
+
+
 class Plain(App[int]):
-    """An app whose notices are plain text, whatever they quote."""
+    """An app whose lines are harmless and whose notices are plain text, whatever they quote."""
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [_LINES, *super().get_line_filters()]
 
     def notify(
         self,

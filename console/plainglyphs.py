@@ -41,6 +41,10 @@ class PlainGlyphs(LineFilter):
         return [Segment(text.translate(self._table), style, control) for text, style, control in segments]
 
 
+#: One for all: a line remembers what a filter made of it, by the filter.
+PLAIN_GLYPHS = PlainGlyphs()
+
+
 def wanted(given: bool, environment: Mapping[str, str]) -> bool:
     """True if it was asked for, or the terminal's encoding has no such characters."""
     if given or environment.get("FLOWD_ASCII", "") not in ("", "0"):

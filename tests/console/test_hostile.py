@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 
 from console.app import FlowdApp
 from console.harmless import Harmless
+from console.plainglyphs import PlainGlyphs
 from console.screens.dialogs import CommandLine, Dialog
 from console.screens.shell import Shell
 from console.screens.verbs import pretty
@@ -141,6 +142,17 @@ async def test_a_notice_is_text_not_markup_and_does_not_cover_the_screen(make_ap
         await pilot.pause()
         assert notices(pilot).startswith("[bold red]x[/]") and len(notices(pilot)) < 700
         assert strange(pilot) == []
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_the_filters_stay_the_same_ones_so_that_a_line_remembers_what_they_made_of_it(
+    plain: bool, make_app: MakeApp
+) -> None:
+    """With new ones each key looked at every line of the screen again."""
+    app = make_app(plain=plain)
+    first, again = app.get_line_filters(), app.get_line_filters()
+    assert [*map(id, first)] == [*map(id, again)]
+    assert sum(isinstance(each, (Harmless, PlainGlyphs)) for each in first) == 1 + plain
 
 
 def test_what_a_field_holds_is_shown_without_what_drives_the_terminal_and_as_wide() -> None:
