@@ -25,7 +25,7 @@ from flowd.engine.deciders import Interpreted
 from flowd.engine.dispatch import Dispatch, Registry
 from flowd.engine.ledger import Ledger
 from flowd.engine.live import Live, Reply, revive
-from flowd.engine.stepping import Stepping, Worked, is_heavy, take
+from flowd.engine.stepping import Stepping, Worked, take
 from flowd.errors import ServiceUnavailable
 from flowd.frames import ROOT
 from flowd.history import Event, News
@@ -202,8 +202,8 @@ class Express:
         """Take all news; a heavy step goes to a thread and the rest follows when it is back."""
         while live.inbox and not live.stepping:
             event, reply = live.inbox.popleft()
-            work = self._stepping.work(live, event, self._clock.now_ms())
-            if is_heavy(live, event):
+            work, heavy = self._stepping.work(live, event, self._clock.now_ms())
+            if heavy:
                 self._stepping.aside(live, work, partial(self._back, live, event, reply))
                 return
             self._take(live, event, reply, work())

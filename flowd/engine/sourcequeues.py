@@ -69,10 +69,11 @@ class QueuePoller:
             await room.acquire()
             try:
                 messages, said = await self._batch(source), ""
-            except FlowdError as error:
-                if error.message != said:
-                    log.warning("%s cannot be polled for %s: %s", source.arn, source.function, error.message)
-                messages, said = [], error.message
+            except Exception as error:  # a defect of ours must not end it: the source goes on to say that it is polled
+                why = error.message if isinstance(error, FlowdError) else f"{type(error).__name__}: {error}"
+                if why != said:
+                    log.warning("%s cannot be polled for %s: %s", source.arn, source.function, why)
+                messages, said = [], why
                 await asyncio.sleep(_AGAIN_S)
             if not messages:
                 room.release()

@@ -13,14 +13,14 @@ import logging
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from flowd.clock import Clock
 from flowd.engine.commit import Effects, Recorder
 from flowd.engine.deciders import Decider
 from flowd.engine.live import Live, Reply, revive
 from flowd.engine.rows import change
-from flowd.engine.stepping import Stepping, Work, Worked, is_heavy, take
+from flowd.engine.stepping import Stepping, Work, Worked, take
 from flowd.errors import ServiceUnavailable
 from flowd.history import Event, News
 from flowd.store import executions, steps
@@ -187,7 +187,7 @@ class Stepper:
                 self._begin(live)
             else:
                 break
-            self._advance(live)
+            self._safely(live, self._advance, live)
         if self._forming and not self._in_flight:
             self._send()
         if (self._ready or self._starts) and len(self._forming) < BATCH:
@@ -213,18 +213,36 @@ class Stepper:
             if event.news is News.REDRIVEN:
                 self._join(live)
                 event = self._recorder.reopen(live, event, now_ms, self._effects)
-            work = self._stepping.work(live, event, now_ms)
-            if is_heavy(live, event):
+            work, heavy = self._stepping.work(live, event, now_ms)
+            if heavy:
                 self._step_aside(live, event, reply, work)
                 return
             self._take(live, event, reply, work())
         if live.status != "RUNNING" and live.write is None and not live.stepping:
             self._lives.pop(live.id, None)
 
+    def _safely(self, live: Live, do: Callable[..., None], *arguments: Any) -> None:
+        """A step that cannot be recorded, by a defect of ours, fails alone (law 8): nothing of it is written, whoever
+        brought the news hears of it, and the execution stands on disk as it did before."""
+        try:
+            do(*arguments)
+        except Exception as error:
+            log.exception("execution %s: a step could not be recorded", live.execution.arn)
+            self._forming = [each for each in self._forming if each is not live]
+            self._effects = _only(self._effects, {each.id for each in self._forming})
+            self._lives.pop(live.id, None)
+            live.write = None
+            waiting = [reply for _, reply in live.inbox if reply]
+            live.inbox.clear()
+            _settle([*live.replies, *waiting], error)
+
     def _step_aside(self, live: Live, event: Event, reply: Reply | None, work: Work) -> None:
-        def back(step: Worked) -> None:
+        def go_on(step: Worked) -> None:
             self._take(live, event, reply, step)
             self._advance(live)
+
+        def back(step: Worked) -> None:
+            self._safely(live, go_on, step)
             self._kick()
 
         self._stepping.aside(live, work, back)

@@ -40,8 +40,16 @@ class Stepping:
         #: ARNs of activities that a definition names and that do not exist; whoever keeps activities hands it in.
         self.missing: Callable[[StateMachine], tuple[str, ...]] = _none_missing
 
-    def work(self, live: Live, event: Event, now_ms: int) -> Work:
-        """The step that is to be made of a piece of news; called, it gives the step or the exception it ended in."""
+    def work(self, live: Live, event: Event, now_ms: int) -> tuple[Work, bool]:
+        """The step that is to be made of a piece of news, and whether it is heavy. Called, it gives the step or the
+        exception it ended in."""
+        try:
+            return self._work(live, event, now_ms), _is_heavy(live, event)
+        except Exception as error:
+            defect = error
+            return lambda: defect, False
+
+    def _work(self, live: Live, event: Event, now_ms: int) -> Work:
         entropy = Entropy(self._seeds.take(16))
         if isinstance(live.decider, Interpreted) and live.machine.activities:
             missing = self.missing(live.machine)
@@ -62,7 +70,7 @@ class Stepping:
         working.add_done_callback(done)
 
 
-def is_heavy(live: Live, event: Event) -> bool:
+def _is_heavy(live: Live, event: Event) -> bool:
     """True if the step may take long: by what its definition does, or by the data that come or are there already."""
     if live.heavy:
         return True
