@@ -10,12 +10,13 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from console import rows
-from console.actions import Situation, bindings
+from console.actions import bindings
 from console.client import Item, RemoteError, Unreachable
 from console.filterwords import FilterWords
 from console.looks import Span
 from console.messages import News, Opened
 from console.pages import KeysetSource
+from console.reasons import Situation
 from console.screens.bulk import DESTROYS, WORDS, Reasoned, preview_lines
 from console.screens.dialogs import Choose, Fill
 from console.screens.verbs import ExecutionVerbs

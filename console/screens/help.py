@@ -9,8 +9,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from console import actions
-from console.actions import Action, Situation
+from console.actions import Action
 from console.looks import Span
+from console.reasons import Situation
 from console.screens.dialogs import Dialog, Lines
 from console.text import clip, pad
 from console.widgets.panel import folded

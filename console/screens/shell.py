@@ -18,12 +18,12 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from console import actions
-from console.actions import Situation
 from console.client import Daemon, Item, RemoteError, Unreachable
 from console.fields import Path
 from console.link import Link
 from console.looks import Span
 from console.messages import News, Selected
+from console.reasons import Situation
 from console.rows import Now
 from console.whereabouts import Presence
 from console.widgets.bars import Header, KeyBar

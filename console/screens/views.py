@@ -13,7 +13,6 @@ from textual.containers import Container
 from textual.widget import Widget
 from textual.widgets import Input
 
-from console.actions import Situation
 from console.client import Item, RemoteError
 from console.event_rows import EVENTS, output_lines, result_document
 from console.eventfilter import Wanted, wanted
@@ -25,6 +24,7 @@ from console.looks import Span, status
 from console.messages import Chosen, News
 from console.outline import Row
 from console.pages import ListSource
+from console.reasons import Situation
 from console.rows import Now
 from console.screens.verbs import ExecutionVerbs, read_history
 from console.stages import Stage, log, merged, stages, trial_of, variables_before

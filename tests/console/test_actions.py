@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from console.actions import Situation, find
+from console.actions import find
+from console.reasons import Situation
 
 FAILED: dict[str, Any] = {"status": "FAILED", "type": "STANDARD"}
 
