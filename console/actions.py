@@ -50,9 +50,9 @@ class Action(NamedTuple):
 
 _KEY_NAMES = {
     "slash": "/", "question_mark": "?", "colon": ":", "exclamation_mark": "!", "escape": "esc", "minus": "-",
-    "plus": "+", "left_square_bracket": "[", "right_square_bracket": "]", "space": "space",
-    "enter": "enter", "ctrl+s": "ctrl+s", "tab": "tab", "comma": ",",
-    "full_stop": ".", "ctrl+@": "ctrl+space", "less_than_sign": "<", "greater_than_sign": ">",
+    "plus": "+", "left_square_bracket": "[", "right_square_bracket": "]", "comma": ",", "full_stop": ".",
+    "ctrl+@": "ctrl+space", "less_than_sign": "<", "greater_than_sign": ">", "left_parenthesis": "(",
+    "right_parenthesis": ")", "left_curly_bracket": "{", "right_curly_bracket": "}",
 }  # fmt: skip
 
 
@@ -155,6 +155,10 @@ TABLE: dict[str, tuple[Action, ...]] = {
         Action("much_later", "greater_than_sign", "much later", "many events on", looking_back, bar=False),
         Action("wrap", "w", "wrap", "wrap the long lines of a log, or cut them", bar=False),
         Action("follow", "F", "follow", "keep the end of the log in view, or not", bar=False),
+        Action("border_left", "left_parenthesis", "border left", "the border of the panes; or drag it", bar=False),
+        Action("border_right", "right_parenthesis", "border right", "the same to the right", bar=False),
+        Action("border_up", "left_curly_bracket", "border up", "the border under the upper panes", bar=False),
+        Action("border_down", "right_curly_bracket", "border down", "the same downwards", bar=False),
         Action("copy_data", "c", "copy data", "copy the value under the cursor as JSON; a large one to a file", row,
                bar=False),
         Action("copy_command", "Y", "copy command", "copy the command that opens this view again", row, bar=False),

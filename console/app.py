@@ -39,6 +39,7 @@ from console.plainglyphs import PLAIN_GLYPHS
 from console.rows import Now
 from console.screens.dialogs import CommandLine
 from console.screens.shell import Shell
+from console.split import Split
 from console.stylesheet import SteadyStylesheet
 from console.text import clean, local
 from console.typeahead import Taken, TypeAhead
@@ -103,10 +104,9 @@ class FlowdApp(Plain):
         self._typed = TypeAhead(self, self._take_one)
         self._tasks: list[asyncio.Task[None]] = []
         self._seen_inbox = False
-        self.opening = opening
         self.keys: dict[str, str] = {}
         self.warnings: list[str] = []
-        self.plain = plain
+        self.opening, self.plain, self.split = opening, plain, Split(self.state_dir)
         for known in themes.THEMES:
             self.register_theme(known)
         wanted = theme or preferences.chosen_theme(self.state_dir)

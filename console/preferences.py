@@ -1,4 +1,4 @@
-"""What one user wants of the console: keys (`keys.toml`), and the theme chosen last. Errors are told, not fatal.
+"""What one user wants of the console: keys (`keys.toml`), theme and panes chosen last. Errors are told, not fatal.
 
 [execution]            # a screen, as `?` names it; "everywhere" for the keys of all
 fork = "ctrl+k"        # an action, as `?` lists it with its name; several keys with commas between
@@ -6,14 +6,16 @@ fork = "ctrl+k"        # an action, as `?` lists it with its name; several keys 
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from console import actions
 from console.text import clean
 
-KEYS, CHOSEN, COPIED = "keys.toml", "theme", "copied.json"
+KEYS, CHOSEN, SPLIT, COPIED = "keys.toml", "theme", "panes.json", "copied.json"
 Keymap = dict[str, str]
 
 
@@ -73,9 +75,28 @@ def chosen_theme(folder: Path) -> str:
 
 def keep_theme(folder: Path, name: str) -> None:
     """Remember the theme; a folder that cannot be written is no reason to stop."""
+    _keep(folder / CHOSEN, name + "\n")
+
+
+def chosen_split(folder: Path, names: Iterable[str]) -> dict[str, float]:
+    """The shares of panes that were chosen last, those with these names; a file that is none has none."""
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (folder / CHOSEN).write_text(name + "\n", "utf-8")
+        found = json.loads((folder / SPLIT).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    shares = {name: found.get(name) for name in names} if isinstance(found, dict) else {}
+    return {name: share for name, share in shares.items() if isinstance(share, float) and 0 < share < 1}
+
+
+def keep_split(folder: Path, shares: Mapping[str, float]) -> None:
+    """Remember the shares of panes, like the theme."""
+    _keep(folder / SPLIT, json.dumps(shares) + "\n")
+
+
+def _keep(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.write_text(text, "utf-8")
     except OSError:
         return
 

@@ -19,6 +19,7 @@ from console.widgets.inspector import Inspector
 from console.widgets.jsonview import JsonView
 from console.widgets.log import LogView
 from console.widgets.outline import OutlineView
+from console.widgets.panes import Panes
 from console.widgets.table import VirtualTable
 
 SLIDER = 12
@@ -70,6 +71,22 @@ class ExecutionMoves(ExecutionViews):
 
     def do_stage_back(self) -> None:
         self.query_one(Inspector).turn(-1)
+
+    def do_border_left(self) -> None:
+        self._move_border("columns", -4)
+
+    def do_border_right(self) -> None:
+        self._move_border("columns", 4)
+
+    def do_border_up(self) -> None:
+        self._move_border("rows", -2)
+
+    def do_border_down(self) -> None:
+        self._move_border("rows", 2)
+
+    def _move_border(self, axis: str, by: int) -> None:
+        if not self.query_one(Panes).step(axis, by):
+            self.say(f"no panes stand {'side by side' if axis == 'columns' else 'one above the other'} here")
 
     def do_visited(self) -> None:
         self.query_one(GraphView).action_visited()

@@ -25,6 +25,7 @@ from console.looks import Span
 from console.messages import News, Selected
 from console.reasons import Situation
 from console.rows import Now
+from console.split import Split
 from console.whereabouts import Presence
 from console.widgets.bars import Header, KeyBar
 
@@ -39,6 +40,7 @@ class Host(Protocol):
     readonly: bool
     drafts: dict[str, dict[Path, Any]]
     presence: Presence
+    split: Split
 
     def now(self) -> Now: ...
     def badge(self) -> Sequence[Span]: ...

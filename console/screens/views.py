@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from textual.containers import Container
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -36,6 +35,7 @@ from console.widgets.jsonview import JsonView
 from console.widgets.log import LogView
 from console.widgets.outline import OutlineView
 from console.widgets.panel import Panel
+from console.widgets.panes import Panes
 from console.widgets.table import VirtualTable
 
 VIEWS = (
@@ -66,7 +66,7 @@ class ExecutionViews(ExecutionVerbs):
     def body(self) -> Iterable[Widget]:
         yield Facts(id="tabs")
         yield Facts(id="slider")
-        with Container(id="views"):
+        with Panes(self.host.split, id="views"):
             yield GraphView(id="graph")
             yield OutlineView(self._then, id="outline", empty="reading …")
             yield VirtualTable(EVENTS, self.host.now, id="events", empty="no events")
@@ -138,12 +138,13 @@ class ExecutionViews(ExecutionVerbs):
             seen = name == self.view or (self.huge and (name in UPPER or name == self.lower))
             self.query_one(f"#{name}").display = seen and (self.huge or self.wide or not overlay)
         small = not self.huge and not self.wide
-        beside = self.view == "events" and self.size.height >= 20
-        self.query_one("#inspector").display = not small or overlay or beside
+        below = small and not overlay and self.view == "events" and self.size.height >= 20
+        self.query_one("#inspector").display = not small or overlay or below
         self.query_one("#inspect").display = small and not overlay and self.view in UPPER
         self.set_class(self.huge, "-huge")
         self.set_class(self.wide, "-beside")
-        self.set_class(small and beside and not overlay, "-below")
+        self.set_class(below, "-below")
+        self.query_one(Panes).take("huge" if self.huge else "beside" if self.wide else "below" if below else "")
 
     def focused_view(self) -> Any:
         return self.query_one(f"#{self.view}")

@@ -224,8 +224,11 @@ class GraphView(Painted, ScrollView, can_focus=True):
         return found is not None
 
     def on_click(self, event: events.Click) -> None:
-        x, y = event.x + self.scroll_offset.x - self.indent, event.y + self.scroll_offset.y
-        path = at(self.drawing.boxes, x, y)
+        place = event.get_content_offset(self)  # None on the frame around it
+        if place is None:
+            return
+        place += self.scroll_offset
+        path = at(self.drawing.boxes, place.x - self.indent, place.y)
         if path is not None:
             again = path == self.selected
             self.select(path, tell=True)

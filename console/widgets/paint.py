@@ -208,9 +208,10 @@ class LineView(Painted, ScrollView, can_focus=True):
         self.cursor = max(0, self.length() - 1)
 
     def on_click(self, event: events.Click) -> None:
-        index = self.scroll_offset.y + event.y - self.head
-        if event.y < self.head or index >= self.length():
+        place = event.get_content_offset(self)  # a frame around the lines is none of them
+        if place is None or place.y < self.head or self.scroll_offset.y + place.y - self.head >= self.length():
             return
+        index = self.scroll_offset.y + place.y - self.head
         again, self.cursor = index == self.cursor, index
         if again and event.chain > 1:
             self.post_message(Opened())
