@@ -14,6 +14,7 @@ from console.columns import Column
 from console.jsonlines import parse
 from console.looks import FILE, SCHEDULE, UNKNOWN, WAITING, Span, status
 from console.text import ago, clean, moment, number, size, sparkline, took, until
+from flowd.questions import meant_for
 
 Item = dict[str, Any]
 
@@ -86,7 +87,7 @@ def prompt_cells(item: Item, now: Now) -> list[Span]:
     answered = item.get("answer")
     token = item["kind"] == "token"
     title = clean(item.get("title") or item["state"])
-    who = clean(item.get("assignedTo") or "") or ", ".join(clean(name) for name in item.get("assignees") or []) or "–"
+    who = ", ".join(clean(name) for name in meant_for(item)) or "–"
     if item.get("claimedBy"):
         who = f"{clean(item['claimedBy'])}*"
     elif answered:

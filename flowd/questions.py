@@ -1,4 +1,4 @@
-"""What a Prompt object asks for: choices, schema, when it is brought up again. Pure; daemon and console share it.
+"""What a Prompt object asks for: choices, schema, whom, when it is brought up again. Pure; daemon and console share it.
 
 A Prompt that is not as it should be is taken as far as it goes: it was written by a definition, and the question must
 reach somebody all the same.
@@ -6,6 +6,7 @@ reach somebody all the same.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,32 @@ def reminder_of(prompt: Any) -> Reminder | None:
 
 def _number(value: Any) -> float:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
+
+
+def names_of(given: Any) -> list[str] | None:
+    """The names in `Assignees` or `Groups`: a text is one name, of a list its texts count. None: it is neither."""
+    if isinstance(given, str):
+        return [given]
+    return [name for name in given if isinstance(name, str)] if isinstance(given, list) else None
+
+
+def misnamed(prompt: Mapping[str, Any]) -> list[str]:
+    """Which of `Assignees` and `Groups` are not a name, a list of names or null, so that all or some of them do not
+    count."""
+    given = {name: prompt.get(name) for name in ("Assignees", "Groups")}
+    return [name for name, names in given.items() if not isinstance(names, str) and names_of(names) != names]
+
+
+def meant_for(listed: Mapping[str, Any]) -> list[str]:
+    """Whom a prompt, as ListPrompts answers it, is meant for: users, and groups as `@ops`."""
+    if listed.get("assignedTo"):
+        return [listed["assignedTo"]]
+    return [*(listed.get("assignees") or ()), *(f"@{name}" for name in listed.get("groups") or ())]
+
+
+def waits_for_group(listed: Mapping[str, Any]) -> bool:
+    """It is meant for a group of the one who asked for the list, and nobody works on it or was named instead."""
+    return bool(listed.get("yourGroups")) and not (listed.get("claimedBy") or listed.get("assignedTo"))
 
 
 def choices_of(choices: Any) -> list[Any]:

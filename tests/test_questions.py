@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 
-from flowd.questions import Reminder, choices_of, limited, reminder_of, wanted
+from flowd.questions import (
+    Reminder,
+    choices_of,
+    limited,
+    meant_for,
+    misnamed,
+    names_of,
+    reminder_of,
+    waits_for_group,
+    wanted,
+)
 
 
 @pytest.mark.parametrize(
@@ -46,3 +56,34 @@ def test_choices_are_values_or_objects_with_value_or_label() -> None:
 )
 def test_choices_limit_the_member_they_are_meant_for(schema: dict[str, Any], limits: dict[str, Any]) -> None:
     assert limited(schema, ["a"]) == limits == wanted({"Schema": schema, "Choices": ["a"]})
+
+
+def test_names_are_one_or_a_list_of_them() -> None:
+    assert (names_of("eva"), names_of(["eva", 7, "bob"]), names_of({"eva": 1}), names_of(None)) == (
+        ["eva"],
+        ["eva", "bob"],
+        None,
+        None,
+    )
+    assert misnamed({"Assignees": "eva", "Groups": ["ops"]}) == [] == misnamed({"Groups": [], "Assignees": None})
+    assert misnamed({"Assignees": ["eva", 7], "Groups": 7}) == ["Assignees", "Groups"]
+
+
+def test_who_is_named_by_a_person_counts_in_place_of_whom_the_definition_names() -> None:
+    asked = {"assignees": ["eva"], "groups": ["ops", "desk"]}
+    assert meant_for(asked) == ["eva", "@ops", "@desk"]
+    assert meant_for({**asked, "assignedTo": "bob"}) == ["bob"]
+    assert meant_for({}) == []
+
+
+@pytest.mark.parametrize(
+    ("listed", "waits"),
+    [
+        ({"groups": ["ops"], "yourGroups": ["ops"]}, True),
+        ({"groups": ["ops"]}, False),
+        ({"groups": ["ops"], "yourGroups": ["ops"], "claimedBy": "eva"}, False),
+        ({"groups": ["ops"], "yourGroups": ["ops"], "assignedTo": "eva"}, False),
+    ],
+)
+def test_a_group_has_what_none_of_it_took(listed: dict[str, Any], waits: bool) -> None:
+    assert waits_for_group(listed) is waits

@@ -17,7 +17,7 @@ from console.fields import nearest
 from console.looks import Span
 from console.messages import Edited, News
 from console.screens.dialogs import Fill
-from console.screens.holding import PromptVerbs, comment_lines, hold_spans
+from console.screens.holding import PromptVerbs, comment_lines, group_spans, hold_spans
 from console.text import ago, block, clean, clip, clip_middle, count_of, until
 from console.widgets.bars import Facts
 from console.widgets.form import SchemaForm
@@ -91,6 +91,7 @@ class AnswerScreen(PromptVerbs):
             told.append(Span(f"  due {until(prompt['dueAt'], now.at)}", "late" if prompt["dueAt"] < now.at else "dim"))
         if prompt.get("queue"):
             told.append(Span(f"  queue {clean(prompt['queue'])}", "dim"))
+        told += group_spans(prompt)
         told += hold_spans(self.about, self.host.presence.you, now)
         others = self.host.presence.looking_at(self.looks_at())
         told += [Span(f"  open by {clean(', '.join(others))}", "late")] if others else []

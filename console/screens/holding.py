@@ -11,15 +11,7 @@ from console.screens.dialogs import Ask, Fill
 from console.screens.shell import Shell
 from console.text import ago, clean, count_of, moment, took, unbroken
 from console.typed_times import moment_of
-
-
-def whose(prompt: Item) -> str:
-    """Who works on it, else for whom it is meant; `–` for nobody in particular."""
-    if prompt.get("claimedBy"):
-        return f"{clean(prompt['claimedBy'])}*"
-    if prompt.get("assignedTo"):
-        return clean(prompt["assignedTo"])
-    return ", ".join(clean(name) for name in prompt.get("assignees") or []) or "–"
+from flowd.questions import meant_for
 
 
 def is_mine(prompt: Item, you: str) -> bool:
@@ -33,7 +25,16 @@ def is_mine(prompt: Item, you: str) -> bool:
 
 def is_free(prompt: Item) -> bool:
     """Nobody works on it, and it is meant for nobody in particular."""
-    return not (prompt.get("claimedBy") or prompt.get("assignedTo") or prompt.get("assignees"))
+    return not (prompt.get("claimedBy") or meant_for(prompt))
+
+
+def group_spans(prompt: Item) -> list[Span]:
+    """Which groups it is meant for."""
+    names = [clean(name) for name in prompt.get("groups") or ()]
+    if not names:
+        return []
+    first = unbroken(f"{'group' if len(names) == 1 else 'groups'} {names[0]}")
+    return [Span(f"  {', '.join([first, *names[1:]])}", "dim")]
 
 
 def hold_spans(prompt: Item, you: str, now: Now) -> list[Span]:

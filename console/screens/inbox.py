@@ -16,12 +16,13 @@ from console.looks import Span
 from console.messages import Opened
 from console.pages import ListSource
 from console.screens.dialogs import Fill
-from console.screens.holding import PromptVerbs, comment_lines, hold_spans, is_free, is_mine
-from console.text import ago, block, clean, count_of, until
+from console.screens.holding import PromptVerbs, comment_lines, group_spans, hold_spans, is_free, is_mine
+from console.text import ago, block, clean, clip, count_of, until
 from console.widgets.bars import Facts, tab_spans
 from console.widgets.jsonview import JsonView
 from console.widgets.panel import Panel
 from console.widgets.table import VirtualTable
+from flowd.questions import waits_for_group
 
 EMPTY = "nothing waits for you\n\nprompts and open task tokens of all executions appear here"
 
@@ -40,6 +41,7 @@ def prompt_lines(prompt: Item, now: rows.Now) -> list[list[Span]]:
     lines = [[Span(title, "bold"), Span(where, "dim")]]
     if prompt.get("dueAt"):
         lines[0].append(Span(f"  due {until(prompt['dueAt'], now.at)}", "late" if prompt["dueAt"] < now.at else "dim"))
+    lines[0] += group_spans(prompt)
     answer = prompt.get("answer")
     if answer:
         told = clean(answer["output"] if answer.get("output") is not None else answer.get("error", ""))
@@ -54,6 +56,7 @@ def prompt_lines(prompt: Item, now: rows.Now) -> list[list[Span]]:
 TABS = {
     "all": "open",
     "mine": "mine",
+    "group": "group",
     "free": "free",
     "done": "done",
 }
@@ -102,15 +105,21 @@ class InboxScreen(PromptVerbs):
 
     def _tell(self) -> None:
         """The tabs, with how many are in each."""
-        counts = {"all": len(self.prompts), "mine": 0, "free": 0}
-        for prompt in self.prompts:
-            counts["mine"] += is_mine(prompt, self.you)
-            counts["free"] += is_free(prompt)
+        groups = {name for prompt in self.prompts for name in prompt.get("yourGroups") or ()}
         spans: list[Span] = []
         for place, (tab, name) in enumerate(TABS.items(), 1):
-            amount = "" if tab == "done" or self.closed else f" {counts[tab]}"
+            if tab == "group" and len(groups) == 1:
+                name = f"group {clip(clean(*groups), 16)}"
+            amount = "" if tab == "done" or self.closed else f" {len(self._in(tab))}"
             spans += tab_spans(place, f"{name}{amount}", tab == self.tab)
         self.query_one("#tabs", Facts).say(*spans)
+
+    def _in(self, tab: str) -> list[Item]:
+        """What stands in a tab."""
+        if tab == "mine":
+            return [each for each in self.prompts if is_mine(each, self.you)]
+        kept = {"group": waits_for_group, "free": is_free}.get(tab)
+        return [each for each in self.prompts if kept is None or kept(each)]
 
     def item(self) -> Item | None:
         return self.table.item if self.ready else None
@@ -120,17 +129,16 @@ class InboxScreen(PromptVerbs):
         prompts = await self.host.daemon.prompts(closed)
         if closed != self.closed:
             return  # another tab was chosen meanwhile: it is read next, and these are no rows for it
-        self.prompts = shown = order(prompts, closed)
-        if self.tab in ("mine", "free"):
-            shown = [each for each in shown if (is_mine(each, self.you) if self.tab == "mine" else is_free(each))]
+        self.prompts = order(prompts, closed)
         empty = {
             "done": "nothing is answered yet\n\n1 shows what is open",
-            "mine": "nothing is meant for you, and you work on nothing\n\n3 shows what is free; c there makes it yours",
+            "mine": "nothing is meant for you, and you work on nothing\n\n4 shows what is free; c there makes it yours",
+            "group": "nothing waits for a group of yours\n\n1 shows all that is open, and whom it is meant for",
             "free": "nothing is free\n\n1 shows all that is open, and who works on it",
         }
         self.table.empty = empty.get(self.tab, EMPTY)
         self.table.show_sheet(rows.ANSWERS if closed else rows.INBOX)
-        self.table.show_rows(ListSource(shown))
+        self.table.show_rows(ListSource(self._in(self.tab)))
         self._tell()
         self.on_moved()
 
@@ -186,6 +194,9 @@ class InboxScreen(PromptVerbs):
 
     def do_tab_mine(self) -> None:
         self._show("mine")
+
+    def do_tab_group(self) -> None:
+        self._show("group")
 
     def do_tab_free(self) -> None:
         self._show("free")

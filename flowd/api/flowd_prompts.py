@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import Any
 
@@ -10,10 +11,10 @@ import msgspec
 from flowd.api import swf_render
 from flowd.api.services import Services
 from flowd.api.wire.answers import Body, date, present
-from flowd.api.wire.caller import Caller
+from flowd.api.wire.caller import Caller, groups_of
 from flowd.operators.prompts import Given
 from flowd.payload import loads
-from flowd.questions import reminder_of
+from flowd.questions import names_of, reminder_of
 from flowd.store import holds, prompts, schema
 from flowd.store.schema_operators import PromptHold
 
@@ -74,12 +75,23 @@ async def list_prompts(do: Services, request: Listing, caller: Caller) -> Body:
     held = await do.core.db.read(partial(holds.of, shorts=shorts))
     remarks = await do.core.db.read(partial(holds.comment_counts, shorts=shorts))
     now_ms = do.clock.now_ms()
-    return {
-        "prompts": [
-            {**_open(each), **_held(held.get(short), now_ms), **present(comments=remarks.get(short))}
-            for each, short in zip(found, shorts, strict=True)
-        ]
-    }
+    listed = [
+        {**_open(each), **_held(held.get(short), now_ms), **present(comments=remarks.get(short))}
+        for each, short in zip(found, shorts, strict=True)
+    ]
+    await _say_whose(listed, caller)
+    return {"prompts": listed}
+
+
+async def _say_whose(listed: list[Body], caller: Caller) -> None:
+    """Which of a prompt's groups the caller is in. Looked up only if there are any, and anew each time: whoever joins
+    a group need not start anything again."""
+    named = {name for each in listed for name in each.get("groups", ())}
+    if caller.uid is None or not named:
+        return
+    mine = await asyncio.to_thread(groups_of, caller.uid, named)
+    for each in listed:
+        each |= present(yourGroups=[name for name in each.get("groups", ()) if name in mine] or None)
 
 
 async def get_prompt(do: Services, request: Naming, caller: Caller) -> Body:
@@ -201,15 +213,10 @@ def _asked(prompt: str | None, state: str, asked_ms: int) -> Body:
         message=message if isinstance(message, str) else None,
         schema=asked["Schema"] if isinstance(asked.get("Schema"), dict) else None,
         choices=asked["Choices"] if isinstance(asked.get("Choices"), list) else None,
-        assignees=_names(asked.get("Assignees")),
+        assignees=names_of(asked.get("Assignees")),
+        groups=names_of(asked.get("Groups")),
         reminderAt=asked_ms / 1000 + reminder.seconds if reminder is not None else None,
     )
-
-
-def _names(assignees: Any) -> list[str] | None:
-    if isinstance(assignees, str):
-        return [assignees]
-    return [name for name in assignees if isinstance(name, str)] if isinstance(assignees, list) else None
 
 
 OPERATIONS: dict[str, tuple[type, Any]] = {

@@ -14,6 +14,7 @@ from flowd.asl.positions import read_json
 from flowd.asl.resources import split_resource
 from flowd.asl.validate_fields import Run
 from flowd.asl.validate_scopes import check_machine
+from flowd.questions import misnamed
 
 __all__ = ["Diagnostic", "ResourceCheck", "advise", "errors", "invalid_definition_message", "validate"]
 
@@ -63,6 +64,7 @@ def advise(text: str) -> list[Diagnostic]:
     for state, location in states(definition):
         _advise_choice(report, state, location)
         _advise_task(report, state, location)
+        _advise_prompt(report, state, location)
     return report.found
 
 
@@ -99,3 +101,18 @@ def _advise_task(report: Report, state: dict[str, Any], location: str) -> None:
             "a lost answer holds the execution for up to a year",
             location,
         )
+
+
+def _advise_prompt(report: Report, state: dict[str, Any], location: str) -> None:
+    """A question reaches people as far as it makes sense (`questions`); here its author hears of the rest."""
+    resource = split_resource(str(state.get("Resource")))
+    if state.get("Type") != "Task" or resource is None or resource.family != "activity":
+        return
+    for given in ("Parameters", "Arguments"):
+        members = state.get(given)
+        prompt = members.get("Prompt") if isinstance(members, dict) else None
+        for name in misnamed(prompt) if isinstance(prompt, dict) else ():
+            report.warn(
+                f"{name} of a Prompt is a name or a list of names; what is none does not count",
+                at(location, given, "Prompt", name),
+            )

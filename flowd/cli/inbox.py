@@ -8,16 +8,21 @@ from typing import Any
 from flowd.cli.command import FAILED, OK, Command, connect, document, epoch, json_flag, socket_option
 from flowd.cli.output import clean, complain, moment, print_json, print_table
 from flowd.client import RemoteError
+from flowd.questions import meant_for, waits_for_group
 
 
 def _inbox_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--closed", action="store_true", help="those that were answered, with answer and name")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--closed", action="store_true", help="those that were answered, with answer and name")
+    which.add_argument("--group", action="store_true", help="those meant for a group of yours that nobody works on")
     json_flag(parser)
     socket_option(parser)
 
 
 def _inbox(args: argparse.Namespace) -> int:
     prompts = connect(args).flowd("ListPrompts", closed=args.closed)["prompts"]
+    if args.group:
+        prompts = [prompt for prompt in prompts if waits_for_group(prompt)]
     if args.json:
         print_json(prompts)
         return OK
@@ -39,7 +44,8 @@ def _inbox(args: argparse.Namespace) -> int:
         for row, prompt in zip(rows, prompts, strict=True):
             answer = prompt.get("answer", {})
             row += [answer.get("output") or answer.get("error"), answer.get("by")]
-    print_table(head, rows, "nothing waits for an answer" if not args.closed else "nothing was answered yet")
+    empty = "nothing waits for a group of yours" if args.group else "nothing waits for an answer"
+    print_table(head, rows, "nothing was answered yet" if args.closed else empty)
     return OK
 
 
@@ -49,7 +55,7 @@ def _whose(prompt: dict[str, Any]) -> str:
         return f"{prompt['claimedBy']} works on it"
     if prompt.get("laterUntil"):
         return f"put off until {moment(prompt['laterUntil'])}"
-    return str(prompt.get("assignedTo") or ", ".join(prompt.get("assignees") or ()))
+    return ", ".join(meant_for(prompt))
 
 
 def _claim_arguments(parser: argparse.ArgumentParser) -> None:

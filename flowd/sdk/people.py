@@ -24,6 +24,7 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True, rename="pascal", omit_de
     schema: dict[str, Any] | None = None
     choices: list[Any] | None = None
     assignees: list[str] | None = None
+    groups: list[str] | None = None
     reminder: int | None = None
 
 
@@ -48,6 +49,7 @@ class Queue(Generic[T]):
         *,
         choices: list[Any] | None = None,
         assignees: list[str] | None = None,
+        groups: list[str] | None = None,
         reminder: Seconds | None = None,
         timeout: Seconds | None = None,
         context: object = None,
@@ -59,6 +61,7 @@ class Queue(Generic[T]):
             schema=None if self.answer is Any else data.schema(self.answer),
             choices=choices,
             assignees=assignees,
+            groups=groups,
             reminder=None if reminder is None else int(seconds(reminder)),
         )
         shown = {"Prompt": prompt} | ({} if context is None else {"Context": context})

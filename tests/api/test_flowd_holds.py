@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import grp
 import json
+import os
+import pwd
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +14,7 @@ import pytest
 from sqlmodel import select
 
 from flowd.api.wire import app
+from flowd.api.wire.caller import groups_of
 from flowd.store import schema
 from tests.api.box import Box, activity_machine
 
@@ -130,6 +134,45 @@ async def test_whoever_delegates_lets_go_of_the_claim(box: Box, as_user: As) -> 
     with as_user("bob"):
         await box.flowd("AssignPrompt", id=prompt)
     assert "assignedTo" not in await listed(box)
+
+
+OURS = grp.getgrgid(pwd.getpwuid(os.getuid()).pw_gid).gr_name
+
+
+async def test_a_prompt_for_groups_tells_the_caller_which_of_them_are_theirs(box: Box) -> None:
+    prompt = await ask(box, Groups=["no-such-group", OURS, 7])
+    shown = await listed(box)
+    assert (shown["groups"], shown["yourGroups"]) == (["no-such-group", OURS], [OURS])
+    _, over_tcp = await box.raw_swf("ListPrompts", {}, prefix="Flowd")
+    assert over_tcp["prompts"][0]["groups"] == shown["groups"] and "yourGroups" not in over_tcp["prompts"][0]
+    await box.flowd("AnswerPrompt", id=prompt, output="1")
+    (answered,) = (await box.flowd("ListPrompts", closed=True))["prompts"]
+    assert answered["groups"] == shown["groups"] and "yourGroups" not in answered
+
+
+async def test_whoever_is_in_none_of_its_groups_may_claim_and_answer_it(box: Box, as_user: As) -> None:
+    prompt = await ask(box, Groups="no-such-group")
+    assert "yourGroups" not in await listed(box)
+    with as_user("eva"):
+        assert (await box.flowd("ClaimPrompt", id=prompt))["claimedBy"] == "eva"
+        assert (await box.flowd("AnswerPrompt", id=prompt, output="1"))["by"] == "eva"
+
+
+def test_a_user_is_in_their_own_group_and_in_those_that_list_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    groups = {
+        "eva": grp.struct_group(("eva", "x", 1001, [])),
+        "ops": grp.struct_group(("ops", "x", 50, ["bob", "eva"])),
+        "desk": grp.struct_group(("desk", "x", 51, ["bob"])),
+    }
+    user = pwd.struct_passwd(("eva", "x", 1001, 1001, "", "/", "/bin/sh"))
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: {1001: user}[uid])
+    monkeypatch.setattr(grp, "getgrnam", lambda name: groups[name])
+    assert groups_of(1001, ["eva", "ops", "desk", "unknown"]) == {"eva", "ops"}
+    assert groups_of(4711, ["ops"]) == set()
+
+
+def test_a_name_that_no_group_can_have_is_nobodys() -> None:
+    assert groups_of(os.getuid(), ["a\0b", "", OURS]) == {OURS}
 
 
 async def test_choices_limit_the_answer_without_using_it_up(box: Box) -> None:

@@ -348,4 +348,18 @@ def test_advice_names_tasks_that_may_wait_for_ever_and_choices_without_default()
     assert advise("{") == []
 
 
+def test_names_in_a_prompt_that_would_not_count_are_told_to_its_author() -> None:
+    def told(prompt: Any, resource: str = ACTIVITY, given: str = "Parameters") -> list[str | None]:
+        state = {"Type": "Task", "Resource": resource, "HeartbeatSeconds": 5, given: {"Prompt": prompt}}
+        return [found.location for found in advise(machine(state)) if "is a name or a list of names" in found.message]
+
+    assert told({"Groups": ["ops"], "Assignees": "eva"}) == [] == told({"Groups.$": "$.groups"}) == told("text")
+    assert told({"Groups": ["ops", 7]}) == ["/States/S/Parameters/Prompt/Groups"]
+    assert told({"Groups": {"ops": True}, "Assignees": 7}, given="Arguments") == [
+        "/States/S/Arguments/Prompt/Assignees",
+        "/States/S/Arguments/Prompt/Groups",
+    ]
+    assert told({"Groups": 7}, "arn:aws:lambda:us-east-1:000000000000:function:f") == []
+
+
 # --- whatever comes in, an answer comes out ---------------------------------------------------------------------------

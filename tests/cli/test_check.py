@@ -25,6 +25,16 @@ def test_a_path_or_call_that_cannot_be_read_is_told_with_the_reason() -> None:
     assert told[2] == "it must be a string"
 
 
+def test_a_prompt_that_names_its_groups_in_no_known_way_is_advised_of_with_its_place() -> None:
+    text = """{"StartAt": "Ask", "States": {"Ask": {"Type": "Task", "TimeoutSeconds": 5, "End": true,
+      "Resource": "arn:aws:states:us-east-1:000000000000:activity:desk",
+      "Parameters": {"Prompt": {"Title": "Go?",
+        "Groups": {"ops": true}}}}}}"""
+    (found,) = check.check_definition(text, yaml=False)
+    assert (found.severity, found.code, found.line) == ("WARNING", "ADVICE", 4)
+    assert found.message.startswith("Groups of a Prompt is a name or a list of names")
+
+
 def _severities(action: str, **services: str) -> list[str]:
     task = {"Type": "Task", "Resource": f"arn:aws:states:::aws-sdk:{action}", "Parameters": {}, "End": True}
     found = check.check_definition(json.dumps({"StartAt": "T", "States": {"T": task}}), False, services=services)

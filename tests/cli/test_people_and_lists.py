@@ -94,6 +94,18 @@ def test_the_inbox_tells_who_works_on_it(flowd: Flowd, daemon: FakeDaemon) -> No
     assert lines[1].endswith("eva works on it") and lines[2].endswith("a, b")
 
 
+def test_the_inbox_of_groups_has_what_none_of_them_took(flowd: Flowd, daemon: FakeDaemon) -> None:
+    ours = {**PROMPT, "groups": ["ops", "desk"], "yourGroups": ["ops"]}
+    taken, theirs = {**ours, "claimedBy": "eva"}, {**PROMPT, "groups": ["desk"]}
+    daemon.answers = {"ListPrompts": {"prompts": [taken, ours, theirs, PROMPT]}}
+    assert flowd("inbox", "--group", "--json").json == [ours]
+    (line,) = flowd("inbox", "--group").out.splitlines()[1:]
+    assert line.endswith("@ops, @desk")
+    daemon.answers = {"ListPrompts": {"prompts": [theirs]}}
+    assert flowd("inbox", "--group").err == "nothing waits for a group of yours\n"
+    assert flowd("inbox", "--group", "--closed").code == 2
+
+
 def test_machines_also_tells_which_files_are_refused(flowd: Flowd, daemon: FakeDaemon) -> None:
     machine: dict[str, Any] = {
         "name": "order", "type": "STANDARD", "version": 3, "states": 9, "counts": {"RUNNING": 2, "FAILED": 0},

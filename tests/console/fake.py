@@ -84,7 +84,8 @@ class FakeDaemon(FakeDesk):
             prompt("7f3a", title="Approve the refund", message="Customer 4711 asks CHF 120.50 back.", schema=REFUND,
                    dueAt=NOW + 720, queue="refunds", assignees=["eva"]),
             prompt("19c2", message="More than CHF 1000. Ship it?"),
-            prompt("55e0", title="Name the release", choices=["1.9", "2.0"], askedAt=NOW - 90_000, dueAt=NOW - 4000),
+            prompt("55e0", title="Name the release", choices=["1.9", "2.0"], askedAt=NOW - 90_000, dueAt=NOW - 4000,
+                   groups=["ops"], yourGroups=["ops"]),
             prompt("a001", kind="token", title="", queue="", state="WaitForPartner", askedAt=NOW - 40),
         ]  # fmt: skip
         self.closed: list[Item] = [

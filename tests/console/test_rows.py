@@ -65,7 +65,7 @@ async def test_prompts_machines_files_schedules_and_queues_have_rows() -> None:
     assert [shown(rows.INBOX, prompt, 79) for prompt in daemon.open] == [
         "▣ in 12m   Approve the refund    order-1000      refunds     eva      29m ago",
         "▣ –        Approve the order     order-1000      sales       –        29m ago",
-        "▣ 1h late  Name the release      order-1000      sales       –        1d ago",
+        "▣ 1h late  Name the release      order-1000      sales       @ops     1d ago",
         "ƒ –        WaitForPartner        order-1000      –           –        40s ago",
     ]
     told = shown(rows.MACHINES, machine, 100).split()

@@ -117,7 +117,7 @@ def test_a_person_is_asked_and_the_answer_is_typed() -> None:
 
     @workflow
     async def approval(order: Order) -> bool:
-        decision = await desk.ask(f"Order {order.id}?", "please look", context=order, assignees=["ada"])
+        decision = await desk.ask(f"Order {order.id}?", "please look", context=order, assignees=["ada"], groups=["ops"])
         return decision.approved
 
     simulation = Simulation()
@@ -126,7 +126,7 @@ def test_a_person_is_asked_and_the_answer_is_typed() -> None:
     assert (asked.queue, asked.title, asked.context) == ("order-desk", "Order 7?", {"id": 7, "items": []})
     prompt = handle.history[4]["activityTaskScheduledEventAttributes"]
     assert prompt["activityType"] == {"name": "order-desk", "version": "1"}
-    assert '"Schema"' in prompt["input"] and '"Assignees":["ada"]' in prompt["input"]
+    assert '"Schema"' in prompt["input"] and '"Assignees":["ada"],"Groups":["ops"]' in prompt["input"]
     with pytest.raises(Stuck, match="'Order 7\\?' in order-desk"):
         simulation.finish(handle)
     simulation.answer(desk, Decision(True))

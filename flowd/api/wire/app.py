@@ -144,7 +144,7 @@ class App:
 
     def _caller(self, scope: Scope, who: str) -> Caller:
         connection: Connection = scope["flowd.connection"]
-        return Caller(who, connection.there, self._draining)
+        return Caller(who, connection.there, self._draining, uid=connection.uid)
 
     def _identify(self, scope: Scope, headers: Mapping[str, str], body: bytes) -> str:
         connection: Connection = scope["flowd.connection"]

@@ -6,8 +6,10 @@ The checks are pure: text in, verdict out. The signature itself is checked in `s
 from __future__ import annotations
 
 import asyncio
+import grp
 import pwd
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -18,12 +20,13 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]", "sync-127.0.0.1", "syn
 
 class Caller(NamedTuple):
     """`who` stands in the audit; `connected` tells whether an answer would still arrive; `draining` is set when the
-    daemon stops, so that long polls end."""
+    daemon stops, so that long polls end; `uid` is None for all that did not come over the unix socket."""
 
     who: str
     connected: Callable[[], bool]
     draining: asyncio.Event
     trigger: str = "api"  # what an execution that this call starts was started by
+    uid: int | None = None
 
 
 @lru_cache(maxsize=1000)
@@ -33,6 +36,23 @@ def user_name(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"uid {uid}"
+
+
+def groups_of(uid: int, names: Iterable[str]) -> set[str]:
+    """Those of the groups `names` that a user is in: their own (primary) one, and what `getent group NAME` lists them
+    in. A server (LDAP) may have to be asked for it, so it is nothing for the event loop; and `os.getgrouplist` would
+    hold all threads up meanwhile: it keeps the interpreter's lock."""
+    try:
+        user = pwd.getpwuid(uid)
+    except KeyError:
+        return set()
+    found = set()
+    for name in names:
+        with suppress(KeyError, ValueError):  # no such group; a name with a NUL in it
+            group = grp.getgrnam(name)
+            if group.gr_gid == user.pw_gid or user.pw_name in group.gr_mem:
+                found.add(name)
+    return found
 
 
 def refuse_browsers(headers: Mapping[str, str]) -> None:

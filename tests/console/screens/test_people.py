@@ -9,7 +9,7 @@ import pytest
 from console.app import FlowdApp
 from console.client import Item, RemoteError
 from tests.console.conftest import Console
-from tests.console.driver import goes_to, notices, screen_text, sees, until
+from tests.console.driver import goes_to, notices, screen_text, sees, sees_no, until
 from tests.console.fake import REFUND, FakeDaemon, prompt
 from tests.console.stories import NOW
 
@@ -51,7 +51,7 @@ async def test_a_tab_that_is_chosen_while_another_is_read_gets_its_own_rows(
         monkeypatch.setattr(daemon, "prompts", held_up)
         await pilot.press("ctrl+r")
         await until(pilot, asked.is_set)
-        await pilot.press("4")
+        await pilot.press("5")
         goes_on.set()
         text = await sees(pilot, "✓ 1 answer")
         assert "eva" in text and "1 open token" not in text
@@ -249,7 +249,7 @@ async def test_answered_prompts_tell_who_and_what(console: Console) -> None:
     async with console(100, 30) as pilot:
         await goes_to(pilot, "inbox")
         await sees(pilot, "Approve the refund")
-        await pilot.press("4")
+        await pilot.press("5")
         text = await sees(pilot, "✓ 1 answer", "answered", "by")
         line = next(line for line in text.splitlines() if "10m ago" in line and "▌" in line)
         assert line.split()[:8] == ["▌✓", "10m", "ago", "Approve", "the", "order", "eva", "approve"]
@@ -272,3 +272,28 @@ async def test_a_prompt_is_put_off_to_the_end_of_the_list(console: Console, daem
         text = await sees(pilot, "◷ in 2h", "put off until")
         rows = [line for line in text.splitlines() if "ago" in line and ("▣" in line or "ƒ" in line)]
         assert "◷" in rows[3]
+
+
+async def test_what_waits_for_a_group_of_ones_own_has_a_tab_until_somebody_takes_it(
+    console: Console, daemon: FakeDaemon
+) -> None:
+    daemon.open.append(prompt("77aa", title="Name the ship", groups=["crew"]))
+    async with console(120, 30) as pilot:
+        await goes_to(pilot, "inbox")
+        await sees(pilot, "3 group ops 1", "4 free 2", "@ops", "@crew")
+        await pilot.press("3")
+        await sees_no(pilot, "Name the ship")
+        text = await sees(pilot, "Name the release", "group ops")
+        assert "Approve the refund" not in text
+        await pilot.press("c")
+        await sees(pilot, "2 mine 1", "3 group ops 0", "nothing waits for a group of yours")
+        assert ("ClaimPrompt", {"id": "55e0"}) in daemon.asked
+
+
+async def test_the_form_tells_which_groups_are_asked(console: Console, daemon: FakeDaemon) -> None:
+    daemon.open[1] |= {"groups": ["ops", "desk"], "yourGroups": ["ops", "desk"]}
+    async with console(140, 30) as pilot:
+        await open_prompt(pilot, "j", "j", title="Approve the order")
+        await sees(pilot, "groups ops, desk")
+        await pilot.press("escape")
+        await sees(pilot, "3 group 2")

@@ -102,8 +102,8 @@ async def test_the_keys_that_are_shown_can_be_clicked(console: Console) -> None:
         await sees(pilot, "keys · execution")
         await pilot.press("escape")
         await clicks(pilot, "inbox 4")
-        await sees(pilot, "flowd › inbox", "4 done")
-        await clicks(pilot, "4 done")
+        await sees(pilot, "flowd › inbox", "5 done")
+        await clicks(pilot, "5 done")
         await sees(pilot, "answered", "by")
 
 
