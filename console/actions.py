@@ -162,7 +162,8 @@ TABLE: dict[str, tuple[Action, ...]] = {
         Action("copy_data", "c", "copy data", "copy the value under the cursor as JSON; a large one to a file", row,
                bar=False),
         Action("copy_command", "Y", "copy command", "copy the command that opens this view again", row, bar=False),
-        Action("definition_file", "e", "edit", "open its machine in $EDITOR; checked on save", row, bar=False),
+        Action("definition_file", "e", "edit", "open its machine in $EDITOR; checked on save", all_of(writes, row),
+               bar=False),
         _COPY,
     ),
     "diff": (

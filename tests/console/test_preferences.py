@@ -172,6 +172,17 @@ async def test_a_file_that_lies_elsewhere_is_told(app: App) -> None:
         await until(pilot, lambda: "is not on this machine" in notices(pilot))
 
 
+async def test_a_read_only_console_opens_no_editor(app: App, daemon: FakeDaemon, tmp_path: Path) -> None:
+    (tmp_path / "order-fulfilment.asl.json").write_text("{}")
+    made, editor = app(readonly=True), Editor("changed")
+    async with made.run_test(size=(80, 24)) as pilot:
+        await sees(pilot, "order-1000")
+        made.link.health["workflowsDirectory"] = str(tmp_path)
+        await edit(pilot, editor)
+        await until(pilot, lambda: "edit: the console is read-only" in notices(pilot))
+        assert editor.seen == ""
+
+
 async def test_a_machine_of_the_api_is_edited_as_a_copy_and_changed_after_a_question(
     app: App, daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
