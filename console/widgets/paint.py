@@ -121,6 +121,7 @@ class LineView(Painted, ScrollView, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._painted: dict[int, Strip] = {}
+        self._page = 0  # lines that were in sight at the last resize
 
     def length(self) -> int:
         raise NotImplementedError
@@ -145,7 +146,13 @@ class LineView(Painted, ScrollView, can_focus=True):
                 self.refresh(Region(0, y, self.size.width, 1))
 
     def on_resize(self) -> None:
+        """The cursor stays in sight if it was: a border that moves must not hide what is selected."""
+        top, before = self.scroll_offset.y, self._page
+        self._page = self.page_height()
         self.relayout()
+        if top + self._page <= self.cursor < top + before:
+            self.scroll_to(y=self.cursor - self._page + 1, animate=False, force=True)
+            self.refresh()
 
     def on_focus(self) -> None:
         self.refresh()

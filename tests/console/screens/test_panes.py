@@ -14,6 +14,7 @@ from console.split import LEAST
 from console.widgets.inspector import Inspector
 from console.widgets.outline import OutlineView
 from console.widgets.panes import Panes
+from console.widgets.table import VirtualTable
 from tests.console.conftest import Console
 from tests.console.driver import notices, sees, until
 from tests.console.fake import FakeDaemon
@@ -137,3 +138,15 @@ async def test_a_click_in_a_framed_pane_selects_the_row_under_the_mouse(console:
         view = pilot.app.screen.query_one(OutlineView)
         await pilot.click(view, offset=(10, 1 + view.head + 2))  # the frame is the first line
         await until(pilot, lambda: view.cursor == 2)
+
+
+async def test_a_border_that_moves_does_not_hide_the_row_of_the_cursor(console: Console) -> None:
+    async with console(160, 48) as pilot:
+        await opened(pilot)
+        table = pilot.app.screen.query_one(VirtualTable)
+        before = table.page_height()
+        await pilot.press("3", *"gjjjjjjjjjjjj")
+        await until(pilot, lambda: table.cursor == 12 and table.scroll_offset.y == 0)
+        await pilot.press(*["right_curly_bracket"] * 4)
+        await until(pilot, lambda: table.page_height() == before - 8)
+        await until(pilot, lambda: table.scroll_offset.y == 12 - table.page_height() + 1)
