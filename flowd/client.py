@@ -64,6 +64,10 @@ def _unreachable(socket: Path, error: Exception) -> Unreachable:
     if said == os.strerror(errno.EACCES):
         hint = "you need its owner's or its group's rights: `usermod -aG flowd YOU`, then log in again"
         return Unreachable(f"you may not open {socket} ({said}); {hint}")
+    if isinstance(error, httpcore.ReadTimeout):
+        return Unreachable(
+            f"the daemon on {socket} took the request and has not answered; its log says what holds it up"
+        )
     return Unreachable(f"no daemon answers on {socket} ({said}); start one with `flowd serve` or set FLOWD_SOCKET")
 
 

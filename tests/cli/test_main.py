@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 import subprocess
 import sys
 from importlib import import_module
@@ -10,7 +11,7 @@ import httpx
 import pytest
 
 from flowd.__main__ import COMMANDS, main
-from flowd.client import _unreachable
+from flowd.client import Client, Unreachable, _unreachable
 from tests.cli.conftest import FakeDaemon, Flowd
 
 # DESIGN.md fixes these names: scripts rely on them.
@@ -84,6 +85,18 @@ def test_a_socket_that_one_may_not_open_is_told_from_a_daemon_that_is_not_there(
     assert str(denied).startswith("you may not open /run/s (Permission denied); ") and "usermod" in str(denied)
     absent = _unreachable(Path("/run/s"), httpx.ConnectError("[Errno 2] No such file or directory"))
     assert str(absent).startswith("no daemon answers on /run/s (No such file or directory); start one")
+
+
+def test_a_daemon_that_is_there_and_does_not_answer_is_told_from_one_that_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(path))
+        silent.listen()
+        with pytest.raises(Unreachable) as caught:
+            Client(path, timeout_s=0.05).flowd("Health")
+    assert str(caught.value) == (
+        f"the daemon on {path} took the request and has not answered; its log says what holds it up"
+    )
 
 
 def test_a_file_that_cannot_be_read_is_named_without_error_numbers(flowd: Flowd) -> None:
