@@ -59,7 +59,7 @@ class Dialog(ModalScreen[T], Generic[T]):
     """A box in the middle with a title and a line of keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", show=False)]
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-low"), (30, "-tall")]  # noqa: RUF012
 
     def __init__(self, title: str, keys: Sequence[tuple[str, str]]) -> None:
         super().__init__()
