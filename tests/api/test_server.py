@@ -161,19 +161,6 @@ async def test_wrong_keys_are_refused(running: Running) -> None:
     )
 
 
-async def test_without_auth_any_key_does(tmp_path: Path) -> None:
-    running = Running(tmp_path, credentials=None)
-    await running.server.start()
-    assert (await call(sdk(running.url, Credentials("a", "b")), "list_activities"))["activities"]
-    await running.server.stop()
-
-
-async def test_without_auth_only_loopback_is_served(tmp_path: Path) -> None:
-    server = Server({}, Addresses(tcp=("0.0.0.0", 0)), SystemClock(), None)
-    with pytest.raises(ConfigError, match="loopback"):
-        await server.start()
-
-
 async def test_broken_constraints_arrive_as_aws_says_them(running: Running) -> None:
     code, message = await code_of(sdk(running.url), "list_activities", maxResults=1001)
     assert (code, message[:33]) == ("ValidationException", "1 validation error detected: Valu")
@@ -344,17 +331,6 @@ async def test_a_poll_knows_when_its_client_is_gone(running: Running) -> None:
     assert not running.callers[0].connected()
 
 
-async def test_a_socket_file_left_by_a_dead_daemon_is_replaced(tmp_path: Path) -> None:
-    dead = socket.socket(socket.AF_UNIX)
-    dead.bind(str(tmp_path / "s"))
-    dead.close()
-    running = Running(tmp_path)
-    await running.server.start()
-    assert (await running.post()).status_code == 200
-    assert running.path.stat().st_mode & 0o777 == 0o660
-    await running.server.stop()
-
-
 async def test_a_second_daemon_is_refused(running: Running, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="another daemon"):
         await Running(tmp_path).server.start()
@@ -379,28 +355,6 @@ async def test_a_socket_file_that_was_removed_is_made_anew_and_open_connections_
     await client.close()
     await running.server.stop()
     assert not running.path.exists()
-
-
-async def test_a_socket_path_that_is_no_socket_or_too_long_is_told(tmp_path: Path) -> None:
-    (tmp_path / "s").write_text("mine")
-    with pytest.raises(ConfigError, match="no socket"):
-        await Running(tmp_path).server.start()
-    with pytest.raises(ConfigError, match="107 bytes"):
-        await Server({}, Addresses(unix=tmp_path / ("s" * 110)), SystemClock(), KEY).start()
-
-
-async def test_sockets_that_systemd_opened_are_used(tmp_path: Path) -> None:
-    inherited = socket.socket(socket.AF_UNIX)
-    inherited.bind(str(tmp_path / "given"))
-    inherited.listen()
-    running = Running(tmp_path)
-    running.server._addresses = Addresses(unix=tmp_path / "unused", inherited=[inherited])
-    await running.server.start()
-    running.path = tmp_path / "given"
-    assert (await running.post()).status_code == 200
-    await running.server.stop()
-    assert (tmp_path / "given").exists()
-    assert not (tmp_path / "unused").exists()
 
 
 async def test_twenty_clients_at_once_are_all_served(running: Running) -> None:
