@@ -4,8 +4,8 @@ made from these tables; a key that is not here does not exist. Pure: what is don
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from textual.binding import Binding, BindingType
 
@@ -33,7 +33,10 @@ from console.reasons import (
 
 
 class Action(NamedTuple):
-    """One verb. `why` returns "" when it may be done, else the reason why not; `bar` puts it into the key bar."""
+    """One verb. `why` returns "" when it may be done, else the reason why not; `bar` puts it into the key bar.
+
+    `run` does it, given the screen, where the screen has no `do_NAME`.
+    """
 
     name: str
     keys: str
@@ -41,6 +44,7 @@ class Action(NamedTuple):
     help: str
     why: Why = lambda _: ""
     bar: bool = True
+    run: Callable[[Any], Any] | None = None
 
     @property
     def shown(self) -> str:

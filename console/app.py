@@ -26,7 +26,7 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.widgets import Input
 
-from console import actions, commands, faults, places, preferences, terminal, themes
+from console import actions, commands, faults, places, plugins, preferences, terminal, themes
 from console.client import Daemon, Item, RemoteError, SocketDaemon, Unreachable
 from console.drafts import unpacked
 from console.fields import Path as FieldPath
@@ -139,10 +139,10 @@ class FlowdApp(Plain):
             self.push_screen(places.execution(self.opening.arn, clean(name), self.opening.view, self.opening.state))
 
     def take_keys(self, path: Path) -> None:
-        """The user's own keys; what is wrong with them is told once the console is there."""
+        """The user's own keys and commands; what is wrong with them is told once the console is there."""
         self.keys, wrong = preferences.read_keys(path)
         actions.rebind(self.keys)
-        self.warnings += wrong
+        self.warnings += wrong + plugins.take(path.with_name(plugins.FILE))
 
     async def on_unmount(self) -> None:
         for task in self._tasks:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from functools import partial
 from pathlib import Path as FilePath
 from typing import Any, ClassVar, Protocol, cast
 
+from textual import events
 from textual.app import ComposeResult
 from textual.css.query import NoMatches
 from textual.screen import Screen
@@ -238,6 +240,8 @@ class Shell(Screen[None]):
             self.say(f"{action.label}: {why}")
             return
         verb: Callable[[], Any] | None = getattr(self, f"do_{name}", None)
+        if action is not None and action.run is not None:
+            verb = partial(action.run, self)
         if verb is None:
             return
         try:
@@ -246,6 +250,13 @@ class Shell(Screen[None]):
                 self.work(result)
         except Exception as error:
             self.host.fault(error)
+
+    async def on_key(self, event: events.Key) -> None:
+        """Keys of plugins: what a screen binds is settled when it is imported, which may be before they are read."""
+        for action in actions.of(self.NAME):
+            if action.run is not None and event.key in action.keys.split(","):
+                event.stop()
+                await self.action_do(action.name)
 
     def do_former(self) -> None:
         self.host.go("former")
