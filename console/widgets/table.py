@@ -168,8 +168,9 @@ class VirtualTable(LineView):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         if self._measured != self.in_view and self._measure():
-            self.refresh()  # also the lines that are not painted now
             self._styles_cache.clear()
+            if crop.height < self.size.height:
+                self.refresh()  # also the lines that are not painted now
         return super().render_lines(crop)
 
     def _walk(self) -> None:
