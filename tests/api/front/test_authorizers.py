@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -62,6 +63,15 @@ async def test_who_shows_nothing_or_the_wrong_thing_is_not_asked_about(box: Box)
     for headers in ({}, {"X-Token": "x"}):
         assert await stage.json("GET", "/orders/7", headers=headers) == (401, {"message": "Unauthorized"})
     assert stage.host.events == []
+
+
+async def test_a_token_made_to_keep_a_pattern_busy_holds_up_nobody(box: Box) -> None:
+    slow = Authorizer(kind="token", function="who", sources=TOKEN.sources, pattern="(a+)+b")
+    stage = stage_of(box, slow, policy())
+    async with asyncio.timeout(10):
+        for token, status in (("a" * 60, 401), ("aab", 200)):
+            answer = await stage.ask("GET", "/orders/7", headers={"X-Token": token})
+            assert answer.status_code == status
 
 
 @pytest.mark.parametrize(
