@@ -308,6 +308,8 @@ def known(operation: str, members: dict[str, Any], before: Any, here: Any, there
         return "moto looks at no operand's type"
     if refused.startswith("Invalid UpdateExpression: ") and moto == "The conditional request failed":
         return "moto looks at the condition before it reads the update"
+    if refused.startswith("Invalid UpdateExpression: Two document paths overlap"):
+        return "moto sees not all overlaps of the paths of an update"
     if update and before is None and not re.search("SET|ADD", update) and not refused:
         return "moto makes an item of an update that only takes away"
     if refused.startswith("The document path provided in the update expression is invalid"):
