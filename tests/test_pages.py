@@ -53,6 +53,18 @@ def test_every_page_of_the_documentation_is_in_its_index() -> None:
     assert [page.name for page in ROOT.glob("docs/*.md") if page.name != "index.md" and page.name not in index] == []
 
 
+def test_the_page_on_the_architecture_names_every_module_beside_the_packages_and_none_that_is_gone() -> None:
+    named = re.findall(r"`([^`]+)`", (ROOT / "docs" / "architecture.md").read_text())
+    modules = {path.stem for path in (ROOT / "flowd").glob("[!_]*") if path.suffix == ".py" or path.is_dir()}
+    assert modules - set(named) == set()
+    places = [name for name in named if re.fullmatch(r"\w+(/\w+)+(\.\w+)?|\w+/", name)]
+    assert [name for name in places if not any(_stands_for(root / name) for root in (ROOT, ROOT / "flowd"))] == []
+
+
+def _stands_for(path: Path) -> bool:
+    return path.exists() or path.with_suffix(".py").exists()
+
+
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_make_alone_lists_the_targets_that_readme_names() -> None:
     listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, timeout=20, check=True).stdout
