@@ -15,6 +15,7 @@ from functools import partial
 
 import uvloop
 
+from flowd import background
 from flowd.api.wire import descriptors
 from flowd.config import Config
 from flowd.daemon import Daemon
@@ -73,8 +74,7 @@ async def _start(daemon: Daemon, stopping: asyncio.Event) -> bool:
     await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)
     stop.cancel()
     if not starting.done():
-        starting.cancel()
-        await asyncio.gather(starting, return_exceptions=True)
+        await background.end(starting)
         return False
     starting.result()
     return True

@@ -17,6 +17,7 @@ from typing import Any
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from flowd import background
 from flowd.api.wire import descriptors, listeners
 from flowd.api.wire.app import App, Operation
 from flowd.api.wire.connection import Connection
@@ -188,10 +189,8 @@ class Server:
             await asyncio.sleep(0)
 
     async def _close_listeners(self) -> None:
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
-            self._keeper = None
+        await background.end(self._keeper)
+        self._keeper = None
         for server in self._servers:
             server.close()
         self._servers.clear()

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from functools import partial
 
+from flowd import background
 from flowd.clock import Clock
 from flowd.errors import ServiceUnavailable
 from flowd.store import history
@@ -39,9 +40,7 @@ class Archivist:
             ]
 
     async def stop(self) -> None:
-        for work in self._work:
-            work.cancel()
-        await asyncio.gather(*self._work, return_exceptions=True)
+        await background.end(*self._work)
         self._work = []
 
     def notice(self) -> None:

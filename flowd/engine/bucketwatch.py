@@ -18,6 +18,7 @@ from typing import Final
 
 import watchfiles
 
+from flowd import background
 from flowd.engine.objects import Objects
 from flowd.services.objects import facts, notices
 from flowd.services.s3 import FolderBuckets, NoSuchBucket
@@ -55,10 +56,7 @@ class BucketWatch:
 
     async def stop(self) -> None:
         self._stop.set()
-        tasks = [*self._waiting.values(), *([self._worker] if self._worker else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await background.end(*self._waiting.values(), self._worker)
         self._worker = None
 
     async def _work(self) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from flowd import background
 from flowd.clock import Clock
 from flowd.containers import ContainerEnd, ContainerSpec
 from flowd.engine.taskdefinitions import TaskDefinitions
@@ -104,10 +105,7 @@ class Cluster:
 
     async def stop(self) -> None:
         """Let go of all tasks; they go on in the runner."""
-        followers = [task.follower for task in self._running.values() if task.follower]
-        for follower in followers:
-            follower.cancel()
-        await asyncio.gather(*followers, return_exceptions=True)
+        await background.end(*(task.follower for task in self._running.values()))
         self._running.clear()
 
     # -- what callers ask ----------------------------------------------------------

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from flowd import durable
+from flowd import background, durable
 from flowd.asl.diagnostics import Diagnostic
 from flowd.clock import Clock
 from flowd.engine.codeworkers import REFUSED, CodeWorkers, Worker
@@ -59,9 +59,7 @@ class CodeFiles:
         self._sweeping = asyncio.create_task(self._sweep_now_and_then(), name="code: sweep")
 
     async def stop(self, and_processes: bool) -> None:
-        if self._sweeping is not None:
-            self._sweeping.cancel()
-            await asyncio.gather(self._sweeping, return_exceptions=True)
+        await background.end(self._sweeping)
         await self.workers.stop(and_processes)
 
     # ---- what is in force ------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from flowd import background
 from flowd.clock import Clock
 from flowd.containers import ContainerEnd, ContainerSpec
 from flowd.functions import Unknown
@@ -109,8 +110,7 @@ class CodeWorkers:
         worker = self._workers.pop(version, None)
         if worker is None or worker.task is None:
             return
-        worker.task.cancel()
-        await asyncio.gather(worker.task, return_exceptions=True)
+        await background.end(worker.task)
         key = _key(version)
         await self._processes.stop(key)
         with contextlib.suppress(TimeoutError):
@@ -125,10 +125,7 @@ class CodeWorkers:
         workers = list(self._workers.values())
         if and_processes:
             await asyncio.gather(*(self.end(worker.version) for worker in workers))
-        for worker in workers:
-            if worker.task is not None:
-                worker.task.cancel()
-        await asyncio.gather(*(each.task for each in workers if each.task is not None), return_exceptions=True)
+        await background.end(*(worker.task for worker in workers))
 
     async def log(self, version: str) -> str:
         """What the process says, else what the one before it said."""

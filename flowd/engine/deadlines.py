@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
+from flowd import background
 from flowd.clock import Clock
 from flowd.engine.alarms import Alarms
 from flowd.engine.live import Reply
@@ -63,10 +64,8 @@ class Deadlines:
 
     async def stop(self) -> None:
         self._alarms.stop()
-        if self._worker is not None:
-            self._worker.cancel()
-            await asyncio.gather(self._worker, return_exceptions=True)
-            self._worker = None
+        await background.end(self._worker)
+        self._worker = None
 
     def look(self) -> None:
         """Look now (after a clock step, or in tests)."""

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
+from flowd import background
 from flowd.clock import Clock
 from flowd.engine.alarms import Alarms
 from flowd.engine.embedded import Embedded
@@ -60,10 +61,7 @@ class Deliveries:
 
     async def stop(self) -> None:
         """What is under way is let go; its row is still there and is delivered again."""
-        tasks = [*self._outside.values(), *([self._worker] if self._worker else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await background.end(*self._outside.values(), self._worker)
         self._worker = None
 
     async def put(self, delivery: Delivery, name: str) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from flowd import background
 from flowd.clock import Clock
 from flowd.engine.alarms import Alarms
 from flowd.errors import NotYetBuilt, ServiceUnavailable
@@ -275,10 +276,8 @@ class Embedded:
 
     async def stop(self) -> None:
         self.drain()
-        if self._worker is not None:
-            self._worker.cancel()
-            await asyncio.gather(self._worker, return_exceptions=True)
-            self._worker = None
+        await background.end(self._worker)
+        self._worker = None
 
     def look(self) -> None:
         """An alarm has rung. Where the clock was set back, what is planned may be planned too late."""

@@ -19,6 +19,7 @@ from typing import Any
 
 import httpx
 
+from flowd import background
 from flowd.clock import Clock
 from flowd.store import hooks, schema
 from flowd.store.database import Database
@@ -50,14 +51,9 @@ class Hooks:
             self._worker = asyncio.create_task(self._work(), name="hooks")
 
     async def stop(self) -> None:
-        if self._worker is not None:
-            self._worker.cancel()
-            await asyncio.gather(self._worker, return_exceptions=True)
-            self._worker = None
-        deliveries = list(self._busy.values())
-        for delivery in deliveries:
-            delivery.cancel()
-        await asyncio.gather(*deliveries, return_exceptions=True)
+        await background.end(self._worker)
+        self._worker = None
+        await background.end(*self._busy.values())
 
     def notice(self) -> None:
         """A notice is on disk."""

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from flowd import background
 from flowd.asl.faults import READER_FAILED, RUNTIME, TOO_MANY_FAILURES, WRITER_FAILED, Fault, too_large
 from flowd.asl.items import ChildInput, Place
 from flowd.asl.model import DistributedMap, StateMachine
@@ -141,10 +142,7 @@ class MapRuns:
     async def stop(self) -> None:
         """Let go; the next daemon goes on."""
         self._stopping = True
-        workers = [*self._arriving, *(run.worker for run in self._runs.values() if run.worker is not None)]
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
+        await background.end(*self._arriving, *(run.worker for run in self._runs.values()))
         await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
 
     def changed(self, runs: Iterable[tuple[int, int, str]]) -> None:

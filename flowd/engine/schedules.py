@@ -15,6 +15,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from flowd import background
 from flowd.clock import Clock, iso8601
 from flowd.engine.alarms import Alarms
 from flowd.engine.executions import Executions
@@ -48,10 +49,8 @@ class Schedules:
             self._worker = asyncio.create_task(self._work(), name="schedules")
 
     async def stop(self) -> None:
-        if self._worker is not None:
-            self._worker.cancel()
-            await asyncio.gather(self._worker, return_exceptions=True)
-            self._worker = None
+        await background.end(self._worker)
+        self._worker = None
 
     def look(self) -> None:
         """Something may be due: an alarm rang, or an execution closed for which a run may wait."""

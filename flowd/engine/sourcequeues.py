@@ -15,6 +15,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
+from flowd import background
 from flowd.engine.embedded import Embedded
 from flowd.engine.sourcefilters import wanted
 from flowd.errors import FlowdError
@@ -55,10 +56,7 @@ class QueuePoller:
 
     async def stop(self) -> None:
         """Calls that are under way are let go; their messages come back."""
-        calls = list(self._calls)
-        for call in calls:
-            call.cancel()
-        await asyncio.gather(*calls, return_exceptions=True)
+        await background.end(*self._calls)
 
     async def run(self) -> None:
         """Until the daemon stops, or who runs it does."""

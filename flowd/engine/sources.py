@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from flowd import names
+from flowd import background, names
 from flowd.engine.embedded import Embedded
 from flowd.engine.pipes import Deliver, Starter
 from flowd.engine.sourcequeues import QueuePoller, Taker
@@ -110,9 +110,7 @@ class Sources:
 
     async def _end(self, running: Sequence[_Running]) -> list[Poller]:
         """Nothing more is taken from them."""
-        for each in running:
-            each.task.cancel()
-        await asyncio.gather(*(each.task for each in running), return_exceptions=True)
+        await background.end(*(each.task for each in running))
         return [each.poller for each in running]
 
     @property

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from typing import Any
 
+from flowd import background
 from flowd.engine.embedded import Embedded
 from flowd.services.events import own
 from flowd.store.database import Database
@@ -43,10 +44,8 @@ class Wanted:
         self._worker = asyncio.create_task(self._work(), name=f"rules for {self._source}")
 
     async def stop(self) -> None:
-        if self._worker is not None:
-            self._worker.cancel()
-            await asyncio.gather(self._worker, return_exceptions=True)
-            self._worker = None
+        await background.end(self._worker)
+        self._worker = None
 
     def _rules_changed(self) -> None:
         self._set(True)

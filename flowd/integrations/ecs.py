@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final, Literal, Protocol
 
+from flowd.background import look_away
 from flowd.clock import Clock
 from flowd.decisions import Pattern
 from flowd.errors import ApiError
@@ -102,7 +103,7 @@ class Ecs:
         except Refusal as refusal:
             return answers.refused(task, refusal)
         start = asyncio.ensure_future(self._host.run(members, task.key))
-        start.add_done_callback(_look)
+        start.add_done_callback(look_away)
         if task.pattern == "sync":
             self._starts[task.key] = start
         try:
@@ -145,12 +146,6 @@ class Ecs:
 
     async def acknowledge(self, task: TaskCall) -> None:
         self._starts.pop(task.key, None)
-
-
-def _look(start: asyncio.Future[list[dict[str, Any]]]) -> None:
-    """A failure is told by whoever waits; if nobody does any more, it is of no interest."""
-    if not start.cancelled():
-        start.exception()
 
 
 def _task_id(arn: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from flowd import names
+from flowd.background import look_away
 from flowd.clock import Clock
 from flowd.decisions import Pattern
 from flowd.errors import ApiError
@@ -50,7 +51,7 @@ class States:
         start = asyncio.ensure_future(
             self._operations.invoke("StartExecution", members, task.key, follows=task.pattern in _SYNC)
         )
-        start.add_done_callback(_look)
+        start.add_done_callback(look_away)
         self._children[task.key] = start
         try:
             # A start that is under way cannot be taken back: `cancel` waits for it, then stops the child.
@@ -99,12 +100,6 @@ class States:
             **answers.http_metadata(len(dumps(body)), self._clock.now_ms()),
             "StartDate": answers.epoch_ms(body["startDate"]),
         }
-
-
-def _look(start: asyncio.Future[dict[str, Any]]) -> None:
-    """A failure is told by whoever waits; if nobody does any more, it is of no interest."""
-    if not start.cancelled():
-        start.exception()
 
 
 def _request(task: TaskCall) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from flowd import background
 from flowd.core import Core
 from flowd.errors import ApiError, ResourceNotFound, ServiceUnavailable, ValidationException
 from flowd.operators import filters
@@ -73,10 +74,8 @@ class Batches:
             self._work = asyncio.create_task(self._run(), name="batches")
 
     async def stop(self) -> None:
-        if self._work is not None:
-            self._work.cancel()
-            await asyncio.gather(self._work, return_exceptions=True)
-            self._work = None
+        await background.end(self._work)
+        self._work = None
 
     @property
     def idle(self) -> bool:

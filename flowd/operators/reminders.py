@@ -10,6 +10,7 @@ import logging
 from functools import partial
 from typing import Any
 
+from flowd import background
 from flowd.core import Core
 from flowd.errors import ServiceUnavailable
 from flowd.operators.audit import Audit
@@ -46,9 +47,7 @@ class Reminders:
             ]
 
     async def stop(self) -> None:
-        for work in self._work:
-            work.cancel()
-        await asyncio.gather(*self._work, return_exceptions=True)
+        await background.end(*self._work)
         self._work = []
 
     @property

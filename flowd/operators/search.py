@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from flowd import background
 from flowd.errors import ServiceUnavailable
 from flowd.store.changes import Change
 from flowd.store.database import Database
@@ -46,8 +47,7 @@ class Search:
 
     async def stop(self) -> None:
         if self._work is not None:
-            self._work.cancel()
-            await asyncio.gather(self._work, return_exceptions=True)
+            await background.end(self._work)
             self._work = None
             await self._index.close()
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import uvloop
 
+from flowd import background
 from flowd.clock import SystemClock
 from flowd.errors import ConfigError
 from flowd.runner.attempts import Ledger
@@ -155,9 +156,7 @@ async def _serve(options: argparse.Namespace, listener: socket.socket) -> None:
     ]
     log.info("listening on %s", options.socket)
     await server.idle.wait()
-    for duty in housekeeping:
-        duty.cancel()
-    await asyncio.gather(*housekeeping, return_exceptions=True)
+    await background.end(*housekeeping)
     options.socket.unlink(missing_ok=True)
     listening[0].close()
     containers.close()

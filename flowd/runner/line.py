@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from flowd import background
 from flowd.errors import FlowdError
 from flowd.functions import FunctionSpec
 from flowd.runner import protocol, succession
@@ -121,9 +122,7 @@ class Line:
         if self._acknowledged:
             self._send_acknowledged()
         self._closed = True
-        if self._reconnecting is not None:
-            self._reconnecting.cancel()
-            await asyncio.gather(self._reconnecting, return_exceptions=True)
+        await background.end(self._reconnecting)
         if self._connection is not None and self._connection.transport is not None:
             self._connection.transport.close()  # not abort: acknowledgements may still be queued
         self._fail_open("the daemon is stopping")

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from flowd import background
 from flowd.decisions import ApplyChildPolicy, RunErrand, Tell
 from flowd.engine.live import Live, Reply
 from flowd.engine.swf.registry import Registry
@@ -74,9 +75,7 @@ class Errands:
 
     async def stop(self) -> None:
         """Let go; the next daemon finds what is left."""
-        for task in self._under_way:
-            task.cancel()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        await background.end(*self._under_way)
 
     def _begin(self, work: Coroutine[Any, Any, object]) -> None:
         task = asyncio.create_task(work)
