@@ -12,7 +12,7 @@ from console.known import Known
 from flowd.cli.command import OK, Command, CommandError, connect, json_flag, socket_option
 from flowd.cli.inspection import history
 from flowd.cli.output import clean, duration, print_json, print_table
-from flowd.cli.targets import execution_arn
+from flowd.cli.targets import execution_argument, execution_arn
 from flowd.client import Client
 
 _SIGNS = {"same": "", "differs": "~", "left": "-", "right": "+"}
@@ -20,7 +20,7 @@ _LONGEST = 100  # characters of a value
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("execution", metavar="EXECUTION", help="name, MACHINE:NAME or ARN")
+    execution_argument(parser)
     parser.add_argument(
         "other", metavar="OTHER", nargs="?",
         help="default: what it is a fork of, else the last one of its machine that succeeded",

@@ -9,7 +9,7 @@ from flowd.cli import code
 from flowd.cli.command import FAILED, INTERRUPTED, OK, Command, connect, document, json_flag, socket_option
 from flowd.cli.output import block, cause_text, complain, moment, print_json, print_table, span
 from flowd.cli.overview import view_filter
-from flowd.cli.targets import execution_arn, machine_arn
+from flowd.cli.targets import execution_argument, execution_arn, machine_arn
 from flowd.client import Client
 
 _POLL_S = 50
@@ -145,7 +145,7 @@ def standing(item: dict[str, Any]) -> str:
 
 
 def _stop_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("execution", metavar="EXECUTION", help="name, MACHINE:NAME or ARN")
+    execution_argument(parser)
     parser.add_argument("--error", help="an error name to record")
     parser.add_argument("--cause", help="why, in words")
     socket_option(parser)
@@ -161,7 +161,7 @@ def _stop(args: argparse.Namespace) -> int:
 
 
 def _redrive_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("execution", metavar="EXECUTION", help="name, MACHINE:NAME or ARN")
+    execution_argument(parser)
     parser.add_argument("--wait", action="store_true", help="wait for the end and print the output; exit 1 on failure")
     parser.add_argument("--dry-run", action="store_true", help="only say what would run again; exit 1 if nothing can")
     json_flag(parser)

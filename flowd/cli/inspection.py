@@ -9,7 +9,7 @@ from typing import Any
 from flowd.cli.command import OK, Command, connect, json_flag, socket_option
 from flowd.cli.executions import standing
 from flowd.cli.output import block, cause_text, clean, complain, fine_moment, moment, print_json, print_table, span
-from flowd.cli.targets import execution_arn
+from flowd.cli.targets import execution_argument, execution_arn
 from flowd.client import Client
 
 _PAGE = 1000
@@ -29,7 +29,7 @@ _LONGEST = 100  # characters of a detail in a table
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("execution", metavar="EXECUTION", help="name, the beginning of a name, MACHINE:NAME or ARN")
+    execution_argument(parser)
     json_flag(parser)
     socket_option(parser)
 

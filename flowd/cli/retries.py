@@ -7,11 +7,11 @@ import argparse
 from flowd.cli.command import OK, Command, connect, document, json_flag, socket_option
 from flowd.cli.executions import report_end, wait_for_end
 from flowd.cli.output import clean, complain, print_json
-from flowd.cli.targets import execution_arn
+from flowd.cli.targets import execution_argument, execution_arn
 
 
 def _fork_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("execution", metavar="EXECUTION", help="name, MACHINE:NAME or ARN")
+    execution_argument(parser)
     parser.add_argument("--state", metavar="NAME", help="where to begin (default: at the start, as the first time)")
     parser.add_argument("--input", metavar="JSON", help="JSON, @FILE or - (default: what the state was given last)")
     parser.add_argument("--variables", metavar="JSON", help="variables to begin with (default: those set before it)")
@@ -45,7 +45,7 @@ def _fork(args: argparse.Namespace) -> int:
 
 
 def _retry_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("execution", metavar="EXECUTION", help="name, MACHINE:NAME or ARN")
+    execution_argument(parser)
     json_flag(parser)
     socket_option(parser)
 

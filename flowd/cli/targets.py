@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,6 +31,11 @@ def machine_arn(client: Client, text: str, workflows: Sequence[str] | None = Non
     if workflows is None:
         raise CommandError(f"there is no machine '{name}'{hint}")
     raise CommandError(f"there is no machine or workflow '{name}'{hint}. A file dropped just now takes a moment")
+
+
+def execution_argument(parser: argparse.ArgumentParser) -> None:
+    """The execution that a command is about, as `execution_arn` finds it."""
+    parser.add_argument("execution", metavar="EXECUTION", help="name, the beginning of a name, MACHINE:NAME or ARN")
 
 
 def execution_arn(client: Client, text: str) -> str:

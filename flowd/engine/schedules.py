@@ -15,6 +15,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from flowd import background
 from flowd.clock import Clock, iso8601
 from flowd.engine.alarms import Alarms
@@ -81,7 +83,7 @@ class Schedules:
         """Runs start again; what was missed in the pause is left out, as on AWS."""
         row = await self._named(name)
         now_ms = self._clock.now_ms()
-        next_ms = _schedule(row).next_fire(now_ms) if row.state == "ENABLED" else None
+        next_ms = schedule_of(row).next_fire(now_ms) if row.state == "ENABLED" else None
         changed = await self._change(name, {"paused_by": None, "last_ms": now_ms, "next_ms": next_ms})
         self._look.set()
         return changed
@@ -137,7 +139,7 @@ class Schedules:
         """Schedules that ran by a clock that was far ahead would wait until it is that late."""
         now_ms = self._clock.now_ms()
         for row in await self._db.read(partial(schedules.ahead, of_ms=now_ms + SET_BACK_MS)):
-            next_ms = _schedule(row).next_fire(now_ms)
+            next_ms = schedule_of(row).next_fire(now_ms)
             note = f"the clock was set back from {iso8601(row.last_ms)} or later; planned anew from {iso8601(now_ms)}"
             log.warning("schedule %s: %s", row.name, note)
             values = {"last_ms": now_ms, "next_ms": next_ms, "last_note": note}
@@ -147,7 +149,7 @@ class Schedules:
         now_ms = self._clock.now_ms()
         if row.paused_by is not None:
             return
-        schedule = _schedule(row)
+        schedule = schedule_of(row)
         due = due_runs(schedule, row.last_ms, now_ms)
         runs = [*([row.queued_ms] if row.queued_ms is not None else []), *due.runs]
         values: dict[str, Any] = {"last_ms": now_ms, "next_ms": schedule.next_fire(now_ms), "queued_ms": None}
@@ -160,7 +162,7 @@ class Schedules:
 
     async def _run(self, row: schema.Schedule, fire_ms: int) -> dict[str, Any]:
         """Start one run, or say why not; returns what to note."""
-        verdict = admit(row.overlap, await self._running(row))  # type: ignore[arg-type]
+        verdict = admit(schedule_of(row).overlap, await self._running(row))
         if verdict == "queue":
             return {"queued_ms": fire_ms, "last_note": "a run waits for the one before"}
         if verdict == "skip":
@@ -184,9 +186,9 @@ class Schedules:
 
     async def _start(self, row: schema.Schedule, fire_ms: int, name: str) -> str:
         run_id = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
-        text = run_input(_schedule(row), fire_ms, run_id)
+        text = run_input(schedule_of(row), fire_ms, run_id)
         if row.machine_name.startswith("arn:") and self.deliver is not None:
-            await self.deliver(Delivery(row.machine_name, text, source=schedule_arn(_schedule(row))), run_id)
+            await self.deliver(Delivery(row.machine_name, text, source=schedule_arn(schedule_of(row))), run_id)
             return row.machine_name
         machine = await self._db.read(partial(schedules.machine, name=row.machine_name))
         if machine is None:
@@ -195,23 +197,9 @@ class Schedules:
         return started.arn
 
 
-def _schedule(row: schema.Schedule) -> SamSchedule:
-    return SamSchedule(
-        name=row.name,
-        machine=row.machine_name,
-        expression=row.expression,
-        timezone=row.timezone,
-        service=row.service,  # type: ignore[arg-type]
-        input=row.input,
-        state=row.state,  # type: ignore[arg-type]
-        start_ms=row.start_ms,
-        end_ms=row.end_ms,
-        missed=row.missed,  # type: ignore[arg-type]
-        overlap=row.overlap,  # type: ignore[arg-type]
-        max_age_ms=row.max_age_ms,
-        source=row.source,
-        line=row.line,
-    )
+def schedule_of(row: schema.Schedule) -> SamSchedule:
+    """The schedule that a row keeps."""
+    return msgspec.convert({"machine": row.machine_name, **row.model_dump()}, SamSchedule)
 
 
 def _row(schedule: SamSchedule, known: schema.Schedule | None, now_ms: int) -> schema.Schedule:

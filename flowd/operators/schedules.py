@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from flowd.clock import Clock
-from flowd.sam.schedules import SamSchedule
+from flowd.engine.schedules import schedule_of
 from flowd.store import reads, schedules, schema
 from flowd.store.database import Database
 
@@ -44,7 +44,7 @@ def upcoming(row: schema.Schedule, now_ms: int) -> list[int]:
     found: list[int] = []
     if state_of(row) != "ENABLED" or row.next_ms is None:
         return found
-    schedule = _schedule(row)
+    schedule = schedule_of(row)
     fire_ms: int | None = row.next_ms
     while fire_ms is not None and len(found) < UPCOMING:
         found.append(fire_ms)
@@ -54,25 +54,13 @@ def upcoming(row: schema.Schedule, now_ms: int) -> list[int]:
 
 def fire_times(row: schema.Schedule, since_ms: int, until_ms: int, limit: int) -> list[int]:
     """The times at which it would have run, of both ends the first only, at most `limit`."""
-    schedule = _schedule(row)
+    schedule = schedule_of(row)
     found: list[int] = []
     fire_ms = schedule.next_fire(since_ms - 1)
     while fire_ms is not None and fire_ms < until_ms and len(found) < limit:
         found.append(fire_ms)
         fire_ms = schedule.next_fire(fire_ms)
     return found
-
-
-def _schedule(row: schema.Schedule) -> SamSchedule:
-    return SamSchedule(
-        name=row.name,
-        machine=row.machine_name,
-        expression=row.expression,
-        timezone=row.timezone,
-        service=row.service,  # type: ignore[arg-type]
-        start_ms=row.start_ms,
-        end_ms=row.end_ms,
-    )
 
 
 async def named(db: Database, name: str) -> schema.Schedule | None:

@@ -73,22 +73,15 @@ def backup(source: Path, target: Path) -> int:
         raise BackupError(f"there is no database {source}")
     if target.exists():
         raise BackupError(f"{target} exists already: name a new file")
-    part = target.with_name(f".{target.name}.part")
     try:
-        part.unlink(missing_ok=True)
-        part.touch(mode=0o600)
-        _copy(source, part)
-        _check(part)
-        durable.sync(part)
-        os.link(part, target)  # unlike rename it never replaces a file that came in the meantime
-        durable.sync(target.parent)
-        return target.stat().st_size
+        with _copied(source, target) as part:
+            os.link(part, target)  # unlike rename it never replaces a file that came in the meantime
+            durable.sync(target.parent)
+            return target.stat().st_size
     except FileExistsError:
         raise BackupError(f"{target} exists already: name a new file") from None
     except (sqlite3.Error, OSError) as error:
         raise BackupError(f"the copy to {target} failed: {reason(error)}") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def restore(source: Path, target: Path) -> Path | None:
@@ -98,21 +91,29 @@ def restore(source: Path, target: Path) -> Path | None:
     if not source.is_file():
         raise BackupError(f"there is no file {source}")
     with hold(target.parent):
-        part = target.with_name(f".{target.name}.part")
         try:
-            part.unlink(missing_ok=True)
-            part.touch(mode=0o600)
-            _copy(source, part)
-            _check(part)
-            durable.sync(part)
-            kept = _set_aside(target)
-            part.rename(target)
-            durable.sync(target.parent)
-            return kept
+            with _copied(source, target) as part:
+                kept = _set_aside(target)
+                part.rename(target)
+                durable.sync(target.parent)
+                return kept
         except (sqlite3.Error, OSError) as error:
             raise BackupError(f"{source} could not be put back as {target}: {reason(error)}") from None
-        finally:
-            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _copied(source: Path, target: Path) -> Iterator[Path]:
+    """A copy beside `target`, checked and on disk. It is gone afterwards, whatever was made of it."""
+    part = target.with_name(f".{target.name}.part")
+    try:
+        part.unlink(missing_ok=True)
+        part.touch(mode=0o600)
+        _copy(source, part)
+        _check(part)
+        durable.sync(part)
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -5,7 +5,6 @@ The counts of a Map Run are those of its children's rows; no counter is kept bes
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -16,6 +15,7 @@ from flowd.decisions import MapRunPlan
 from flowd.store import schema
 from flowd.store.database import raw
 from flowd.store.executions import payload_texts
+from flowd.store.machines import keep_definition
 
 
 @dataclass
@@ -158,20 +158,9 @@ def results(session: Session, run_id: int, after: int, limit: int) -> list[Resul
     return [Result(row, texts.get(row.input_id, "{}"), texts.get(row.output_id)) for row in rows]
 
 
-def definition(session: Session, text: str) -> int:
-    """Write: the row of a definition's text, made if it is new."""
-    sha256 = hashlib.sha256(text.encode()).hexdigest()
-    known = session.exec(select(schema.Definition).where(schema.Definition.sha256 == sha256)).first()
-    if known is None:
-        known = schema.Definition(sha256=sha256, text=text)
-        session.add(known)
-        session.flush()
-    return known.id or 0
-
-
 def prepared(session: Session, run_id: int, text: str, items: int) -> int:
     """Write: the items are known, and the definition of the children, whose row's id is returned."""
-    definition_id = definition(session, text)
+    definition_id = keep_definition(session, text)
     raw(session).execute("UPDATE map_run SET definition_id=?, items=? WHERE id=?", (definition_id, items, run_id))
     return definition_id
 
