@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from tests.crash.real_box import Box, lines
@@ -40,21 +39,10 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     box.close()
 
 
-def client(box: Box) -> Any:
-    settings = json.loads(box.command("env", "--json"))
-    return boto3.client(
-        "lambda",
-        endpoint_url=settings["AWS_ENDPOINT_URL_LAMBDA"],
-        region_name=settings["AWS_REGION"],
-        aws_access_key_id=settings["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=settings["AWS_SECRET_ACCESS_KEY"],
-    )
-
-
 def begin(box: Box, folder: Path, **more: Any) -> tuple[Path, Path]:
     book, gate = folder / "book", folder / "gate"
     event = json.dumps({"book": str(book), "gate": str(gate), **more}).encode()
-    answer = client(box).invoke(FunctionName="later", InvocationType="Event", Payload=event)
+    answer = box.client("lambda").invoke(FunctionName="later", InvocationType="Event", Payload=event)
     assert answer["StatusCode"] == 202
     return book, gate
 
@@ -81,5 +69,7 @@ def test_a_function_that_fails_is_tried_twice_more(box: Box, tmp_path: Path) -> 
     book, _ = begin(box, tmp_path, fails=2)
     box.until("it is done", lambda: "done" in lines(book))
     assert lines(book) == ["began", "began", "began", "done"]
-    answer = client(box).invoke(FunctionName="later", Payload=json.dumps({"book": str(book), "gate": "/"}).encode())
+    answer = box.client("lambda").invoke(
+        FunctionName="later", Payload=json.dumps({"book": str(book), "gate": "/"}).encode()
+    )
     assert (answer["StatusCode"], json.loads(answer["Payload"].read())) == (200, None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +103,6 @@ INPUT = {"items": [1, 2, 3], "note": "n" * 3000}
 
 @pytest.fixture(autouse=True)
 def deaths_are_expected(monkeypatch: pytest.MonkeyPatch) -> None:
-    import threading
-
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
 
 

@@ -11,11 +11,11 @@ from functools import partial
 from threading import Thread
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.crash.real_box import Box, unbroken
+from tests.crash.test_dynamodb_points import LARGE
 
 pytestmark = pytest.mark.slow
 ROUNDS, TASKS = 4, 40
@@ -63,19 +63,8 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     box.close()
 
 
-def client(box: Box) -> Any:
-    settings = json.loads(box.command("env", "--json"))
-    return boto3.client(
-        "dynamodb",
-        endpoint_url=settings["AWS_ENDPOINT_URL_SFN"],
-        region_name=settings["AWS_REGION"],
-        aws_access_key_id=settings["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=settings["AWS_SECRET_ACCESS_KEY"],
-    )
-
-
 def test_a_counter_is_counted_once_for_each_task_however_often_the_daemon_is_killed(box: Box) -> None:
-    tables = client(box)
+    tables = box.client("dynamodb")
     tables.create_table(
         TableName="counters",
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
@@ -115,22 +104,9 @@ def _over(box: Box, runs: list[str]) -> bool:
 
 
 def test_a_table_that_is_deleted_when_the_daemon_is_killed_is_whole_or_gone_and_its_items_follow(box: Box) -> None:
-    tables = client(box)
-    large: dict[str, Any] = {
-        "TableName": "large",
-        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("id", "kind")],
-        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-        "BillingMode": "PAY_PER_REQUEST",
-        "GlobalSecondaryIndexes": [
-            {
-                "IndexName": "by_kind",
-                "KeySchema": [{"AttributeName": "kind", "KeyType": "HASH"}],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        ],
-    }
+    tables = box.client("dynamodb")
     count = 1_000
-    tables.create_table(**large)
+    tables.create_table(**LARGE)
     for first in range(0, count, 25):
         puts = [{"PutRequest": {"Item": {"id": {"S": str(first + n)}, "kind": {"S": "k"}}}} for n in range(25)]
         tables.batch_write_item(RequestItems={"large": puts})
@@ -139,13 +115,13 @@ def test_a_table_that_is_deleted_when_the_daemon_is_killed_is_whole_or_gone_and_
             if number:
                 tables.delete_table(TableName="large")
             else:  # nobody hears whether it was deleted
-                Thread(target=_delete, args=(client(box),)).start()
+                Thread(target=_delete, args=(box.client("dynamodb"),)).start()
         box.again()
         if "large" in tables.list_tables()["TableNames"]:
             assert tables.scan(TableName="large", Select="COUNT")["Count"] == count
     with suppress(ClientError):
         tables.delete_table(TableName="large")
-    tables.create_table(**large)
+    tables.create_table(**LARGE)
     assert tables.scan(TableName="large", IndexName="by_kind", Select="COUNT")["Count"] == 0
     box.until("nothing is left of the table", lambda: _left(box) == 0)
 

@@ -16,7 +16,7 @@ from tests.engine.world import World
 
 __all__ = ["deaths_are_expected"]
 ITEMS, AT_ONCE, ROUNDS = 7, 3, 4
-TABLE: dict[str, Any] = {
+LARGE: dict[str, Any] = {
     "TableName": "large",
     "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("id", "kind")],
     "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
@@ -36,7 +36,7 @@ async def ask(world: World, operation: str, **members: Any) -> dict[str, Any]:
 
 
 async def fill(world: World) -> None:
-    await ask(world, "CreateTable", **TABLE)
+    await ask(world, "CreateTable", **LARGE)
     puts = [{"PutRequest": {"Item": {"id": {"S": str(n)}, "kind": {"S": "k"}}}} for n in range(ITEMS)]
     await ask(world, "BatchWriteItem", RequestItems={"large": puts})
     await world.settle()
@@ -95,7 +95,7 @@ async def test_a_table_is_whole_or_gone_wherever_its_deletion_is_cut(
             else:
                 assert (struck, at, after, found["Count"]) == (True, 1, False, ITEMS)
                 await delete(world)
-            await ask(world, "CreateTable", **TABLE)  # the name is free, whatever is left of the old table
+            await ask(world, "CreateTable", **LARGE)  # the name is free, whatever is left of the old table
             assert (await ask(world, "Scan", TableName="large"))["Count"] == 0
             for _ in range(ROUNDS):
                 await world.pass_time(1)

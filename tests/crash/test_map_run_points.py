@@ -21,8 +21,10 @@ from flowd.errors import ExecutionAlreadyExists
 from flowd.integrations.ports import Failed
 from flowd.payload import Payload
 from flowd.store import mapruns, schema
-from tests.crash.test_commit_points import Doomed, abandon
+from tests.crash.test_commit_points import Doomed, abandon, deaths_are_expected
 from tests.engine.world import World, function
+
+__all__ = ["deaths_are_expected"]
 
 ITEMS = [{"n": number, "text": "t" * 400} for number in range(7)]
 STORY = {
@@ -54,13 +56,6 @@ STORY = {
     },
 }
 NAME = "run-1"
-
-
-@pytest.fixture(autouse=True)
-def deaths_are_expected(monkeypatch: pytest.MonkeyPatch) -> None:
-    import threading
-
-    monkeypatch.setattr(threading, "excepthook", lambda _: None)
 
 
 def work(call: Any) -> Any:

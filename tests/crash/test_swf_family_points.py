@@ -16,8 +16,8 @@ from flowd.history import HistoryEvent
 from flowd.store import history, swf, swf_reads
 from flowd.swf.registration import RegisteredType
 from flowd.swf_frames import WorkflowFrame
-from tests.crash.test_commit_points import Doomed, abandon
-from tests.crash.test_swf_points import DEFAULTS, deaths_are_expected
+from tests.crash.test_commit_points import Doomed, abandon, deaths_are_expected
+from tests.crash.test_swf_points import DEFAULTS
 from tests.engine.world import World
 from tests.swf import invariants
 from tests.swf.test_decider import decision

@@ -20,10 +20,12 @@ from flowd.errors import ApiError
 from flowd.store import history, swf, swf_reads
 from flowd.swf.registration import RegisteredType
 from flowd.swf_frames import WorkflowFrame
-from tests.crash.test_commit_points import Doomed, abandon
+from tests.crash.test_commit_points import Doomed, abandon, deaths_are_expected
 from tests.engine.world import World
 from tests.swf import invariants
 from tests.workflows.test_swf_order import decider, worker
+
+__all__ = ["deaths_are_expected"]
 
 DEFAULTS = {
     "defaultTaskList": "list",
@@ -35,13 +37,6 @@ DEFAULTS = {
     "defaultChildPolicy": "TERMINATE",
 }
 ORDER = {"orderId": "o", "card": "tok_flaky", "amount": 1, "items": ["lamp"]}
-
-
-@pytest.fixture(autouse=True)
-def deaths_are_expected(monkeypatch: pytest.MonkeyPatch) -> None:
-    import threading
-
-    monkeypatch.setattr(threading, "excepthook", lambda _: None)
 
 
 class Story:

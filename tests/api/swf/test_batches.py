@@ -7,18 +7,10 @@ from typing import Any
 import pytest
 
 from flowd.swf.rules import Limits
-from tests.api.box import Box
-from tests.api.swf_shop import CHARGE, DOMAIN, ORDER, Shop, decision
+from tests.api.swf.shop import CHARGE, DOMAIN, ORDER, Shop, decision
 
 COMPLETE = decision("CompleteWorkflowExecution", result="done")
 CALL = decision("ScheduleActivityTask", activityType=CHARGE, activityId="a")
-
-
-@pytest.fixture
-async def shop(box: Box) -> Shop:
-    made = Shop(box)
-    await made.register()
-    return made
 
 
 @pytest.mark.parametrize(

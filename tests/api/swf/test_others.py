@@ -9,18 +9,10 @@ import pytest
 
 from flowd.integrations.ports import Failed
 from flowd.swf.rules import Limits
-from tests.api.box import Box
-from tests.api.swf_shop import DOMAIN, ORDER, Shop, decision
+from tests.api.swf.shop import DOMAIN, ORDER, Shop, decision
 
 COMPLETE = decision("CompleteWorkflowExecution", result="done")
 KID = {"workflowType": ORDER, "workflowId": "kid", "taskList": {"name": "kids"}}
-
-
-@pytest.fixture
-async def shop(box: Box) -> Shop:
-    made = Shop(box)
-    await made.register()
-    return made
 
 
 async def family(shop: Shop, **members: Any) -> tuple[str, str]:

@@ -6,17 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.api.box import Box
-from tests.api.swf_shop import CHARGE, DOMAIN, ORDER, Shop, decision
-
-
-@pytest.fixture
-async def shop(box: Box) -> Shop:
-    made = Shop(box)
-    await made.register()
-    return made
+from tests.api.swf.shop import CHARGE, DOMAIN, ORDER, Shop, decision
 
 
 async def test_an_order_is_charged_and_completed(shop: Shop) -> None:

@@ -6,17 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.api.box import Box
-from tests.api.swf_shop import CHARGE, DOMAIN, Shop, decision
+from tests.api.swf.shop import CHARGE, DOMAIN, Shop, decision
 
 CALL = decision("ScheduleActivityTask", activityType=CHARGE, activityId="a")
-
-
-@pytest.fixture
-async def shop(box: Box) -> Shop:
-    made = Shop(box)
-    await made.register()
-    return made
 
 
 async def timed(shop: Shop, **timeouts: str) -> str:

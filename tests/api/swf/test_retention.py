@@ -8,18 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.api.box import Box
-from tests.api.swf_shop import DOMAIN, ORDER, Shop, decision
+from tests.api.swf.shop import DOMAIN, ORDER, Shop, decision
 
 COMPLETE = decision("CompleteWorkflowExecution")
 ALWAYS = {"oldestDate": datetime.datetime(2001, 1, 1, tzinfo=datetime.UTC)}
-
-
-@pytest.fixture
-async def shop(box: Box) -> Shop:
-    made = Shop(box)
-    await made.register()
-    return made
 
 
 async def test_a_history_is_kept_as_long_as_its_domain_says(shop: Shop) -> None:

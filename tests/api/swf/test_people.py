@@ -5,19 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 
-import pytest
-
-from tests.api.box import Box
-from tests.api.swf_shop import CHARGE, DOMAIN, Shop, decision
+from tests.api.swf.shop import CHARGE, DOMAIN, Shop, decision
 
 PROMPT = {"Title": "Ship it?", "Schema": {"type": "object", "required": ["yes"]}}
-
-
-@pytest.fixture
-async def shop(box: Box) -> Shop:
-    made = Shop(box)
-    await made.register()
-    return made
 
 
 async def asked(shop: Shop) -> tuple[str, str]:

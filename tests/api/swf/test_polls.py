@@ -10,15 +10,7 @@ import pytest
 from flowd.api import swf_tasks
 from flowd.api.wire.connection import Connection
 from flowd.store import executions
-from tests.api.box import Box
-from tests.api.swf_shop import CHARGE, DOMAIN, Shop, decision
-
-
-@pytest.fixture
-async def shop(box: Box) -> Shop:
-    made = Shop(box)
-    await made.register()
-    return made
+from tests.api.swf.shop import CHARGE, DOMAIN, Shop, decision
 
 
 def call(activity_id: str, **members: Any) -> dict[str, Any]:

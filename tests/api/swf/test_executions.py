@@ -9,18 +9,10 @@ from typing import Any
 import pytest
 
 from flowd.swf.rules import Limits
-from tests.api.box import Box
-from tests.api.swf_shop import CHARGE, DOMAIN, ORDER, Shop, decision
+from tests.api.swf.shop import CHARGE, DOMAIN, ORDER, Shop, decision
 
 COMPLETE = decision("CompleteWorkflowExecution")
 ALWAYS = {"oldestDate": datetime.datetime(2001, 1, 1, tzinfo=datetime.UTC)}
-
-
-@pytest.fixture
-async def shop(box: Box) -> Shop:
-    made = Shop(box)
-    await made.register()
-    return made
 
 
 async def one(shop: Shop, operation: str, workflow_id: str = "order-1", **members: Any) -> None:

@@ -4,18 +4,9 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from tests.api.box import WAIT, Box
-from tests.api.swf_shop import DOMAIN, Shop, decision
+from tests.api.swf.shop import DOMAIN, Shop, decision
 from tests.api.test_flowd_batches import FAIL, over
-
-
-@pytest.fixture
-async def shop(box: Box) -> Shop:
-    made = Shop(box)
-    await made.register()
-    return made
 
 
 async def test_a_batch_stops_what_runs_of_both_services(box: Box, shop: Shop) -> None:

@@ -6,15 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.box import Box
-from tests.api.swf_shop import CHARGE, DOMAIN, ORDER, Shop
-
-
-@pytest.fixture
-async def shop(box: Box) -> Shop:
-    made = Shop(box)
-    await made.register()
-    return made
+from tests.api.swf.shop import CHARGE, DOMAIN, ORDER, Shop
 
 
 async def domain(shop: Shop, name: str, days: str = "1", **members: Any) -> None:
