@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from flowd.asl.jayway import Parsed, PathError, Scope
 from flowd.asl.pathwalk import read, start
+from flowd.patterns import Patience
 
 ABSENT: Final = object()
 
@@ -28,12 +29,20 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """`/expression/flags`; `matches` tells whether it covers a whole text."""
+    """`/expression/flags`; `covers` tells whether it covers a whole text."""
 
-    matches: Callable[[str], bool]
+    covers: Callable[[str, Patience], bool]
 
     def value_for(self, node: Any, scope: Scope) -> Any:
-        return self
+        return Matcher(self.covers, scope.budget.patience)
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """A pattern within one evaluation of a path, all of which share the time there is."""
+
+    covers: Callable[[str, Patience], bool]
+    patience: Patience
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +192,11 @@ def _empty(left: Any, right: Any) -> bool:
 
 
 def _matches(left: Any, right: Any) -> bool:
-    if isinstance(left, Pattern):
+    if isinstance(left, Matcher):
         left, right = right, left
-    if not isinstance(right, Pattern) or isinstance(left, Pattern):
+    if not isinstance(right, Matcher) or isinstance(left, Matcher):
         return False
-    return any(right.matches(_plain(item)) for item in (left if type(left) is list else [left]))
+    return any(right.covers(_plain(item), right.patience) for item in (left if type(left) is list else [left]))
 
 
 def _plain(value: Any) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, NoReturn
 
 from flowd.errors import FlowdError
+from flowd.patterns import Patience
 
 #: Nodes that one evaluation of a path may look at, those of its filters included: about a second.
 MAX_STEPS: Final = 3_000_000
@@ -30,11 +31,13 @@ class PathTooLong(FlowdError):
 
 
 class Budget:
-    """What one evaluation of a path may still look at. `..` within `..`, and filters within filters, multiply."""
+    """What one evaluation of a path may still look at. `..` within `..`, and filters within filters, multiply.
+    `patience`: the time for the patterns of its filters."""
 
-    __slots__ = ("_left",)
+    __slots__ = ("_left", "patience")
 
     def __init__(self) -> None:
+        self.patience = Patience()
         self._left = MAX_STEPS
 
     def spend(self, steps: int) -> None:

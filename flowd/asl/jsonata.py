@@ -171,22 +171,6 @@ def states_members(expression: str) -> set[str]:
     return set(states) if isinstance(states, dict) else set()
 
 
-def whole_match(source: str, flags: str) -> Callable[[str], bool]:
-    """A test whether a regular expression covers a whole text, in bounded time. Raises JsonataError here for a bad
-    expression or an unknown flag (`i` and `m` are known), and from the test if it takes too long."""
-    if set(flags) - {"i", "m"}:
-        raise JsonataError("S0302", f"Unknown flags of a regular expression: {flags}")
-    code = _parse(f"$contains($s, /^(?:{source})$/{flags})")
-
-    def test(text: str) -> bool:
-        try:
-            return bool(code.evaluate_json(None, {"s": text}, **LIMITS) == "true")
-        except jlens.JlensError as error:
-            raise _error(error) from None
-
-    return test
-
-
 class _Program(NamedTuple):
     code: Any  # jlens.Expression
     names: frozenset[str]

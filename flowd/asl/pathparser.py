@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+from flowd import patterns
 from flowd.asl.filters import (
     OPERATORS,
     Either,
@@ -39,8 +40,8 @@ from flowd.asl.jayway import (
     Slice,
     Wildcard,
 )
-from flowd.asl.jsonata import JsonataError, whole_match
 from flowd.asl.pathwalk import is_function
+from flowd.patterns import Patience, PatternError
 from flowd.payload import InvalidJson, loads
 
 _T = TypeVar("_T")
@@ -298,18 +299,25 @@ def _pattern(scanner: Scanner) -> Pattern:
         scanner.position += 2 if scanner.peek() == "\\" else 1
     source = scanner.text[begin : scanner.position]
     scanner.need("/")
+    flags = scanner.run(str.isalpha)
+    unknown = set(flags) - _FLAGS.keys()
+    if unknown:
+        scanner.fail(f"the unknown flags {''.join(sorted(unknown))} of a pattern")
     try:
-        test = whole_match(source, scanner.run(str.isalpha))
-    except JsonataError as error:
-        raise PathSyntaxError(f"a bad pattern /{source}/: {error.text}") from None
+        expression = patterns.compiled(source, sum(_FLAGS[flag] for flag in set(flags)))
+    except PatternError as error:
+        raise PathSyntaxError(f"a bad pattern /{source}/: {error}") from None
 
-    def matches(text: str) -> bool:
+    def covers(text: str, patience: Patience) -> bool:
         try:
-            return test(text)
-        except JsonataError as error:
-            raise PathTooLong(f"the pattern /{source}/ cannot be matched: {error.text}") from None
+            return expression.covers(text, patience)
+        except PatternError as error:
+            raise PathTooLong(f"the pattern /{source}/ cannot be matched: {error}") from None
 
-    return Pattern(matches)
+    return Pattern(covers)
+
+
+_FLAGS: Final = {"i": patterns.IGNORING_CASE, "m": patterns.BY_LINE}
 
 
 #: What BigDecimal reads and JSON does not have: `.85`, `1.`

@@ -16,7 +16,7 @@ from jsonschema.protocols import Validator
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from flowd import questions
+from flowd import questions, schemas
 from flowd.clock import Clock
 from flowd.engine.tasks import Tasks
 from flowd.errors import ConflictException, InvalidToken, ResourceNotFound, TaskTimedOut, ValidationException
@@ -150,10 +150,12 @@ def check(output: str, prompt: str) -> None:
     wanted = questions.wanted(loads(prompt))
     value = loads(output)
     try:
-        faults = sorted(_validator(wanted).iter_errors(value), key=lambda fault: [str(step) for step in fault.path])
+        faults = sorted(schemas.faults(_validator(wanted), value), key=lambda fault: [str(step) for step in fault.path])
     except Unresolvable as error:
         raise _unusable(f"it refers to {error}") from None
-    except (RecursionError, TypeError, ValueError) as error:  # e.g. a pattern that is no regular expression
+    except schemas.TooLong as error:
+        raise ValidationException(f"The answer does not fit its schema: {error}") from None
+    except (RecursionError, TypeError, ValueError) as error:
         raise _unusable(str(error)) from None
     if faults:
         errors = [
@@ -169,7 +171,7 @@ def _validator(wanted: Any) -> Validator:
         kind.check_schema(wanted)
     except jsonschema.SchemaError as error:
         raise _unusable(error.message) from None
-    made: Validator = kind(wanted, registry=Registry(), format_checker=kind.FORMAT_CHECKER)
+    made: Validator = schemas.bounded(kind)(wanted, registry=Registry(), format_checker=kind.FORMAT_CHECKER)
     return made
 
 

@@ -6,11 +6,11 @@ ApiAuth and HttpApiAuth.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn, cast
 
 from flowd import parametersources as sources
+from flowd.patterns import PatternError, compiled
 from flowd.routes import Authorizer, Format
 from flowd.sam.apiplans import each, mapping
 from flowd.sam.integrations import Unfit, function_of
@@ -90,8 +90,8 @@ def _checked(authorizer: Authorizer) -> Authorizer:
         if len(found) != 1:
             raise Unfit(f"IdentitySource: {source!r} is not one place of the request")
     try:
-        re.compile(authorizer.pattern)
-    except re.error as error:
+        compiled(authorizer.pattern)
+    except PatternError as error:
         raise Unfit(f"IdentityValidationExpression is no regular expression: {error}") from None
     return authorizer
 

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, cast
 from urllib.parse import quote
 
 from flowd import parametersources as sources
+from flowd.patterns import PatternError, compiled
 from flowd.routes import TEMPLATE_MEMBERS, Action, Format, Integration, IntegrationResponse, Passthrough
 from flowd.services.offered import OFFERED
 from flowd.velocity import Invalid, compile_template
@@ -261,8 +262,8 @@ def _response(given: Mapping[str, Any], number: int) -> IntegrationResponse:
         raise Unfit("ContentHandling CONVERT_TO_BINARY is not built in flowd", *place, "ContentHandling")
     pattern = str(given.get("SelectionPattern") or "")
     try:
-        re.compile(pattern)
-    except re.error as error:
+        compiled(pattern)
+    except PatternError as error:
         said = f"the SelectionPattern {pattern!r} is no regular expression: {error}"
         raise Unfit(said, *place, "SelectionPattern") from None
     headers = {}

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from flowd.patterns import Patience
 from flowd.velocity import methods
 from flowd.velocity.methods import shown
 from flowd.velocity.nodes import (
@@ -80,6 +81,7 @@ class _Run:
         self._size = 0
         self._steps = 0
         self._loops = 0
+        self._patience = Patience()
 
     def block(self, block: Block) -> None:
         for part in block.parts:
@@ -221,7 +223,7 @@ class _Run:
     def _call(self, value: Any, name: str, arguments: list[Any]) -> Any:
         if not isinstance(value, Thing):
             self._count(len(value) // _A_STEP if isinstance(value, str | list | dict) else 0)
-            found = methods.call(value, name, arguments)
+            found = methods.call(value, name, arguments, self._patience)
         else:
             given = sum(len(each) for each in arguments if isinstance(each, str))
             self._count((value.size + given) // _A_STEP)

@@ -1,18 +1,18 @@
 """The methods that values of a template have: those of Java's String, List, Map and Number that templates use. Pure.
 
-They are tables; nothing else of a value can be reached. A text that is a pattern is a regular expression as Java has
-them; where Python's differ (possessive quantifiers before 3.11, `\\p{...}`), the call fails with the reason.
+They are tables; nothing else of a value can be reached. What takes a regular expression is in `matching`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
-from flowd.velocity.nodes import LONGEST, Broken
+from flowd.patterns import Patience, PatternError
+from flowd.velocity import matching
+from flowd.velocity.nodes import LONGEST, MOST, Broken
 
-MOST: Final = 200_000  # entries of a list that a template makes
 Table = dict[str, Callable[..., Any]]
 
 
@@ -41,16 +41,20 @@ def entry(value: dict[Any, Any], key: Any) -> Any:
     return "" if found is None and isinstance(value, Given) else found
 
 
-def call(value: Any, name: str, arguments: list[Any]) -> Any:
+def call(value: Any, name: str, arguments: list[Any], patience: Patience) -> Any:
     """`$value.name(...)`. Raises Broken; nothing has no methods, and a call of one is nothing."""
     if value is None:
         return None
     method = _table(value).get(name)
+    if isinstance(value, str) and name in matching.METHODS:
+        method = partial(matching.METHODS[name], patience)
     if method is None:
         raise Broken(f"{_kind(value)} has no method {name}()")
     try:
         return method(value, *arguments)
-    except (TypeError, ValueError, IndexError, KeyError, AttributeError, re.error, OverflowError) as error:
+    except PatternError as error:
+        raise Broken(f"{name}() of {_kind(value)}: the pattern {shown(arguments[0])[:100]!r}: {error}") from None
+    except (TypeError, ValueError, IndexError, KeyError, AttributeError, OverflowError) as error:
         raise Broken(f"{name}() of {_kind(value)} cannot be called so: {error}") from None
 
 
@@ -111,24 +115,6 @@ def _plain(value: Any) -> str:
 # -- texts ---------------------------------------------------------------------------
 
 
-def _replacement(text: str) -> Callable[[re.Match[str]], str]:
-    """Java's: `$1` is a group, a backslash makes the next character plain."""
-    parts = re.split(r"(\\.|\$\d)", text)
-
-    def one(found: re.Match[str]) -> str:
-        made = ""
-        for part in parts:
-            if part.startswith("\\"):
-                made += part[1:]
-            elif part.startswith("$") and len(part) == 2:
-                made += found[int(part[1])] or ""
-            else:
-                made += part
-        return made
-
-    return one
-
-
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("a text is wanted")
@@ -148,32 +134,12 @@ def _substring(text: str, first: Any, end: Any = None) -> str:
     return text[first:stop]
 
 
-def _replace(text: str, pattern: str, new: Callable[[re.Match[str]], str], most: int = 0) -> str:
-    """All that fits replaced, or the first; given up when the text grows beyond the largest one."""
-    left = [LONGEST - len(text)]
-
-    def one(found: re.Match[str]) -> str:
-        made = new(found)
-        left[0] -= len(made)
-        if left[0] < 0:
-            raise Broken(f"a text of more than {LONGEST:,} characters")
-        return made
-
-    return re.sub(pattern, one, text, count=most)
-
-
-def _plainly(text: str, old: Any, new: Any) -> str:
-    made = _text(new)
-    return _replace(text, re.escape(_text(old)), lambda found: made)
-
-
-def _split(text: str, pattern: Any, limit: Any = 0) -> list[str]:
-    """Java's: empty texts at the end are dropped unless there is a limit."""
-    most = _whole(limit)
-    parts = [part or "" for part in re.split(f"(?:{_text(pattern)})", text, maxsplit=max(most - 1, 0))]
-    while most == 0 and len(parts) > 1 and not parts[-1]:
-        parts.pop()
-    return parts
+def _replace(text: str, old: Any, new: Any) -> str:
+    """All of them; given up where the text would grow beyond the largest one."""
+    sought, made = _text(old), _text(new)
+    if len(text) + text.count(sought) * (len(made) - len(sought)) > LONGEST:
+        raise Broken(f"a text of more than {LONGEST:,} characters")
+    return text.replace(sought, made)
 
 
 def _char(text: str, index: Any) -> str:
@@ -198,11 +164,7 @@ _TEXT: Final[Table] = {
     "isEmpty": lambda text: not text,
     "lastIndexOf": lambda text, other: text.rfind(_text(other)),
     "length": len,
-    "matches": lambda text, pattern: re.fullmatch(_text(pattern), text) is not None,
-    "replace": _plainly,
-    "replaceAll": lambda text, pattern, new: _replace(text, _text(pattern), _replacement(_text(new))),
-    "replaceFirst": lambda text, pattern, new: _replace(text, _text(pattern), _replacement(_text(new)), 1),
-    "split": _split,
+    "replace": _replace,
     "startsWith": lambda text, other, begin=0: text.startswith(_text(other), _whole(begin)),
     "substring": _substring,
     "toLowerCase": str.lower,
@@ -309,4 +271,4 @@ _MAP: Final[Table] = {
     "values": lambda items: list(items.values()),
 }
 #: Every method that some value has.
-NAMES: Final = frozenset({*_TEXT, *_NUMBER, *_LIST, *_MAP})
+NAMES: Final = frozenset({*matching.METHODS, *_TEXT, *_NUMBER, *_LIST, *_MAP})

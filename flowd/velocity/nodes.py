@@ -8,6 +8,7 @@ from typing import Final
 from flowd.errors import FlowdError
 
 LONGEST: Final = 10 * 1024 * 1024  # of a text; API Gateway's largest payload
+MOST: Final = 200_000  # entries of a list that a template makes
 
 
 class Invalid(FlowdError):

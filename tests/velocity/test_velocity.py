@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
+from flowd import patterns
 from flowd.velocity import Broken, Invalid, Thing, compile_template, render
 from flowd.velocity.methods import given
 
@@ -47,6 +49,17 @@ def written(text: str, **values: Any) -> str:
         (r"\$n \\$n \$none \#if(1) \x", r"$n \7 \$none #if(1) \x"),
         ("$t.replaceAll('l+', '[$0]') $t.replaceAll(\"(h)(e)\", '$2$1') $t.substring(1,3)", "he[ll]o ehllo el"),
         ("#set($x = $c.split(','))$x", "[a, b]"),
+        (
+            "$t.split('') $t.split('l') $t.split('l', -1) $t.split('o') $t.split('o', 2)",
+            "[h, e, l, l, o] [he, , o] [he, , o] [hell] [hell, ]",
+        ),
+        (
+            "$t.split('(l)') $t.split('l', 1) $t.split('l', 2) $t.split('x') $t.split('.')",
+            "[he, , o] [hello] [he, lo] [hello] []",
+        ),
+        ("$t.replaceAll('x*', '-') $t.replaceFirst('l', 'L') $t.replace('l', '.*')", "-h-e-l-l-o- heLlo he.*.*o"),
+        (r"$t.replaceAll('(?<n>h)', '${n}$12\$') $t.replaceAll('\p{L}+', '\\x')", r"hh2$ello \x"),
+        (r"$t.matches('[a-z&&[^x]]++') $t.matches('hell') $t.replaceAll('\Qll\E', '')", "true false heo"),
         (r"\\\ plain\ #if(1)a\ #end", r"\\\ plain\ a\ "),
         ("$t.toUpperCase() $t.indexOf('l') $t.contains('ell') $t.empty $t.isEmpty()", "HELLO 2 true false false"),
         ("$n.toString().equals('7') $n.parseInt('12') $m.toString()", "true 12 {a={b=1}}"),
@@ -103,7 +116,12 @@ def test_what_is_not_a_template_is_refused_with_its_place(text: str, message: st
     [
         ("$t.substring(9)", "substring() of a text cannot be called so: from 9 to 1 of 1 characters"),
         ("$t.size()", "a text has no method size()"),
-        ("$t.replaceAll('(', 'x')", "replaceAll() of a text cannot be called so"),
+        ("$t.replaceAll('(', 'x')", "replaceAll() of a text: the pattern '(': missing )"),
+        ("$t.replaceAll('x', '$1')", "the pattern has no group 1"),
+        ("$t.replaceAll('x', '${n}')", "the pattern has no group n"),
+        ("$t.replaceAll('x', 'a$')", "a $ of the replacement names no group"),
+        ("$t.replaceAll('x', 'a\\')", "a \\ of the replacement names no group"),
+        ("$t.split('x', 'y')", "a whole number is wanted"),
         ("$l[5]", "there is no entry 5 in a list of 0"),
         ("#if($t < 1)#end", "< compares numbers, not 'x' and '1'"),
         ("#set($t.a = 1)", "#set cannot set $t.a"),
@@ -154,3 +172,12 @@ def test_a_long_run_of_backslashes_is_read_at_once() -> None:
 def test_a_number_that_is_too_long_to_be_written_ends_the_template() -> None:
     with pytest.raises(Broken, match="too many digits"):
         written("$n", n=10**5_000)
+
+
+def test_the_patterns_of_a_run_share_the_time_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patterns, "SECONDS", 0.05)
+    busy = "#foreach($x in [1..1000])$t.matches('(?:x|xx)+[^x]')#end"
+    begun = time.monotonic()
+    with pytest.raises(Broken, match=r"matches\(\) of a text: the pattern .* takes too long"):
+        written(busy, t="x" * 60)
+    assert time.monotonic() - begun < 5

@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final
 
 from flowd import parametersources as sources
@@ -18,13 +19,15 @@ from flowd.api.front.matching import Match
 from flowd.api.front.requests import Problem, Request
 from flowd.api.functions import Functions
 from flowd.api.wire.sigv4 import Verifier
-from flowd.asl.jsonata import JsonataError, whole_match
 from flowd.errors import ApiError
 from flowd.parametersources import Source
+from flowd.patterns import Patience, PatternError, Wild, Wildcard, compiled
 from flowd.payload import InvalidJson, dumps, loads
 from flowd.routes import Authorizer
 
 _INVOKE: Final = "execute-api:invoke"
+_LONGEST_ARN: Final = 1_600  # quotas, "Important notes"
+_WILD: Final = {"*": Wild.ANY, "?": Wild.ONE}
 _DENIED: Final = "User is not authorized to access this resource"
 
 
@@ -49,10 +52,12 @@ class Authorizers:
         if authorizer.kind == "iam":
             self._check_signature(request)
             return request
+        arn = self._arn(request, match)
+        if len(arn) > _LONGEST_ARN:
+            raise Problem(414, "Request URI too long")
         found = [_value(each, request, match) for each in authorizer.sources]
         if not all(found) or (authorizer.pattern and not await _is_of(authorizer.pattern, str(found[0]))):
             raise Problem(401, "Unauthorized")
-        arn = self._arn(request, match)
         result = await self._functions.call(
             authorizer.function, dumps(self._event(authorizer, request, match, found, arn))
         )
@@ -153,11 +158,15 @@ async def _is_of(pattern: str, token: str) -> bool:
     """True if a token is of the wanted form. In a thread and in bounded time: the token is a stranger's, and patterns
     may take for ever with a text that was made for them."""
     try:
-        return await asyncio.to_thread(whole_match(pattern, ""), token)
-    except JsonataError as error:
-        raise Problem(401, "Unauthorized", reason=f"the token cannot be matched: {error.text}") from None
+        return await asyncio.to_thread(compiled(pattern).covers, token, Patience())
+    except PatternError as error:
+        raise Problem(401, "Unauthorized", reason=f"the token cannot be matched: {error}") from None
 
 
 def _fits(pattern: str, arn: str) -> bool:
-    parts = (".*" if part == "*" else "." if part == "?" else re.escape(part) for part in re.split(r"([*?])", pattern))
-    return re.fullmatch("".join(parts), arn, re.DOTALL) is not None
+    return _wildcard(pattern).covers(arn)
+
+
+@lru_cache(maxsize=1_000)
+def _wildcard(pattern: str) -> Wildcard:
+    return Wildcard([_WILD.get(part, part) for part in re.split(r"([*?])", pattern)])

@@ -9,7 +9,9 @@ from functools import lru_cache
 from typing import Any
 
 import jsonschema
+from jsonschema.exceptions import UnknownType
 
+from flowd import schemas
 from flowd.api.front.requests import JSON, Problem, Request
 from flowd.payload import InvalidJson, dumps, loads
 from flowd.routes import Checks
@@ -27,7 +29,13 @@ def check(checks: Checks, request: Request, path: dict[str, str]) -> None:
         body = loads(request.body)
     except InvalidJson as error:
         raise Problem(400, "Invalid request body", reason=f"it is not JSON: {error}") from None
-    wrong = next(iter(_validator(dumps(checks.bodies[kind])).iter_errors(body)), None)
+    try:
+        wrong = next(schemas.faults(_validator(dumps(checks.bodies[kind])), body), None)
+    except schemas.TooLong as error:
+        raise Problem(400, "Invalid request body", reason=str(error)) from None
+    except (RecursionError, ValueError, UnknownType) as error:
+        said = str(error).partition("\n")[0][:300]
+        raise Problem(500, "Internal server error", reason=f"the model of the body cannot be used: {said}") from None
     if wrong is not None:
         raise Problem(400, "Invalid request body", reason=f"{wrong.json_path}: {wrong.message[:300]}")
 
@@ -41,4 +49,4 @@ def _is_there(parameter: str, request: Request, path: dict[str, str]) -> bool:
 
 @lru_cache(maxsize=200)
 def _validator(schema: str) -> Any:
-    return jsonschema.Draft4Validator(loads(schema))
+    return schemas.bounded(jsonschema.Draft4Validator)(loads(schema))

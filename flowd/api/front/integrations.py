@@ -20,6 +20,7 @@ from flowd.api.front.upstream import FORM, QUERIES, TARGETS, Answer, Upstream
 from flowd.api.wire.protocols.models import HttpRequest
 from flowd.integrations.webcalls import Outgoing
 from flowd.parametersources import text
+from flowd.patterns import ANYWAY, Patience, PatternError, compiled
 from flowd.payload import InvalidJson, loads
 from flowd.routes import Integration, IntegrationResponse
 
@@ -225,7 +226,12 @@ def _chosen(responses: tuple[IntegrationResponse, ...], answer: Answer) -> Integ
             found = None
         message = found.get("errorMessage") if isinstance(found, dict) else None
         said = message if isinstance(message, str) else ""
+    patience = Patience()  # a function may fail with words of the request
     for response in responses:
-        if response.pattern and re.fullmatch(response.pattern, said, re.DOTALL):
-            return response
+        try:
+            if response.pattern and compiled(response.pattern, ANYWAY).covers(said, patience):
+                return response
+        except PatternError as error:
+            reason = f"the SelectionPattern {response.pattern!r} cannot be matched: {error}"
+            raise Problem(500, BROKEN, reason=reason) from None
     return next((response for response in responses if not response.pattern), None)

@@ -14,6 +14,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
 
+from flowd.patterns import Wild, Wildcard
 from flowd.services.ports import ServiceError
 
 Value = Callable[[Any], bool]  # does a leaf of an event fit?
@@ -189,9 +190,8 @@ def _wildcard(operand: Any, place: str) -> Value:
         raise invalid(f"Invalid escape character in wildcard{_at(place)}")
     if any(first == second == "*" for first, second in pairwise(parts)):
         raise invalid(f"Consecutive wildcard characters are not allowed{_at(place)}")
-    made = "".join(".*" if part == "*" else re.escape(part[-1] if part[0] == "\\" else part) for part in parts)
-    pattern = re.compile(made, re.DOTALL)
-    return lambda leaf: isinstance(leaf, str) and pattern.fullmatch(leaf) is not None
+    pattern = Wildcard([Wild.ANY if part == "*" else part[-1] if part[0] == "\\" else part for part in parts])
+    return lambda leaf: isinstance(leaf, str) and pattern.covers(leaf)
 
 
 _COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {

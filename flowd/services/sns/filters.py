@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from flowd.patterns import Wild, Wildcard
 from flowd.services.ports import ServiceError
 from flowd.services.sns.names import invalid
 
@@ -120,8 +121,8 @@ def _cidr(argument: str, value: Any) -> bool:
 def _wildcard(argument: str, value: Any) -> bool:
     """`*` is any text; a backslash takes its meaning away."""
     parts = re.findall(r"\\.|\*|[^\\*]+|\\", argument, re.DOTALL)
-    pattern = "".join(".*" if part == "*" else re.escape(part[1:] if part[0] == "\\" else part) for part in parts)
-    return isinstance(value, str) and re.fullmatch(pattern, value, re.DOTALL) is not None
+    pattern = Wildcard([Wild.ANY if part == "*" else part[1:] if part[0] == "\\" else part for part in parts])
+    return isinstance(value, str) and pattern.covers(value)
 
 
 def _prefix(argument: Any, value: Any) -> bool:

@@ -1,0 +1,95 @@
+"""Requests that were made to keep the front busy: each ends, and others are answered meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import pytest
+
+from flowd import patterns
+from flowd.functions import FunctionResult
+from flowd.routes import Authorizer, Route
+from tests.api.box import Box
+from tests.api.front.apis import GATEWAY, Apis, aws
+from tests.api.front.stage import Stage
+
+BUSY = "(?:a|aa)+[^a]"
+FUNCTION = f"{GATEWAY}lambda:path/2015-03-31/functions/echo/invocations"
+
+
+async def test_words_of_a_failure_that_keep_a_selection_pattern_busy_end_in_an_error(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patterns, "SECONDS", 0.05)
+    integration = aws(FUNCTION, '{"n": 1}')
+    integration["IntegrationResponses"].append({"StatusCode": "404", "SelectionPattern": BUSY})
+    apis = Apis()
+    apis.method("POST", "/", integration)
+    stage = Stage.of_template(box, apis.text)
+    said = json.dumps({"errorMessage": "a" * 60})
+    stage.host.handlers["echo"] = lambda event: FunctionResult(error="Oops", cause=said)
+    status, body = await stage.json("POST", "/", json={})
+    assert (status, body["reason"]) == (
+        500,
+        f"the SelectionPattern '{BUSY}' cannot be matched: it takes too long with this text",
+    )
+
+
+def modelled(box: Box, schema: Any) -> Stage:
+    apis = Apis()
+    apis.add("Order", "AWS::ApiGateway::Model", RestApiId={"Ref": "Api"}, Name="Order", Schema=schema)
+    apis.add("Checks", "AWS::ApiGateway::RequestValidator", RestApiId={"Ref": "Api"}, ValidateRequestBody=True)
+    checked = {"RequestValidatorId": {"Ref": "Checks"}, "RequestModels": {"application/json": "Order"}}
+    mock = {"Type": "MOCK", "RequestTemplates": {"application/json": '{"statusCode": 200}'}}
+    apis.method("POST", "/", mock | {"IntegrationResponses": [{"StatusCode": "200"}]}, **checked)
+    return Stage.of_template(box, apis.text)
+
+
+async def test_a_body_that_keeps_its_model_busy_is_refused(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patterns, "SECONDS", 0.05)
+    stage = modelled(box, {"items": {"pattern": BUSY}})
+    assert await stage.json("POST", "/", json=["aab"]) == (200, None)
+    status, body = await stage.json("POST", "/", json=["a" * 60] * 1_000)
+    assert (status, body["message"]) == (400, "Invalid request body")
+    assert "cannot be matched" in body["reason"]
+
+
+@pytest.mark.parametrize("schema", [{"pattern": "("}, {"type": "wish"}])
+async def test_a_model_that_is_none_is_told(box: Box, schema: Any) -> None:
+    status, body = await modelled(box, schema).json("POST", "/", json="x")
+    assert status == 500
+    assert "the model of the body cannot be used" in body["reason"]
+
+
+def guarded(box: Box, authorizer: Authorizer, result: Any) -> Stage:
+    route = Route(
+        method="GET", path="/{proxy+}", action="function", target="f", format="1.0", stage="prod", api="shop",
+        authorizer=authorizer, source="t",
+    )  # fmt: skip
+    stage = Stage(box, route)
+    stage.host.handlers["who"] = result
+    stage.host.handlers["f"] = lambda event: {"statusCode": 200, "body": "in"}
+    return stage
+
+
+async def test_a_path_of_many_parts_does_not_keep_the_wildcards_of_a_policy_busy(box: Box) -> None:
+    resource = "arn:aws:execute-api:*:*:*/*/*/*/*/*/*x"
+    statement = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": resource}
+    policy = {"principalId": "ann", "policyDocument": {"Statement": [statement]}}
+    authorizer = Authorizer(kind="request", function="who", sources=("method.request.querystring.who",))
+    stage = guarded(box, authorizer, lambda event: policy)
+    begun = time.monotonic()
+    async with asyncio.timeout(20):
+        assert (await stage.ask("GET", "/a" * 700 + "?who=ann")).status_code == 403
+        assert (await stage.ask("GET", "/a" * 600 + "x?who=ann")).status_code == 200
+    assert time.monotonic() - begun < 5
+
+
+async def test_a_path_too_long_for_an_authorizers_arn_is_refused(box: Box) -> None:
+    authorizer = Authorizer(kind="request", function="who", sources=("method.request.querystring.who",))
+    stage = guarded(box, authorizer, lambda event: {})
+    assert await stage.json("GET", "/" + "a" * 1_600 + "?who=ann") == (414, {"message": "Request URI too long"})
+    assert stage.host.events == []
