@@ -39,6 +39,7 @@ def enter_succeed(draft: Draft, frame: Frame, state: Succeed) -> None:
 def enter_fail(draft: Draft, frame: Frame, state: Fail) -> None:
     """Fail with Error and Cause; what the state does not say is absent in the events as well."""
     env = draft.env(frame, state)
+    dataflow.selected_input(state.flow, env)  # it has no InputPath; TestState shows the stage all the same
     error = _text(state.error, env, frame, "Error")
     cause = _text(state.cause, env, frame, "Cause")
     fail(draft, frame, state, Failure(error, cause))

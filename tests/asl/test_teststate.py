@@ -81,11 +81,11 @@ def test_a_pass_with_a_result_shows_no_input_stages() -> None:
     assert shown(verdict) == {"input": {"in": 1}, "result": 2, "afterResultSelector": 2, "afterResultPath": 2}
 
 
-@pytest.mark.parametrize("language", ["JSONPath", "JSONata"])
-def test_a_fail_gives_its_error_and_cause(language: str) -> None:
+@pytest.mark.parametrize(("language", "stages"), [("JSONPath", ["input", "afterInputPath"]), ("JSONata", ["input"])])
+def test_a_fail_gives_its_error_and_cause(language: str, stages: list[str]) -> None:
     verdict = run({"Type": "Fail", "QueryLanguage": language, "Error": "E", "Cause": "C"}, {"a": 1})
     assert (verdict.status, verdict.error, verdict.cause, verdict.output) == ("FAILED", "E", "C", None)
-    assert shown(verdict) == {"input": {"a": 1}}
+    assert shown(verdict) == {stage: {"a": 1} for stage in stages}
 
 
 def test_a_choice_shows_what_it_chose_from() -> None:
