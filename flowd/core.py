@@ -122,6 +122,7 @@ class Core:
             self.stepper.post,
             children,
         )
+        self.executions.settled = self.map_runs.settled
         self.workflows = Workflows(self.db, self.stepper, self.swf, self.ids, self.clock)
         self.errands = Errands(self.db, self.swf, self.workflows, self.stepper.alive, self.stepper.post)
         self.swf_tasks = SwfTasks(self.db, self.stepper, self.waiters)

@@ -180,6 +180,22 @@ class StartMapRun(msgspec.Struct, frozen=True, kw_only=True):
     plan: MapRunPlan
 
 
+class MapRunLeft(msgspec.Struct, frozen=True, kw_only=True):
+    """A Map Run that failed or was aborted, as a redrive finds it."""
+
+    id: int
+    arn: str
+    redrive_count: int  # how often it was redriven before
+
+
+class RedriveMapRun(msgspec.Struct, frozen=True, kw_only=True):
+    """Let a Map Run go on with what did not succeed; MAP_RUN_ENDED comes back to the frame."""
+
+    frame: str
+    attempt: int
+    run: int  # MapRunLeft.id
+
+
 class EndMapRun(msgspec.Struct, frozen=True, kw_only=True):
     """The frame's Map Run has ended and the frame knows it."""
 
@@ -197,6 +213,7 @@ Decision = (
     | DropBranches
     | ContinueLater
     | StartMapRun
+    | RedriveMapRun
     | EndMapRun
     | EndFrame
     | RunErrand

@@ -47,7 +47,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stage: str = ""  # its task: "scheduled" (activity not taken), "submitting" (.sync, callback), "running"
     token: str = ""  # of the task in flight
     result: Payload | None = None  # something the state computed before it began to wait (its effective input)
-    total: int = 0  # branches or items of this attempt
+    total: int = 0  # branches or items of this attempt; of a Distributed Map 1 once its Map Run has begun
     started: int = 0  # how many of them have been started
     open: int = 0  # how many of them are going
     limit: int = 0  # MaxConcurrency in force

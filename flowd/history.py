@@ -58,7 +58,8 @@ class News(StrEnum):
     ERRAND_DONE = "ErrandDone"  # details: runId
     ERRAND_FAILED = "ErrandFailed"  # details: cause
     CHILD_CLOSED = "ChildClosed"  # details: type, attributes of the parent's event
-    REDRIVEN = "Redriven"  # for "0"   details: frames: list[Frame], all that are not DONE
+    #: For "0"; details: frames: list[Frame], all that are not DONE; map_runs: dict[frame id, MapRunLeft]
+    REDRIVEN = "Redriven"
 
 
 class Event(msgspec.Struct, frozen=True):

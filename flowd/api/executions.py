@@ -22,7 +22,7 @@ from flowd.errors import (
     invalid_input,
 )
 from flowd.payload import InvalidJson, Payload
-from flowd.store import matching, reads, schema
+from flowd.store import mapruns, matching, reads, schema
 
 #: What AWS bills of the least execution, which is as much as flowd can know (recorded).
 BILLED_MB = 64
@@ -163,7 +163,7 @@ def _summary(row: schema.Execution) -> Body:
         executionArn=row.arn,
         stateMachineArn=row.machine_arn,
         name=row.name,
-        status=row.status,
+        status=mapruns.PENDING_REDRIVE if row.waiting == "redrive" else row.status,
         startDate=date(row.started_ms),
         stopDate=date(row.stopped_ms) if row.stopped_ms else None,
         stateMachineVersionArn=f"{row.machine_arn}:{row.version}" if row.version is not None else None,

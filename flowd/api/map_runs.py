@@ -67,6 +67,8 @@ async def describe_map_run(do: Services, request: Any, caller: Caller) -> Body:
         toleratedFailureCount=run.tolerated_count or 0,
         itemCounts=_counts(run, tally.items, max(run.items, 0) - sum(tally.items.values())),
         executionCounts=_counts(run, tally.children, _unborn(run, tally)),
+        redriveCount=run.redrive_count or None,  # a run that was not redriven shows neither (recorded)
+        redriveDate=date(run.redriven_ms) if run.redrive_count else None,
     )
 
 
@@ -76,6 +78,9 @@ def _counts(run: schema.MapRun, by_status: dict[str, int], pending: int) -> Body
     found["total"] = sum(found.values())
     # All results count as written once the Map Run has ended well, with or without a ResultWriter (recorded).
     found["resultsWritten"] = found["succeeded"] + found["failed"] if run.status == "SUCCEEDED" else 0
+    if run.redrive_count:
+        found["pendingRedrive"] = by_status.get(mapruns.PENDING_REDRIVE, 0)
+        found["total"] += found["pendingRedrive"]
     return found
 
 
@@ -117,16 +122,23 @@ async def arn_of(do: Services, row: schema.Execution) -> str | None:
     """The Map Run of which an execution is a child."""
     if not row.map_run_id:
         return None
-    return (await do.core.db.read(partial(mapruns.arns, ids=[row.map_run_id]))).get(row.map_run_id)
+    run_id = abs(row.map_run_id)
+    return (await do.core.db.read(partial(mapruns.arns, ids=[run_id]))).get(run_id)
 
 
 async def children(do: Services, request: Any) -> tuple[list[schema.Execution], str | None, str]:
     """A page of a Map Run's children, newest first; the token for the next, and the Map Run's ARN."""
     run = await find(do, request.mapRunArn)
-    key = f"ListExecutions {run.arn} {request.statusFilter}"
+    key = f"ListExecutions {run.arn} {request.statusFilter} {request.redriveFilter}"
     before = do.pages.position(key, request.nextToken)
     size = pages.size(request.maxResults)
-    wanted = matching.Filter(map_run=run.id or 0, statuses=(request.statusFilter,) if request.statusFilter else ())
+    pending = request.statusFilter == mapruns.PENDING_REDRIVE
+    wanted = matching.Filter(
+        map_run=run.id or 0,
+        statuses=(request.statusFilter,) if request.statusFilter and not pending else (),
+        pending_redrive=pending if request.statusFilter else None,
+        redriven=None if request.redriveFilter is None else request.redriveFilter == "REDRIVEN",
+    )
     bound = before if isinstance(before, int) else None
     rows = await do.core.db.read(partial(matching.executions, wanted=wanted, before=bound, limit=size + 1))
     token = do.pages.token(key, rows[size - 1].id or 0) if len(rows) > size else None

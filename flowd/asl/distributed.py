@@ -20,7 +20,7 @@ from flowd.asl.faults import READER_FAILED, Failure, Fault, runtime
 from flowd.asl.model import DistributedMap, ItemBatcher, ItemReader, Quantity, ResultWriter
 from flowd.asl.templates import Expression, Selector, Template
 from flowd.asl.transitions import fail, leave
-from flowd.decisions import Batching, EndMapRun, MapRunPlan, Reading, StartMapRun, Writing
+from flowd.decisions import Batching, EndMapRun, MapRunLeft, MapRunPlan, Reading, RedriveMapRun, StartMapRun, Writing
 from flowd.frames import Frame, Phase
 from flowd.history import Event
 from flowd.payload import Payload, dumps
@@ -53,6 +53,7 @@ def enter_map(draft: Draft, frame: Frame, state: DistributedMap) -> None:
         items=None if state.reader is not None else items,
         result=None if selected is frame.input else selected,
         limit=limit,
+        total=1,
     )
     draft.put(waiting)
     if negative:
@@ -68,6 +69,15 @@ def enter_map(draft: Draft, frame: Frame, state: DistributedMap) -> None:
             plan=plan,
         )
     )
+
+
+def redrive(draft: Draft, frame: Frame, run: MapRunLeft) -> None:
+    """Go on with a Map Run that failed or was aborted: only what did not succeed runs again."""
+    details = {"mapRunArn": run.arn, "redriveCount": run.redrive_count + 1}
+    number = draft.log(frame, "MapRunRedriven", frame.previous, details)
+    waiting = frame.with_(phase=Phase.WAITING, waiting_for=fanout.MAP_RUN, attempt=frame.attempt + 1, previous=number)
+    draft.put(waiting)
+    draft.decisions.append(RedriveMapRun(frame=waiting.id, attempt=waiting.attempt, run=run.id))
 
 
 def on_ended(draft: Draft, frame: Frame, state: DistributedMap, event: Event) -> None:

@@ -28,6 +28,8 @@ from flowd.decisions import (
     EndFrame,
     EndMapRun,
     GatherBranches,
+    MapRunLeft,
+    RedriveMapRun,
     RunErrand,
     ScheduleTask,
     StartMapRun,
@@ -85,6 +87,7 @@ class Host:
     tasks: dict[TaskKey, ScheduleTask] = field(default_factory=dict)
     alarms: dict[AlarmKey, Alarm] = field(default_factory=dict)
     map_runs: dict[TaskKey, StartMapRun] = field(default_factory=dict)  # open; whoever drives the host runs the items
+    left_runs: list[StartMapRun] = field(default_factory=list)  # that failed or were aborted; their ids count from 0
     closed: CloseExecution | None = None
     take: Take = take_step
     steps: int = 0
@@ -115,7 +118,17 @@ class Host:
             execution, redrive_count=execution.redrive_count + 1, redriven_ms=now_ms
         )
         frames = [frame for frame in self.frames.values() if frame.phase is not Phase.DONE]
-        return self.deliver(Event(News.REDRIVEN, details={"frames": frames}), now_ms)
+        attempts = {frame.id: frame.attempt for frame in frames}
+        map_runs = {
+            run.frame: MapRunLeft(id=number, arn=run.arn, redrive_count=self._redrives(run.arn))
+            for number, run in enumerate(self.left_runs)
+            if attempts.get(run.frame) == run.attempt
+        }
+        return self.deliver(Event(News.REDRIVEN, details={"frames": frames, "map_runs": map_runs}), now_ms)
+
+    def _redrives(self, map_run_arn: str) -> int:
+        redriven = (each for each in self.history if each.type == "MapRunRedriven")
+        return sum(each.details["mapRunArn"] == map_run_arn for each in redriven)
 
     def next_alarm(self) -> AlarmKey | None:
         """What is due first; ties in the order of frames."""
@@ -168,10 +181,15 @@ class Host:
                 self._later.append(Event(News.CONTINUED, frame, attempt))
             case StartMapRun(frame=frame, attempt=attempt):
                 self.map_runs[frame, attempt] = decision
-            case EndMapRun(frame=frame, attempt=attempt):
-                self.map_runs.pop((frame, attempt), None)
+            case RedriveMapRun(frame=frame, attempt=attempt, run=number):
+                self.map_runs[frame, attempt] = msgspec.structs.replace(self.left_runs[number], attempt=attempt)
+            case EndMapRun(frame=frame, attempt=attempt, status=status):
+                ended = self.map_runs.pop((frame, attempt))
+                if status == "FAILED":
+                    self.left_runs.append(ended)
             case CloseExecution():
                 self.closed = decision
+                self.left_runs += self.map_runs.values()
                 self.map_runs.clear()
                 self.tasks.clear()
                 self.alarms.clear()
@@ -227,6 +245,7 @@ class Host:
         names = {frame.id for frame in self._below(prefix)}
         self.tasks = {key: task for key, task in self.tasks.items() if key[0] not in names}
         self.alarms = {key: alarm for key, alarm in self.alarms.items() if key[0] not in names}
+        self.left_runs += [run for key, run in self.map_runs.items() if key[0] in names]
         self.map_runs = {key: run for key, run in self.map_runs.items() if key[0] not in names}
         if not keep_frames:
             for name in names:

@@ -206,7 +206,7 @@ def _on_redrive(draft: Draft, event: Event) -> bool:
     root = draft.find(ROOT)
     if root is None or root.phase is not Phase.FAILED:
         return False
-    redrive.redrive(draft, event.details["frames"])
+    redrive.redrive(draft, event.details["frames"], event.details["map_runs"])
     return True
 
 

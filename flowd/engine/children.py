@@ -88,6 +88,10 @@ class Children:
         else:
             await self.standard.start(live)
 
+    def redrive(self, execution_id: int) -> asyncio.Future[bool]:
+        """Let a STANDARD child that did not succeed go on; False if it is going."""
+        return self.standard.post(execution_id, Event(News.REDRIVEN, ROOT, 0, {}))
+
     def stop(self, execution_id: int, kind: str) -> asyncio.Future[bool]:
         """End a child as ABORTED; a child that is over is left alone."""
         event = Event(News.STOPPED, ROOT, 0, {})

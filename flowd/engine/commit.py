@@ -23,6 +23,7 @@ from flowd.decisions import (
     EndFrame,
     EndMapRun,
     GatherBranches,
+    RedriveMapRun,
     RunErrand,
     ScheduleTask,
     StartMapRun,
@@ -114,6 +115,10 @@ class Recorder:
                 effects.later.append((live.id, Event(News.CONTINUED, frame, attempt)))
             case StartMapRun():
                 self._start_map_run(live, write, decision, now_ms, effects)
+            case RedriveMapRun(frame=frame, attempt=attempt, run=run_id):
+                live.map_runs[frame, attempt] = run_id
+                write.map_run_redrives.append((attempt, now_ms, run_id))
+                effects.map_runs.append((live.id, run_id, "RUNNING"))
             case EndMapRun(frame=frame, attempt=attempt, status=status):
                 self._end_map_run(live, write, (frame, attempt), status, now_ms, effects)
             case EndFrame(frame=frame):
@@ -297,7 +302,9 @@ class Recorder:
         self._execution_deadline(live, write, now_ms, effects)
         effects.hooks |= self.announcer.began(live, write, now_ms)
         unfinished = [frame for frame in live.frames.values() if frame.phase != Phase.DONE]
-        return Event(News.REDRIVEN, event.frame, event.attempt, {"frames": unfinished})
+        runs = {each.id: live.left_runs.get((each.id, each.attempt)) for each in unfinished}
+        details = {"frames": unfinished, "map_runs": {frame: run for frame, run in runs.items() if run is not None}}
+        return Event(News.REDRIVEN, event.frame, event.attempt, details)
 
     def successors(self) -> list[Live]:
         """Runs that continue one of this step; they begin in its batch. Each is handed out once."""

@@ -96,6 +96,7 @@ class Executions:
         self._clock = clock
         self._definitions = definitions
         self._limits = limits or Limits()
+        self.settled: Callable[[int], Awaitable[None]]  # returns when nothing of its earlier Map Runs is going
         self._naming = Turns()
         self._names = Entropy(os.urandom(32))  # the system's generator costs more than the rest of a name
 
@@ -219,6 +220,9 @@ class Executions:
         reason = self.why_not_redrivable(row)
         if reason is not None:
             raise ExecutionNotRedrivable(reason)
+        if row.map_run_id:
+            raise ExecutionNotRedrivable("Execution is the child of a Map Run: redrive the execution that started it")
+        await self.settled(row.id or 0)
         event = Event(News.REDRIVEN, ROOT, 0, {"clientToken": client_token})
         if not await self._stepper.post(row.id or 0, event):
             raise ExecutionNotRedrivable("Execution is RUNNING and cannot be redriven")
@@ -228,6 +232,8 @@ class Executions:
         """AWS's redriveStatusReason, or None if the execution can be redriven."""
         if row.status in ("RUNNING", "SUCCEEDED"):
             return f"Execution is {row.status} and cannot be redriven"
+        if row.waiting == "redrive":
+            return "Execution is PENDING_REDRIVE and cannot be redriven"
         if row.type != "STANDARD":
             return f"Execution is {row.type} and cannot be redriven"
         now_ms = self._clock.now_ms()

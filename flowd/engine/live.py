@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from flowd.asl.model import StateMachine
+from flowd.decisions import MapRunLeft
 from flowd.engine.deciders import Decider, Interpreted
 from flowd.frames import ROOT, Execution, Frame
 from flowd.history import Event
@@ -101,6 +102,7 @@ class Live:
     new: bool = False
     child: Child = NO_CHILD
     map_runs: dict[tuple[str, int], int] = field(default_factory=dict)  # open ones, by frame and attempt
+    left_runs: dict[tuple[str, int], MapRunLeft] = field(default_factory=dict)  # what a redrive finds of them
 
     @property
     def machine(self) -> StateMachine:
@@ -191,6 +193,7 @@ def revive(loaded: Loaded, decider: Decider, region: str, event_limit: int) -> L
         heavy=decider.evaluates,
         child=Child(row.map_run_id, row.map_item, row.item_count) if row.map_run_id else NO_CHILD,
         map_runs=loaded.map_runs,
+        left_runs=loaded.left_runs,
     )
     live.tasks = {key: open_task(live, task, loaded.texts) for key, task in loaded.tasks.items()}
     return live

@@ -12,7 +12,6 @@ import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +29,7 @@ from flowd.engine.children import Children, child_definition
 from flowd.engine.live import Live, Reply
 from flowd.engine.mapitems import Inputs, ReaderFailed, read_dataset, uncovered
 from flowd.engine.mapresults import ResultFiles, StateResult, TooMuch, WriterFailed
+from flowd.engine.openruns import Run, RunFailed
 from flowd.entropy import Entropy
 from flowd.errors import ServiceUnavailable
 from flowd.frames import lineage
@@ -41,55 +41,10 @@ from flowd.store.database import Database
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-AT_ONCE = 1000  # children of one run that may be open together, whatever MaxConcurrency says (AWS: 10,000)
 GROUP = 100  # inputs that are worked out together, and results that are read together
 THREADS = 2
 RETRY_S = 1.0
 EXCEEDED = "The specified tolerated failure threshold was exceeded"  # recorded
-_FAILED = ("FAILED", "TIMED_OUT", "ABORTED")
-
-
-class RunFailed(Exception):
-    """The run ends with a States.* error."""
-
-    def __init__(self, error: str, cause: str) -> None:
-        super().__init__(error)
-        self.error = error
-        self.cause = cause
-
-
-@dataclass(eq=False)
-class Run:
-    """One open Map Run. `tally` counts a child from the moment it is handed over."""
-
-    row: schema.MapRun
-    plan: MapRunPlan
-    tally: mapruns.Tally
-    parent_definition: int = 0
-    trigger: str = ""  # of the children
-    waiting: bool = False  # for children to end
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-    over: bool = False  # its state has gone on without it
-    closed: set[int] = field(default_factory=set)  # children that have ended and are not counted yet
-    inputs: Inputs | None = None
-    worker: asyncio.Task[None] | None = None
-
-    @property
-    def id(self) -> int:
-        return self.row.id or 0
-
-    @property
-    def room(self) -> int:
-        limit = min(self.row.concurrency or AT_ONCE, AT_ONCE)
-        return max(limit - len(self.tally.open_children), 0)
-
-    @property
-    def exceeded(self) -> bool:
-        """True once more items have failed than the thresholds allow."""
-        failed = sum(self.tally.items.get(status, 0) for status in _FAILED)
-        count, percentage = self.row.tolerated_count, self.row.tolerated_percentage
-        over_count = count is not None and failed > count
-        return over_count or (percentage is not None and failed * 100 > percentage * self.row.items)
 
 
 class MapRuns:
@@ -164,6 +119,11 @@ class MapRuns:
                 run.closed.add(execution_id)
                 run.wake.set()
 
+    async def settled(self, execution_id: int) -> None:
+        """Return when nothing of an execution's earlier Map Runs is going any more: a redrive must not meet it."""
+        workers = [run.worker for run in self._runs.values() if run.row.execution_id == execution_id]
+        await asyncio.gather(*(worker for worker in workers if worker is not None), return_exceptions=True)
+
     async def update(self, run_id: int, values: dict[str, int | float]) -> bool:
         """Change a run's concurrency and thresholds; False if it has ended."""
         if not await self._db.write(partial(mapruns.update, run_id=run_id, values=values)):
@@ -180,7 +140,8 @@ class MapRuns:
     async def _arrive(self, run_id: int) -> None:
         row = await self._db.read(partial(mapruns.get, run_id=run_id))
         if row.status == "RUNNING":
-            self._begin(self._keep(row, mapruns.Tally()))
+            tally = partial(mapruns.tally, run_id=run_id)
+            self._begin(self._keep(row, await self._db.read(tally) if row.redrive_count else mapruns.Tally()))
 
     def _keep(self, row: schema.MapRun, tally: mapruns.Tally) -> Run:
         run = self._runs[row.id or 0] = Run(row, msgspec.json.decode(row.plan, type=MapRunPlan), tally)
@@ -267,7 +228,8 @@ class MapRuns:
     async def _prepare(self, run: Run, place: Place, files: ResultFiles | None) -> None:
         """Read the dataset and store the children's definition, once. Raises ReaderFailed, WriterFailed."""
         spool, reading = self._spool(run), run.plan.reading
-        if run.row.definition_id and (reading is None or spool.is_file()):
+        run.gaps = await self._gaps(run)
+        if run.row.definition_id and (reading is None or spool.is_file() or not run.gaps):
             return
         if files is not None:
             await self._aside(files.check)
@@ -279,24 +241,28 @@ class MapRuns:
         text = child_definition(text, place.state.processor.path)
         write = partial(mapruns.prepared, run_id=run.id, text=text, items=items)
         run.row.definition_id, run.row.items = await self._db.write(write), items
+        run.gaps = await self._gaps(run)
+
+    async def _gaps(self, run: Run) -> list[tuple[int, int]]:
+        covered = await self._db.read(partial(mapruns.covered, run_id=run.id)) if run.tally.children else []
+        return uncovered(covered, run.row.items)
 
     # -- children --------------------------------------------------------------------
 
     async def _run_children(self, run: Run, place: Place) -> None:
         """Start children as there is room until all have ended, too many have failed, or the Map is gone."""
         machine = await self._children.definitions(run.row.definition_id)
-        covered = await self._db.read(partial(mapruns.covered, run_id=run.id)) if run.tally.children else []
-        spool = None if run.plan.reading is None else self._spool(run)
-        entropy = Entropy(os.urandom(32))
-        gaps = uncovered(covered, run.row.items)
-        run.inputs = Inputs(place, run.plan, spool, gaps, self._clock.now_ms(), entropy)
+        spool = self._spool(run) if run.plan.reading is not None and run.gaps else None
+        run.inputs = Inputs(place, run.plan, spool, run.gaps, self._clock.now_ms(), Entropy(os.urandom(32)))
         more = True
         while True:
             await self._count(run)
             wanted = min(run.room, GROUP)
-            if run.over or run.exceeded or not (more or run.tally.open_children):
+            if run.over or run.exceeded or not (more or run.tally.waiting or run.tally.open_children):
                 return
-            if more and wanted:
+            if run.tally.waiting and wanted:
+                await self._redrive(run, wanted)
+            elif more and wanted:
                 group = await self._aside(partial(run.inputs.take, wanted))
                 more = len(group) == wanted
                 await self._start(run, place, machine, group)
@@ -304,6 +270,33 @@ class MapRuns:
                 run.waiting = True
                 await run.wake.wait()
                 run.waiting = False
+
+    async def _redrive(self, run: Run, most: int) -> None:
+        """Let children of an earlier attempt go on; those that the store refuses wait and are tried again."""
+        found = await self._db.read(partial(mapruns.waiting, run_id=run.id, limit=most))
+        for child in found:
+            self._by_child[child.id] = run
+            run.tally.resume(child.id, child.items)
+        outcomes = await asyncio.gather(*map(self._again, found), return_exceptions=True)
+        problem = ""
+        for child, outcome in zip(found, outcomes, strict=True):
+            if isinstance(outcome, BaseException):
+                self._by_child.pop(child.id, None)
+                run.tally.postpone(child.id, child.items)
+                problem = str(outcome)
+            elif not outcome:
+                run.closed.add(child.id)
+        if problem:
+            log.warning("%s: children wait for the store: %s", run.row.arn, problem)
+            await asyncio.sleep(RETRY_S)
+
+    async def _again(self, child: mapruns.Waiting) -> bool:
+        """False for a child whose history is full: it stays as it is, and counts as failed."""
+        if child.next_event >= self._children.event_limit:
+            await self._db.write(partial(mapruns.give_up, execution_id=child.id))
+            return False
+        await self.settled(child.id)
+        return await self._children.redrive(child.id)
 
     async def _start(self, run: Run, place: Place, machine: StateMachine, group: list[ChildInput]) -> None:
         """Start a group of children; those that the store refuses are started again until it takes them."""

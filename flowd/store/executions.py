@@ -5,6 +5,7 @@ Reads for people (lists, counts, descriptions) are in `reads`. Nothing here writ
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 
 from sqlmodel import Session, col, func, select, update
 
+from flowd.decisions import MapRunLeft
 from flowd.payload import Payload
 from flowd.store import schema
 from flowd.store.codec import Decoder
@@ -40,6 +42,7 @@ class Loaded:
     deadlines: set[tuple[str, int]] = field(default_factory=set)
     texts: dict[int, str] = field(default_factory=dict)
     map_runs: dict[tuple[str, int], int] = field(default_factory=dict)  # open ones: frame, attempt -> id
+    left_runs: dict[tuple[str, int], MapRunLeft] = field(default_factory=dict)  # of a closed one: what can be redriven
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,21 @@ def _load(session: Session, execution_id: int) -> Loaded | None:
                 "SELECT frame, attempt, id FROM map_run WHERE execution_id=? AND status='RUNNING'", (execution_id,)
             )
         },
+        left_runs={} if row.status == "RUNNING" else _left_runs(connection, execution_id),
     )
+
+
+def _left_runs(connection: sqlite3.Connection, execution_id: int) -> dict[tuple[str, int], MapRunLeft]:
+    """Map Runs that got as far as their children and did not succeed."""
+    rows = connection.execute(
+        "SELECT frame, attempt, id, arn, redrive_count FROM map_run"
+        " WHERE execution_id=? AND status IN ('FAILED','ABORTED') AND definition_id != 0",
+        (execution_id,),
+    )
+    return {
+        (frame, attempt): MapRunLeft(id=run_id, arn=arn, redrive_count=count)
+        for frame, attempt, run_id, arn, count in rows
+    }
 
 
 def by_arn(session: Session, arn: str) -> schema.Execution | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 import msgspec
 from sqlmodel import Session, col, select
@@ -16,6 +17,9 @@ from flowd.store import schema
 from flowd.store.database import raw
 from flowd.store.executions import payload_texts
 from flowd.store.machines import keep_definition
+
+#: The status of a child that did not succeed and will be redriven. On disk it keeps the one it had, and waits.
+PENDING_REDRIVE: Final = "PENDING_REDRIVE"
 
 
 @dataclass
@@ -38,6 +42,20 @@ class Tally:
             self._add("RUNNING", -1, -items)
             if status:
                 self._add(status, 1, items)
+
+    @property
+    def waiting(self) -> int:
+        """Children that wait to be redriven."""
+        return self.children.get(PENDING_REDRIVE, 0)
+
+    def resume(self, execution_id: int, items: int) -> None:
+        """A child runs that waited to be redriven."""
+        self._add(PENDING_REDRIVE, -1, -items)
+        self.begin(execution_id, items)
+
+    def postpone(self, execution_id: int, items: int) -> None:
+        """It waits again."""
+        self.end(execution_id, PENDING_REDRIVE, items)
 
     def _add(self, status: str, children: int, items: int) -> None:
         self.children[status] = self.children.get(status, 0) + children
@@ -99,9 +117,9 @@ def tally(session: Session, run_id: int) -> Tally:
     found = Tally()
     connection = raw(session)
     for status, children, items in connection.execute(
-        "SELECT status, count(*), sum(item_count) FROM execution WHERE map_run_id=? AND map_run_id != 0"
-        " GROUP BY status",
-        (run_id,),
+        "SELECT CASE waiting WHEN 'redrive' THEN ? ELSE status END, count(*), sum(item_count) FROM execution"
+        " WHERE map_run_id=? AND map_run_id != 0 GROUP BY 1",
+        (PENDING_REDRIVE, run_id),
     ):
         found.children[status], found.items[status] = children, items
     running = "SELECT id FROM execution WHERE map_run_id=? AND map_run_id != 0 AND status='RUNNING'"
@@ -139,6 +157,29 @@ def left_behind(session: Session) -> list[tuple[int, str]]:
         )
         .fetchall()
     )
+
+
+class Waiting(NamedTuple):
+    """A child that is to be redriven."""
+
+    id: int
+    items: int
+    next_event: int
+
+
+def waiting(session: Session, run_id: int, limit: int) -> list[Waiting]:
+    """Children that wait to be redriven, in the order of their items."""
+    rows = raw(session).execute(
+        "SELECT id, item_count, next_event FROM execution WHERE map_run_id=? AND map_run_id != 0"
+        " AND waiting='redrive' ORDER BY map_item LIMIT ?",
+        (run_id, limit),
+    )
+    return list(map(Waiting._make, rows))
+
+
+def give_up(session: Session, execution_id: int) -> None:
+    """Write: a child is not redriven after all."""
+    raw(session).execute("UPDATE execution SET waiting='' WHERE id=? AND waiting='redrive'", (execution_id,))
 
 
 def results(session: Session, run_id: int, after: int, limit: int) -> list[Result]:

@@ -54,6 +54,8 @@ class Filter:
     until_ms: int | None = None
     ids: tuple[int, ...] | None = None  # one of these
     map_run: int = 0  # children of this Map Run; 0: executions that are no children
+    pending_redrive: bool | None = None  # whether their Map Run is about to redrive them
+    redriven: bool | None = None
 
     @property
     def counted(self) -> bool:
@@ -283,6 +285,10 @@ def conditions(wanted: Filter) -> list[Any]:
         found.append(col(row.id).in_(wanted.ids))
     if wanted.map_run:
         found.append(row.map_run_id == wanted.map_run)
+    if wanted.pending_redrive is not None:
+        found.append((col(row.waiting) == "redrive") == wanted.pending_redrive)
+    if wanted.redriven is not None:
+        found.append((col(row.redrive_count) > 0) == wanted.redriven)
     for member, values in ((row.status, wanted.statuses), (row.waiting, wanted.waiting), (row.type, wanted.types)):
         if values:
             found.append(col(member).in_(values))

@@ -41,6 +41,10 @@ STEPS: dict[int, list[str]] = {
         "CREATE INDEX ix_event_rule_due_ms ON event_rule (due_ms)",
     ],
     5: ["ALTER TABLE prompt_hold ADD COLUMN later_ms INTEGER NOT NULL DEFAULT 0"],
+    6: [
+        "ALTER TABLE map_run ADD COLUMN redrive_count INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE map_run ADD COLUMN redriven_ms INTEGER NOT NULL DEFAULT 0",
+    ],
 }
 #: Tables of services: to import their modules is to have them made.
 FAMILIES = (

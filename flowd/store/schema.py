@@ -112,14 +112,15 @@ class Execution(SQLModel, table=True):
     error: str | None = None
     cause: str | None = None
     state: str = ""  # where it stands or failed, for people
-    waiting: str = ""  # prompt | task | timer | retry | ""
+    waiting: str = ""  # prompt | task | timer | retry | ""; redrive: a child that its Map Run will redrive
     started_ms: int = 0
     stopped_ms: int = 0
     redrive_count: int = 0
     redriven_ms: int = 0
     next_event: int = 1
     archived: bool = False
-    map_run_id: int = 0  # the Map Run whose child it is; a child has no machine_id
+    #: The Map Run whose child it is; a child has no machine_id. Negative: another child has taken its items over.
+    map_run_id: int = 0
     map_item: int = 0  # the number of the first item it got
     item_count: int = 0
 
@@ -150,6 +151,8 @@ class MapRun(SQLModel, table=True):
     tolerated_percentage: float | None = None
     started_ms: int = 0
     stopped_ms: int = 0
+    redrive_count: int = 0
+    redriven_ms: int = 0
 
     __table_args__ = (
         Index("map_run_open", "status", sqlite_where=text("status = 'RUNNING'")),

@@ -49,8 +49,23 @@ _UPDATE_TASK = (
 )
 _INSERT_MAP_RUN = (
     "INSERT INTO map_run (id, arn, execution_id, frame, attempt, machine_arn, child_type, status, definition_id, items,"
-    " plan, concurrency, tolerated_count, tolerated_percentage, started_ms, stopped_ms)"
-    " VALUES (?,?,?,?,?,?,?,'RUNNING',0,?,?,?,?,?,?,0)"
+    " plan, concurrency, tolerated_count, tolerated_percentage, started_ms, stopped_ms, redrive_count, redriven_ms)"
+    " VALUES (?,?,?,?,?,?,?,'RUNNING',0,?,?,?,?,?,?,0,0,0)"
+)
+_REDRIVE_MAP_RUN = (
+    "UPDATE map_run SET status='RUNNING', stopped_ms=0, attempt=?, redriven_ms=?, redrive_count=redrive_count+1"
+    " WHERE id=?"
+)
+_CHILDREN = "map_run_id=? AND map_run_id != 0 AND status IN ('FAILED','TIMED_OUT','ABORTED')"
+#: What becomes of the children that did not succeed: a STANDARD one goes on where it was, instead of an EXPRESS one
+#: another gets its items (developer guide, "Redriving Map Runs").
+_REDRIVE_CHILDREN = (
+    f"UPDATE execution SET waiting='redrive' WHERE {_CHILDREN} AND type='STANDARD'",
+    f"UPDATE execution SET map_run_id=-map_run_id WHERE {_CHILDREN} AND type='EXPRESS'",
+)
+_FORGET_REDRIVES = (
+    "UPDATE execution SET waiting='' WHERE map_run_id=(SELECT id FROM map_run WHERE id=? AND redrive_count > 0)"
+    " AND map_run_id != 0 AND waiting='redrive'"
 )
 _INSERT_DELIVERY = (
     "INSERT INTO delivery (uuid, target, body, source, options, dead_letter, tries, age_s, attempts,"
@@ -89,6 +104,7 @@ class ExecutionWrite:
         self.deliveries: list[Row] = []
         self.client_tokens: list[Row] = []
         self.map_runs: list[Row] = []
+        self.map_run_redrives: list[Row] = []  # (attempt, redriven_ms, id)
         self.map_run_ends: list[Row] = []  # (status, stopped_ms, id)
         self.beside: tuple[str, Row] | None = None  # of an SWF execution: a key of swf.STATEMENTS, and its values
         self.archive: Packed | None = None  # the whole history of an EXPRESS execution, written at once
@@ -236,7 +252,7 @@ def _write(connection: sqlite3.Connection, batch: Sequence[ExecutionWrite]) -> N
         _flat(w.client_tokens for w in batch),
     )
     many(_INSERT_MAP_RUN, _flat(w.map_runs for w in batch))
-    many("UPDATE map_run SET status=?, stopped_ms=? WHERE id=?", _flat(w.map_run_ends for w in batch))
+    _write_map_runs(connection, batch)
     whole = [(w.execution_id, w.archive) for w in batch if w.archive is not None]
     many("INSERT OR REPLACE INTO archive (execution_id, events, body) VALUES (?,?,?)", archive_rows(whole))
     counts: Counter[tuple[int, str]] = Counter()
@@ -244,6 +260,18 @@ def _write(connection: sqlite3.Connection, batch: Sequence[ExecutionWrite]) -> N
         for key, by in write.counts.items():
             counts[key] += by
     many(_COUNT, [(*key, count) for key, count in counts.items() if count])
+
+
+def _write_map_runs(connection: sqlite3.Connection, batch: Sequence[ExecutionWrite]) -> None:
+    """Map Runs that go on and that end; children that wait to be redriven wait no longer when their run has ended."""
+    many = _into(connection)
+    redrives = _flat(w.map_run_redrives for w in batch)
+    many(_REDRIVE_MAP_RUN, redrives)
+    for statement in _REDRIVE_CHILDREN:
+        many(statement, [(run_id,) for _, _, run_id in redrives])
+    ends = _flat(w.map_run_ends for w in batch)
+    many("UPDATE map_run SET status=?, stopped_ms=? WHERE id=?", ends)
+    many(_FORGET_REDRIVES, [(run_id,) for _, _, run_id in ends])
 
 
 def _write_endings(connection: sqlite3.Connection, batch: Sequence[ExecutionWrite]) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
+from flowd.integrations.ports import Failed
 from tests.api.box import Box
+from tests.engine.world import function
 
 NOWHERE = "arn:aws:states:us-east-1:000000000000:mapRun:m/L:nowhere"
 
@@ -99,6 +102,43 @@ async def test_a_running_map_run_is_changed_and_an_ended_one_is_not(box: Box) ->
     code, message = await box.refused("update_map_run", mapRunArn=run, maxConcurrency=1)
     assert code == "ValidationException"
     assert "has ended" in message
+
+
+async def test_a_redriven_run_tells_what_is_still_to_be_redriven(box: Box) -> None:
+    task = {"Type": "Task", "Resource": function("hang"), "End": True}
+    box.world.functions.handlers["hang"] = lambda call: Failed("Boom", None)
+    machine = await box.machine(definition(task, MaxConcurrency=1, ToleratedFailureCount=1))
+    arn = await box.run(machine, input="[1,2,3]")
+    run = (await box.call("list_map_runs", executionArn=arn))["mapRuns"][0]["mapRunArn"]
+    box.world.functions.handlers["hang"] = lambda call: asyncio.Event().wait()
+    await box.call("redrive_execution", executionArn=arn)
+    await box.world.settle()
+    (listed,) = (await box.call("list_map_runs", executionArn=arn))["mapRuns"]
+    assert (listed["mapRunArn"], "stopDate" in listed) == (run, False)
+    found = await box.call("describe_map_run", mapRunArn=run)
+    assert (found["status"], found["redriveCount"], "redriveDate" in found) == ("RUNNING", 1, True)
+    counts = found["executionCounts"]
+    assert {name for name in counts if counts[name] == 1} == {"running", "pendingRedrive", "pending"}
+    assert counts["total"] == 3
+
+    async def names(**filters: str) -> list[tuple[str, int]]:
+        children = (await box.call("list_executions", mapRunArn=run, **filters))["executions"]
+        return [(child["status"], child["redriveCount"]) for child in reversed(children)]
+
+    assert await names() == [("RUNNING", 1), ("PENDING_REDRIVE", 0)]
+    assert await names(redriveFilter="REDRIVEN") == [("RUNNING", 1)]
+    assert await names(redriveFilter="NOT_REDRIVEN") == [("PENDING_REDRIVE", 0)]
+    assert await names(statusFilter="PENDING_REDRIVE") == [("PENDING_REDRIVE", 0)]
+    assert await names(statusFilter="FAILED") == []
+    waiting = (await box.call("list_executions", mapRunArn=run, statusFilter="PENDING_REDRIVE"))["executions"][0]
+    shown = await box.call("describe_execution", executionArn=waiting["executionArn"])
+    assert (shown["status"], shown["redriveStatus"]) == ("PENDING_REDRIVE", "NOT_REDRIVABLE")
+    assert "PENDING_REDRIVE" in shown["redriveStatusReason"]
+    await box.call("stop_execution", executionArn=arn)
+    await box.world.settle()
+    assert await names() == [("ABORTED", 1), ("FAILED", 0)]
+    code, message = await box.refused("redrive_execution", executionArn=waiting["executionArn"])
+    assert (code, "redrive the execution that started it" in message) == ("ExecutionNotRedrivable", True)
 
 
 async def test_what_is_no_map_run_is_refused(box: Box) -> None:

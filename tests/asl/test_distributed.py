@@ -191,3 +191,46 @@ def test_a_run_beside_a_failing_branch_is_aborted() -> None:
     kinds = [event.type for event in story.history]
     assert kinds[-4:] == ["MapRunAborted", "MapStateAborted", "ParallelStateFailed", "ExecutionFailed"]
     assert not story.map_runs
+
+
+def test_a_redrive_goes_on_with_the_run_that_failed() -> None:
+    story, run = begun(distributed(), [1, 2])
+    assert story.news(News.MAP_RUN_ENDED, error="Boom", cause="it burst")
+    assert story.redrive(story.clock.now_ms())
+    assert story.types[-2:] == ["8<7 ExecutionRedriven", "9<8 MapRunRedriven"]
+    assert story.details("MapRunRedriven") == [{"mapRunArn": run.arn, "redriveCount": 1}]
+    assert story.news(News.MAP_RUN_ENDED, output=Payload.of(["a", "b"]))
+    assert story.types[-4:] == [
+        "10<9 MapRunSucceeded",
+        "11<10 MapStateSucceeded",
+        "12<9 MapStateExited",
+        "13<12 ExecutionSucceeded",
+    ]
+
+
+def test_a_redrive_goes_on_with_the_run_of_a_stopped_execution() -> None:
+    story, run = begun(distributed(), [1, 2])
+    assert story.news(News.STOPPED, attempt=0)
+    assert story.redrive(story.clock.now_ms())
+    assert story.details("MapRunRedriven") == [{"mapRunArn": run.arn, "redriveCount": 1}]
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param(distributed(OutputPath="$.no"), id="a path that finds nothing in the result"),
+        pytest.param(distributed(OutputPath="$[0]", Retry=[{"ErrorEquals": ["States.ALL"]}]), id="a later attempt"),
+    ],
+)
+def test_a_redrive_begins_a_new_run_where_the_old_one_is_of_no_use(state: dict[str, Any]) -> None:
+    story, run = begun(state, [1])
+    if "Retry" in state:
+        assert story.news(News.MAP_RUN_ENDED, error="Boom")  # it waits for its next attempt
+        assert story.news(News.STOPPED, attempt=0)
+    else:
+        assert story.news(News.MAP_RUN_ENDED, output=Payload.of(["a"]))
+    assert story.closed is not None
+    assert story.redrive(story.clock.now_ms())
+    assert story.details("MapRunRedriven") == []
+    (_, again) = story.details("MapRunStarted")
+    assert again["mapRunArn"] != run.arn

@@ -13,7 +13,7 @@ from sqlmodel import Session, select
 
 from flowd.errors import ServiceUnavailable
 from flowd.store import database as database_module
-from flowd.store import holds, schema
+from flowd.store import holds, mapruns, schema
 from flowd.store.database import Database, DatabaseUnusable, raw
 from flowd.store.events import EventsTables
 
@@ -169,6 +169,12 @@ async def test_the_database_keeps_its_id(tmp_path: Path) -> None:
         await database.stop()
 
 
+BEFORE_REDRIVEN_RUNS = (
+    "ALTER TABLE map_run DROP COLUMN redrive_count",
+    "ALTER TABLE map_run DROP COLUMN redriven_ms",
+)
+
+
 async def test_a_database_of_before_scheduled_rules_keeps_its_rules(tmp_path: Path) -> None:
     database = Database(tmp_path / "f.db")
     await database.start()
@@ -181,6 +187,7 @@ async def test_a_database_of_before_scheduled_rules_keeps_its_rules(tmp_path: Pa
             "ALTER TABLE event_rule DROP COLUMN due_ms",
             "ALTER TABLE event_rule DROP COLUMN schedule",
             "DROP TABLE prompt_hold",  # came later: it is made whole
+            *BEFORE_REDRIVEN_RUNS,
             "UPDATE meta SET value='3' WHERE key='schema'",
         ):
             raw(session).execute(statement)
@@ -204,6 +211,7 @@ async def test_a_database_of_before_prompts_could_be_put_off_keeps_its_claims(tm
             "ALTER TABLE prompt_hold DROP COLUMN later_ms",
             "INSERT INTO prompt_hold (short, execution_id, claimed_by, claimed_until_ms, reminded, remind_ms)"
             " VALUES ('7f3a', 1, 'eva', 9, 0, 0)",
+            *BEFORE_REDRIVEN_RUNS,
             "UPDATE meta SET value='4' WHERE key='schema'",
         ):
             raw(session).execute(statement)
@@ -214,6 +222,30 @@ async def test_a_database_of_before_prompts_could_be_put_off_keeps_its_claims(tm
     await later.start()
     held = (await later.read(lambda session: holds.of(session, ["7f3a"])))["7f3a"]
     assert (held.claimed_by, held.later_ms) == ("eva", 0)
+    await later.stop()
+
+
+async def test_a_database_of_before_map_runs_were_redriven_keeps_its_runs(tmp_path: Path) -> None:
+    database = Database(tmp_path / "f.db")
+    await database.start()
+
+    def earlier(session: Session) -> None:
+        for statement in (
+            *BEFORE_REDRIVEN_RUNS,
+            "INSERT INTO map_run (arn, execution_id, frame, attempt, machine_arn, child_type, status, definition_id,"
+            " items, plan, concurrency, started_ms, stopped_ms)"
+            " VALUES ('r', 1, '0', 1, 'm', 'STANDARD', 'FAILED', 1, 1, '{}', 0, 5, 9)",
+            "UPDATE meta SET value='5' WHERE key='schema'",
+        ):
+            raw(session).execute(statement)
+
+    await database.write(earlier)
+    await database.stop()
+    later = Database(tmp_path / "f.db")
+    await later.start()
+    run = await later.read(lambda session: mapruns.by_arn(session, "r"))
+    assert run is not None
+    assert (run.status, run.redrive_count, run.redriven_ms) == ("FAILED", 0, 0)
     await later.stop()
 
 
