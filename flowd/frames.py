@@ -50,6 +50,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     total: int = 0  # branches or items of this attempt; of a Distributed Map 1 once its Map Run has begun
     started: int = 0  # how many of them have been started
     open: int = 0  # how many of them are going
+    weight: int = 0  # characters in the outputs of the branches that have ended
     limit: int = 0  # MaxConcurrency in force
     items: Payload | None = None  # what a Map iterates over
     item: int = -1  # the index of this frame's item, if it is an iteration

@@ -156,7 +156,11 @@ def branch_ended(draft: Draft, parent: Frame, state: Working, child: Frame) -> N
     if isinstance(state, Map):
         details = {"name": state.name, "index": child.index}
         previous = draft.log(child, "MapIterationSucceeded", child.previous, details)
-    parent = draft.put(parent.with_(open=parent.open - 1, previous=previous))
+    assert child.output is not None
+    weight = parent.weight + len(child.output.text)
+    if state.flow.discards or weight > MOST_CHARACTERS:  # nobody will ask for it, or for any: the history has it
+        draft.put(child.with_(output=None))
+    parent = draft.put(parent.with_(open=parent.open - 1, previous=previous, weight=weight))
     if isinstance(state, Map) and parent.started < parent.total:
         start_iterations(draft, parent, state, 1, child.previous)
     elif parent.open == 0:
@@ -171,9 +175,12 @@ def join(draft: Draft, parent: Frame) -> None:
 
 def on_joined(draft: Draft, frame: Frame, state: Working, event: Event) -> None:
     """The outputs are here, in branch order; their texts make the result's text (recorded). Raises Fault."""
-    outputs: list[Payload] = event.details["outputs"]
-    if sum(len(output.text) for output in outputs) > MOST_CHARACTERS:
+    if state.flow.discards:
+        finish(draft, frame, state, _EMPTY)
+        return
+    if frame.weight > MOST_CHARACTERS:
         raise too_large(state.name)
+    outputs: list[Payload] = event.details["outputs"]
     finish(draft, frame, state, Payload(text="[" + ",".join(output.text for output in outputs) + "]"))
 
 

@@ -65,5 +65,5 @@ def _revive(draft: Draft, frame: Frame, fresh: Frame, unfinished: int) -> None:
         join(draft, fresh)
     else:
         draft.decisions.append(DropBranches(prefix=frame.branches))
-        draft.put(fresh.with_(total=0, started=0, open=0, items=None, result=None))
+        draft.put(fresh.with_(total=0, started=0, open=0, weight=0, items=None, result=None))
         draft.ready.append(frame.id)

@@ -175,6 +175,7 @@ def _back_off(draft: Draft, frame: Frame, again: retry.Again) -> None:
         total=0,
         started=0,
         open=0,
+        weight=0,
         error=None,
         cause=None,
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from flowd.asl import fanout
 from flowd.asl.model import StateMachine
 from flowd.asl.validate import validate
 from flowd.decisions import DropBranches, Step
@@ -339,3 +340,37 @@ def test_sixty_parallels_in_each_other_are_valid_and_run() -> None:
     definition = {"StartAt": name, "States": {name: state}}
     assert validate(json.dumps(definition)) == []
     assert Story(definition, 1).run().output == json.loads("[" * 60 + "1" + "]" * 60)
+
+
+# -- results that are too large to be put together ---------------------------------
+
+
+def heavy(**fields: Any) -> dict[str, Any]:
+    """A Map whose iterations give 40 characters each, one after the other."""
+    inner = {"StartAt": "I", "States": {"I": {"Type": "Pass", "Result": "x" * 38, "End": True}}}
+    return {"StartAt": "M", "States": {"M": {"Type": "Map", "MaxConcurrency": 1, "ItemProcessor": inner, **fields}}}
+
+
+def kept(story: Story) -> list[bool]:
+    """Of which ended iterations the frame still has the output."""
+    return [frame.output is not None for name, frame in sorted(story.frames.items()) if "/" in name]
+
+
+def test_outputs_are_not_kept_once_they_are_too_much_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fanout, "MOST_CHARACTERS", 100)
+    story = Story(heavy(End=True, Retry=[{"ErrorEquals": ["States.ALL"], "MaxAttempts": 1}]), [1, 2, 3, 4]).run()
+    assert story.closed is not None
+    assert (story.closed.status, story.closed.error) == ("FAILED", "States.DataLimitExceeded")
+    assert kept(story) == [True, True, False, False]
+    iterations = [each for each in story.history if each.type == "MapIterationSucceeded"]
+    assert len(iterations) == 4  # AWS runs them all as well
+
+
+def test_outputs_that_nobody_looks_at_are_not_kept_and_may_be_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fanout, "MOST_CHARACTERS", 100)
+    definition = heavy(ResultPath=None, Next="W")
+    definition["States"]["W"] = {"Type": "Wait", "Seconds": 1, "End": True}
+    story = Story(definition, [1, 2, 3, 4]).begin()
+    assert story.frames["0"].input.value == [1, 2, 3, 4]
+    assert story.go_on().closed is not None
+    assert story.closed is not None and story.closed.status == "SUCCEEDED"
