@@ -6,7 +6,7 @@ with (one `match`, exhaustive), and only then does anything happen.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 
@@ -15,6 +15,7 @@ from flowd.payload import Payload
 from flowd.swf_frames import Settings
 
 Pattern = Literal["", "sync", "sync:2", "waitForTaskToken"]
+PATTERNS: Final[dict[str, Pattern]] = {each: each for each in get_args(Pattern)}  # by its text
 Purpose = Literal[
     "wait", "retry", "timeout", "heartbeat", "execution", "timer", "schedule-to-start", "schedule-to-close"
 ]

@@ -49,7 +49,7 @@ class ApiError(FlowdError):
     """An answer other than success. `extras` become further members of the answer (`reason`, `resourceName`)."""
 
     namespace: ClassVar[str] = "com.amazonaws.swf.service.v2.model"
-    status: ClassVar[int] = 400
+    status: int = 400
 
     def __init__(self, message: str | None = None, **extras: Any) -> None:
         super().__init__(message)

@@ -127,7 +127,9 @@ async def test_a_claimed_port_refuses_connections_until_the_server_starts(tmp_pa
         await server.stop()
 
 
-async def test_a_daemon_that_is_told_to_stop_while_it_starts_stops(tmp_path: Path) -> None:
+async def test_a_daemon_that_is_told_to_stop_while_it_starts_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     daemon, stopping, cancelled = Daemon(settings(tmp_path, {}, None)), asyncio.Event(), asyncio.Event()
 
     async def reads_for_ever() -> None:
@@ -137,7 +139,7 @@ async def test_a_daemon_that_is_told_to_stop_while_it_starts_stops(tmp_path: Pat
         finally:
             cancelled.set()
 
-    daemon.start = reads_for_ever  # type: ignore[method-assign]
+    monkeypatch.setattr(daemon, "start", reads_for_ever)
     async with asyncio.timeout(10):
         assert not await _start(daemon, stopping)
     assert cancelled.is_set()

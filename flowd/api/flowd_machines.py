@@ -18,6 +18,7 @@ from flowd.operators.schedules import state_of
 from flowd.payload import InvalidJson, loads
 from flowd.store import activities, aliases, files, machines, reads
 from flowd.store import schedules as stored_schedules
+from flowd.store.database import Session
 from flowd.store.schema import StateMachineAlias
 
 
@@ -70,7 +71,7 @@ def _alias(alias: StateMachineAlias) -> Body:
     )
 
 
-def _schedules(session: Any) -> dict[str, list[Body]]:
+def _schedules(session: Session) -> dict[str, list[Body]]:
     """What starts each machine by itself, by the machine's name."""
     found: dict[str, list[Body]] = {}
     for row in stored_schedules.every(session):

@@ -46,15 +46,22 @@ async def _list(do: Services, request: Any, *, closed: bool) -> Body:
     ascending = bool(request.reverseOrder)
     key = f"List {wanted} {ascending}"
     after = position(do, key, request.nextPageToken)
-    place = tuple(map(int, after.split())) if isinstance(after, str) else None
     limit = size(request)
-    read = partial(swf_lists.executions, wanted=wanted, after=place, limit=limit + 1, ascending=ascending)  # type: ignore[arg-type]
+    read = partial(swf_lists.executions, wanted=wanted, after=_place(after), limit=limit + 1, ascending=ascending)
     rows = await do.core.db.read(read)
     token = None
     if len(rows) > limit:
         token = do.pages.token(key, "{} {}".format(*swf_lists.place(rows[limit - 1][0], wanted)))
     infos = [swf_render.info(row, parent) for row, parent in rows[:limit]]
     return present(executionInfos=infos, nextPageToken=token)
+
+
+def _place(position: object) -> tuple[int, int] | None:
+    """Where a page begins, as its token has it."""
+    if not isinstance(position, str):
+        return None
+    at, number = map(int, position.split())
+    return at, number
 
 
 async def _count(do: Services, request: Any, *, closed: bool) -> Body:

@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from flowd.decisions import Pattern
+
 Severity = Literal["ERROR", "WARNING"]
 
 # Codes of ValidateStateMachineDefinition (API reference, ValidateStateMachineDefinitionDiagnostic). The two JSONATA
@@ -53,7 +55,7 @@ class Diagnostic(msgspec.Struct, frozen=True, omit_defaults=True):
 # (service, action, pattern, resource ARN) -> why such a Task cannot be run here, or None; an UnknownName where AWS has
 # no such thing either. The words are those of `resources.split_resource`: a function ARN is ("lambda", "invoke", ""),
 # an activity ("activity", "", "").
-ResourceCheck = Callable[[str, str, str, str], str | None]
+ResourceCheck = Callable[[str, str, Pattern, str], str | None]
 
 
 class Report:

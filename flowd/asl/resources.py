@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from flowd.decisions import Pattern
+from flowd.decisions import PATTERNS, Pattern
 from flowd.names import split_arn
 
 Family = Literal["lambda", "activity", "task"]
 
 _NOT_CALLED = ("stateMachine", "execution", "express", "mapRun")
-_PATTERNS: dict[str, Pattern] = {"sync": "sync", "sync:2": "sync:2", "waitForTaskToken": "waitForTaskToken"}
 
 
 class Resource(NamedTuple):
@@ -57,9 +56,9 @@ def split_resource(arn: str) -> Resource | None:
 def _integration(arn: str, text: str) -> Resource | None:
     """`sqs:sendMessage.waitForTaskToken`, `aws-sdk:s3:getObject`, `states:startExecution.sync:2`."""
     call, _, suffix = text.partition(".")
-    if suffix and suffix not in _PATTERNS:
+    if suffix and suffix not in PATTERNS:
         return None
     service, _, action = call.rpartition(":")
     if not service or not action:
         return None
-    return Resource(arn, "task", service, action, _PATTERNS.get(suffix, ""))
+    return Resource(arn, "task", service, action, PATTERNS[suffix])

@@ -30,7 +30,7 @@ from flowd.cli.command import FAILED, INTERRUPTED, OK, Command, CommandError, do
 from flowd.cli.output import block, complain
 from flowd.clock import SystemClock
 from flowd.config import Config
-from flowd.decisions import CloseExecution, ScheduleTask
+from flowd.decisions import CloseExecution, Pattern, ScheduleTask
 from flowd.engine.dropfolder.scan import Scanner
 from flowd.errors import FlowdError, reason
 from flowd.functions import FunctionSpec
@@ -124,10 +124,10 @@ def _checked(text: str, yaml: bool, registry: Registry, functions: set[str]) -> 
     if isinstance(loaded, Diagnostic):
         return "", [loaded]
 
-    def check(service: str, action: str, pattern: str, resource: str) -> str | None:
+    def check(service: str, action: str, pattern: Pattern, resource: str) -> str | None:
         if service == "activity" or pattern == "waitForTaskToken":
             return "this Task waits for a worker or a person, which needs a daemon: `flowd serve`, then `flowd start`"
-        return registry.refuse(service, action, pattern)  # type: ignore[arg-type]  # a text of the same four
+        return registry.refuse(service, action, pattern)
 
     found = errors(validate(loaded.json, resources=check))
     found += _distributed_maps(loads(loaded.json)) if not found else []

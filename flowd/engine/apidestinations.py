@@ -23,7 +23,7 @@ from flowd.integrations.connections import Authorizer, Connections
 from flowd.integrations.webcalls import NoAnswer, Outgoing
 from flowd.services.events import destinations
 from flowd.services.ports import Delivery
-from flowd.store.database import Database
+from flowd.store.database import Database, Session
 from flowd.store.events import EventsTables
 
 KIND: Final = destinations.KIND
@@ -89,7 +89,7 @@ class ApiDestinations:
         raise NotTaken(said)
 
 
-def _read(session: Any, name: str) -> dict[str, Any] | None:
+def _read(session: Session, name: str) -> dict[str, Any] | None:
     return destinations.find(EventsTables(session), name)
 
 

@@ -56,9 +56,7 @@ async def check_file(text: str, type: str, refuse: Refuse, yaml: bool) -> Checke
 
 
 def check_now(text: str, type: str, refuse: Refuse) -> Checked:
-    found = validate(
-        text, type=type, resources=lambda service, action, pattern, _: refuse(service, action, _pattern(pattern))
-    )
+    found = validate(text, type=type, resources=lambda service, action, pattern, _: refuse(service, action, pattern))
     if errors(found):
         return Checked(text, tuple(found))
     try:
@@ -66,10 +64,6 @@ def check_now(text: str, type: str, refuse: Refuse) -> Checked:
     except DefinitionError as error:
         location = error.location or "/"
         return Checked(text, (*found, Diagnostic("ERROR", "SCHEMA_VALIDATION_FAILED", error.reason, location)))
-
-
-def _pattern(text: str) -> Pattern:
-    return text  # type: ignore[return-value]  # split_resource made it
 
 
 def _check_file(text: str, type: str, refuse: Refuse, yaml: bool) -> Checked:

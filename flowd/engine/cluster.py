@@ -26,7 +26,7 @@ from flowd.services.ecs.definitions import Site
 from flowd.services.ecs.tasks import Planned
 from flowd.services.ports import ServiceError
 from flowd.store import ecs
-from flowd.store.database import Database
+from flowd.store.database import Database, Session
 from flowd.store.schema_ecs import EcsTask
 
 log = logging.getLogger(__name__)
@@ -269,16 +269,16 @@ def _new() -> str:
     return str(uuid.uuid4())
 
 
-def _begun(session: Any, values: dict[str, Any]) -> tuple[EcsTask, bool]:
+def _begun(session: Session, values: dict[str, Any]) -> tuple[EcsTask, bool]:
     row, new = ecs.begin(session, values)
     return EcsTask(**row.model_dump()), new
 
 
-def _found(session: Any, task_ids: Sequence[str]) -> list[EcsTask]:
+def _found(session: Session, task_ids: Sequence[str]) -> list[EcsTask]:
     return [EcsTask(**row.model_dump()) for row in ecs.find(session, task_ids)]
 
 
-def _listed(session: Any, **which: Any) -> list[EcsTask]:
+def _listed(session: Session, **which: Any) -> list[EcsTask]:
     return [EcsTask(**row.model_dump()) for row in ecs.tasks(session, **which)]
 
 

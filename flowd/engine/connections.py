@@ -14,7 +14,7 @@ from typing import Any
 from flowd.connectionsettings import ConnectionSettings, Secret
 from flowd.errors import ConfigError, FlowdError
 from flowd.services.events import connections
-from flowd.store.database import Database
+from flowd.store.database import Database, Session
 from flowd.store.events import EventsTables
 
 
@@ -71,9 +71,9 @@ def _read_secret(secret: Secret, environ: Mapping[str, str]) -> str:
     return found
 
 
-def _show(session: Any, wanted: Mapping[str, Mapping[str, Any]], now_ms: int) -> str | None:
+def _show(session: Session, wanted: Mapping[str, Mapping[str, Any]], now_ms: int) -> str | None:
     return connections.configure(EventsTables(session), wanted, now_ms)
 
 
-def _read(session: Any, name: str) -> dict[str, Any] | None:
+def _read(session: Session, name: str) -> dict[str, Any] | None:
     return connections.secrets(EventsTables(session), name)

@@ -23,7 +23,7 @@ from flowd.engine.outcomes import Attempt, Carrier, LastWill, NotNow, Refused
 from flowd.errors import ApiError, ServiceUnavailable
 from flowd.services.ports import Call, Delivery
 from flowd.store import embedded as rows
-from flowd.store.database import Database
+from flowd.store.database import Database, Session
 from flowd.store.schema_embedded import DeliveryRow
 
 log = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ class Deliveries:
             if call is not None:
                 self._embedded.follow(_kind(row.target), call)
 
-    def _accept(self, session: Any, delivery: Delivery, row_id: int) -> Call | None:
+    def _accept(self, session: Session, delivery: Delivery, row_id: int) -> Call | None:
         if not rows.end(session, row_id):
             return None
         return self._embedded.accept(session, _kind(delivery.target), delivery)
@@ -172,7 +172,7 @@ class Deliveries:
         if kind in self.settle:
             await self.settle[kind](attempt)
 
-    def _taken(self, session: Any, row_id: int, follows: Sequence[Delivery]) -> None:
+    def _taken(self, session: Session, row_id: int, follows: Sequence[Delivery]) -> None:
         if rows.end(session, row_id):
             self._embedded.send(session, follows)
 
@@ -232,7 +232,7 @@ class Deliveries:
         self._alarms.arm(due_ms)
 
     def _give_up(
-        self, session: Any, row: DeliveryRow, delivery: Delivery, error: Exception, code: str, said: str
+        self, session: Session, row: DeliveryRow, delivery: Delivery, error: Exception, code: str, said: str
     ) -> Call | None:
         rows.end(session, row.id or 0)
         will = self.last_wills.get(_kind(row.target))

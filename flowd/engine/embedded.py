@@ -23,11 +23,10 @@ from flowd.engine.alarms import Alarms
 from flowd.errors import NotYetBuilt, ServiceUnavailable
 from flowd.services.ports import Call, Delivery, Members, Service, ServiceError
 from flowd.store import embedded as rows
-from flowd.store.database import Database
+from flowd.store.database import Database, Session
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-Session = Any  # of the store; it passes through here and is not looked at
 AGAIN_MS = 1_000
 NAMES_KEPT = 10_000
 _pack, _unpack = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder().decode

@@ -15,14 +15,13 @@ import os
 import signal
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import httpx
 
 from flowd import background
 from flowd.clock import Clock
 from flowd.store import hooks, schema
-from flowd.store.database import Database
+from flowd.store.database import Database, Session
 
 log = logging.getLogger(__name__)
 AT_ONCE = 50
@@ -80,7 +79,7 @@ class Hooks:
                 await asyncio.wait({delivery}, timeout=PATIENCE_S)
         return 30.0
 
-    def _due_now(self, session: Any) -> list[schema.Hook]:
+    def _due_now(self, session: Session) -> list[schema.Hook]:
         # More than are on their way: they stand before the others.
         return hooks.due(session, self._clock.now_ms(), AT_ONCE + len(self._busy))
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from flowd.asl.model import StateMachine
-from flowd.decisions import MapRunLeft
+from flowd.decisions import PATTERNS, MapRunLeft
 from flowd.engine.deciders import Decider, Interpreted
 from flowd.frames import ROOT, Execution, Frame
 from flowd.history import Event
@@ -209,7 +209,7 @@ def open_task(live: Live, row: schema.Task, texts: dict[int, str]) -> OpenTask:
         resource=row.resource,
         service=row.service,
         action=row.action,
-        pattern=row.pattern,  # type: ignore[arg-type]
+        pattern=PATTERNS[row.pattern],
         parameters=Payload(text=texts.get(row.parameters_id, "{}"), ref=row.parameters_id, owner=live.id),
         token=row.token or "",
         timeout_ms=row.timeout_ms,

@@ -14,7 +14,7 @@ from flowd.payload import dumps, loads
 from flowd.services.ecs.definitions import InvalidDefinition, Site, TaskDefinition, check, split_name
 from flowd.services.ports import ServiceError
 from flowd.store import ecs
-from flowd.store.database import Database
+from flowd.store.database import Database, Session
 
 
 class TaskDefinitions:
@@ -105,11 +105,11 @@ def _inactive(definition: TaskDefinition) -> TaskDefinition:
     )
 
 
-def _every(session: Any) -> list[TaskDefinition]:
+def _every(session: Session) -> list[TaskDefinition]:
     return [_value(row) for row in ecs.definitions(session)]
 
 
-def _register(session: Any, values: dict[str, Any]) -> TaskDefinition:
+def _register(session: Session, values: dict[str, Any]) -> TaskDefinition:
     return _value(ecs.register(session, values))
 
 

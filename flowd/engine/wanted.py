@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
 
 from flowd import background
 from flowd.engine.embedded import Embedded
 from flowd.services.events import own
-from flowd.store.database import Database
+from flowd.store.database import Database, Session
 from flowd.store.events import EventsTables
 
 log = logging.getLogger(__name__)
@@ -69,5 +68,5 @@ class Wanted:
             if not self._changed.is_set():
                 self._set(wanted)
 
-    def _look(self, session: Any) -> bool:
+    def _look(self, session: Session) -> bool:
         return own.wants(EventsTables(session), self._source, self._detail_type)

@@ -23,6 +23,7 @@ from flowd.operators.audit import Audit
 from flowd.operators.verbs import VERBS, Call, Verb, verb
 from flowd.store import batches, matching, reads, schema
 from flowd.store.batches import Outcome
+from flowd.store.database import Session
 from flowd.store.matching import Filter
 from flowd.store.schema_operators import Batch
 
@@ -207,7 +208,7 @@ class Batches:
         )
 
 
-def _begin(session: Any, batch: Batch, ids: tuple[int, ...]) -> int:
+def _begin(session: Session, batch: Batch, ids: tuple[int, ...]) -> int:
     batch_id = batches.add(session, batch)
     batches.collect(session, batch_id, ids)
     return batch_id

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from flowd.store import health
-from flowd.store.database import Database
+from flowd.store.database import Database, Session
 
 
 class Runner(Protocol):
@@ -48,7 +48,7 @@ async def look(db: Database, runner: Runner, functions: int, folder: str | None 
     )
 
 
-def _measure(session: Any, path: Path) -> tuple[health.Numbers, int, int]:
+def _measure(session: Session, path: Path) -> tuple[health.Numbers, int, int]:
     return health.numbers(session), size_of(path), size_of(path.with_name(f"{path.name}-wal"))
 
 

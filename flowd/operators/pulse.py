@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from flowd.clock import Clock
 from flowd.store import activities, overview
-from flowd.store.database import Database
+from flowd.store.database import Database, Session
 
 MINUTES = 60
 MOST_MINUTES = 24 * 60
@@ -75,11 +75,11 @@ class Pulse:
             return self._days[1]
 
 
-def _days(session: object, now_ms: int) -> dict[int, Day]:
+def _days(session: Session, now_ms: int) -> dict[int, Day]:
     last = now_ms // HOUR_MS
     first = last - HOURS + 1
-    ended = overview.day_by_machine(session, first * HOUR_MS)  # type: ignore[arg-type]
-    slow = overview.slow_by_machine(session, first * HOUR_MS)  # type: ignore[arg-type]
+    ended = overview.day_by_machine(session, first * HOUR_MS)
+    slow = overview.slow_by_machine(session, first * HOUR_MS)
     return {
         machine: Day(
             succeeded=sum(number for (_, well), number in counts.items() if well),
@@ -91,14 +91,14 @@ def _days(session: object, now_ms: int) -> dict[int, Day]:
     }
 
 
-def _count(session: object, now_ms: int, minutes: int) -> Metrics:
+def _count(session: Session, now_ms: int, minutes: int) -> Metrics:
     last = now_ms // overview.MINUTE_MS
     first = last - minutes + 1
     since_ms = first * overview.MINUTE_MS
-    started = overview.started_by_minute(session, since_ms)  # type: ignore[arg-type]
-    ended = overview.ended_by_minute(session, since_ms)  # type: ignore[arg-type]
-    lengths = sorted(overview.lengths_ms(session, since_ms))  # type: ignore[arg-type]
-    oldest = [depth.oldest_ms for depth in activities.depths(session) if depth.oldest_ms is not None]  # type: ignore[arg-type]
+    started = overview.started_by_minute(session, since_ms)
+    ended = overview.ended_by_minute(session, since_ms)
+    lengths = sorted(overview.lengths_ms(session, since_ms))
+    oldest = [depth.oldest_ms for depth in activities.depths(session) if depth.oldest_ms is not None]
     return Metrics(
         minutes=[
             Minute(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from flowd.store.changes import Change
 from flowd.store.database import Database
@@ -43,9 +45,9 @@ def _latest(changes: list[Change]) -> list[Change]:
     return list({(change.kind, change.id, change.arn): change for change in changes}.values())
 
 
-async def _either(changes: object, draining: asyncio.Event) -> None:
+async def _either(changes: Coroutine[Any, Any, object], draining: asyncio.Event) -> None:
     """Wait for a change or for the drain."""
-    tasks = [asyncio.ensure_future(changes), asyncio.ensure_future(draining.wait())]  # type: ignore[call-overload]
+    tasks: list[asyncio.Task[Any]] = [asyncio.create_task(changes), asyncio.create_task(draining.wait())]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:

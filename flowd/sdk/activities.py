@@ -32,7 +32,7 @@ class Activity(Generic[P, R]):
         self.version = version  # "" = that of the file it stands in
         self.remote = remote
         self.options = options or ActivityOptions()
-        self.signature = data.Signature(function, f"activity {self.name}")
+        self.signature = data.Signature[R](function, f"activity {self.name}")
         self.__doc__ = function.__doc__
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[object, None, R]:
@@ -128,7 +128,7 @@ async def attempt_once(execution: Execution, activity: Activity[P, R], input: st
     except CancelledError:
         await _cancel(execution, command, activity_id, options.on_cancel)
         raise
-    return activity.signature.decode_result(_result(event, f"activity {activity.name}"))  # type: ignore[no-any-return]
+    return activity.signature.decode_result(_result(event, f"activity {activity.name}"))
 
 
 async def _cancel(execution: Execution, command: Command, activity_id: str, how: OnCancel) -> None:

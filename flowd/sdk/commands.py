@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any, Final
 
 from flowd.sdk.scheduler import Future
@@ -169,7 +170,7 @@ def _shortened(text: str) -> str:
 
 def calling_place() -> str:
     """`file:line` of the innermost frame that is not the SDK's."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and is_ours(frame):
-        frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
+        frame = frame.f_back
     return f"{shown_file(frame.f_code.co_filename)}:{frame.f_lineno}" if frame is not None else ""

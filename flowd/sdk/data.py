@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, get_type_hints
+from typing import Any, Generic, TypeVar, get_type_hints
 
 import msgspec
 
 from flowd.sdk.errors import DataError
 
+R = TypeVar("R")
 LARGEST = 32_768  # characters of a data field [AWS SWF API reference]
 _NAMELESS = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -58,8 +59,8 @@ def _hook(value: object) -> object:
     raise TypeError(f"{type(value).__name__} is no JSON value; use dataclasses, msgspec.Struct, dict, list, str, …")
 
 
-class Signature:
-    """How one function's arguments and result look as JSON."""
+class Signature(Generic[R]):
+    """How one function's arguments, and its result R, look as JSON."""
 
     def __init__(self, function: Callable[..., Any], name: str) -> None:
         self.name = name
@@ -107,8 +108,9 @@ class Signature:
     def encode_result(self, value: object) -> str:
         return encode(value, f"the result of {self.name}")
 
-    def decode_result(self, text: str | None) -> Any:
-        return decode(text, self._type("return"), f"the result of {self.name}")
+    def decode_result(self, text: str | None) -> R:
+        result: R = decode(text, self._type("return"), f"the result of {self.name}")
+        return result
 
     def _one(self, parameter: inspect.Parameter, text: str | None, what: str) -> inspect.BoundArguments:
         if not text and parameter.default is not parameter.empty:

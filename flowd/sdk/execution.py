@@ -117,7 +117,8 @@ class Execution:
             told = data.encode({"number": number, "value": function()}, "the value of a side effect")
         self.issue("RecordMarker", {"markerName": SIDE_EFFECT_MARKER, "details": told})
         value = data.decode(told, dict[str, Any], "a side effect's marker")["value"]
-        return data.decode(data.encode(value, "a side effect"), type, "a side effect")  # type: ignore[no-any-return]
+        typed: T = data.decode(data.encode(value, "a side effect"), type, "a side effect")
+        return typed
 
     def version(self, change: str, current: int) -> int:
         """The version of a change this execution runs: `current` if it met it first, else what its marker says, else 0

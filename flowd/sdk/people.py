@@ -68,7 +68,8 @@ class Queue(Generic[T]):
         answered = Activity(_asked, self.name, VERSION, remote=True, options=_options(self.name, timeout))
         text = data.encode(shown, f"the prompt {title!r}")
         given = await attempt_once(current(), answered, text)
-        return data.decode(data.encode(given, "the answer"), self.answer, f"the answer to {title!r}")  # type: ignore[no-any-return]
+        answer: T = data.decode(data.encode(given, "the answer"), self.answer, f"the answer to {title!r}")
+        return answer
 
 
 def _asked(prompt: Any) -> Any:

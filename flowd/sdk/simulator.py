@@ -255,7 +255,7 @@ def member(kind: str) -> str:
 
 def last(run: Run, kind: str) -> int:
     """The id of the latest event of a type."""
-    return next(event["eventId"] for event in reversed(run.events) if event["eventType"] == kind)  # type: ignore[no-any-return]
+    return int(next(event["eventId"] for event in reversed(run.events) if event["eventType"] == kind))
 
 
 def named(run: Run) -> dict[str, str]:

@@ -9,7 +9,7 @@ import ast
 import hashlib
 import posixpath
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -146,10 +146,10 @@ def _find(name: str, folder: str, read: Read) -> str | None:
     return next((path for path in (f"{base}.py", f"{base}/__init__.py") if read(path) is not None), None)
 
 
-def _packages(paths: object, folder: str, read: Read) -> list[str]:
+def _packages(paths: Iterable[str], folder: str, read: Read) -> list[str]:
     """The `__init__.py` files that an import of a module in a package runs as well."""
     found: list[str] = []
-    for path in list(paths):  # type: ignore[call-overload]  # a view of texts
+    for path in list(paths):
         above = posixpath.dirname(path)
         while above != folder and above.startswith(folder):
             init = posixpath.join(above, "__init__.py")

@@ -85,7 +85,7 @@ class Handle(Generic[R]):
         """What it completed with; raises WorkflowFailed."""
         run = self.run
         if run.status == "COMPLETED":
-            return self._workflow.signature.decode_result(run.closing.get("result"))  # type: ignore[no-any-return]
+            return self._workflow.signature.decode_result(run.closing.get("result"))
         if run.status == "OPEN":
             raise SdkError(f"{run.workflow_id} has not ended: use run() or settle()")
         closing = run.closing

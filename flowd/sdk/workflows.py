@@ -34,7 +34,7 @@ class Workflow(Generic[P, R]):
         self.version = version  # "" = that of the file it stands in
         self.remote = remote
         self.options = options or WorkflowOptions()
-        self.signature = data.Signature(function, f"workflow {self.name}")
+        self.signature = data.Signature[R](function, f"workflow {self.name}")
         self.__doc__ = function.__doc__
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[object, None, R]:
@@ -145,7 +145,7 @@ class Child(Generic[R]):
                 await _end_child(self._execution, command, self.workflow_id, how)
             raise
         text = _child_result(event, f"child {self._workflow.name}")
-        return self._workflow.signature.decode_result(text)  # type: ignore[no-any-return]
+        return self._workflow.signature.decode_result(text)
 
     async def signal(self, signal: Signal[T], value: T) -> None:
         """Send it a signal."""
@@ -203,7 +203,8 @@ class Signal(Generic[T]):
 
     async def receive(self) -> T:
         """The next one; those that came earlier wait in line."""
-        return await current().receive(self.name, self.type)  # type: ignore[no-any-return]
+        received: T = await current().receive(self.name, self.type)
+        return received
 
     def waiting(self) -> int:
         """How many have come and not been received."""

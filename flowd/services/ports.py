@@ -39,7 +39,7 @@ class ServiceError(ApiError):
     def __init__(self, code: str, message: str, *, status: int = 400, **extras: Any) -> None:
         super().__init__(message, **extras)
         self._code = code
-        self.status = status  # type: ignore[misc]  # the class's is the default of all others
+        self.status = status
 
     @property
     def code(self) -> str:

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import QueuePool, StaticPool
-from sqlmodel import Session
+from sqlmodel import Session as Session  # others only hand it on
 
 from flowd.errors import FlowdError, ServiceUnavailable
 from flowd.store.changes import ChangeLog
@@ -116,7 +116,8 @@ def raw(session: Session) -> sqlite3.Connection:
 
 
 def _driver(session: Session) -> sqlite3.Connection:
-    connection: sqlite3.Connection = session.connection().connection.driver_connection  # type: ignore[assignment]
+    connection = session.connection().connection.driver_connection
+    assert isinstance(connection, sqlite3.Connection)
     return connection
 
 

@@ -97,7 +97,7 @@ def migrate(session: Session, new_id: str) -> str:
     tables = set(inspect(session.connection()).get_table_names())
     if tables and "meta" not in tables:
         raise DatabaseForeign
-    SQLModel.metadata.create_all(session.connection())
+    create_tables(session)
     version = session.get(schema.Meta, "schema")
     if version is None:
         _add_indexes(session)
@@ -117,6 +117,11 @@ def migrate(session: Session, new_id: str) -> str:
     session.add(version)
     known = session.get(schema.Meta, "database_id")
     return known.value if known else new_id
+
+
+def create_tables(session: Session) -> None:
+    """Make every table that is not there."""
+    SQLModel.metadata.create_all(session.connection())
 
 
 def _add_indexes(session: Session) -> None:

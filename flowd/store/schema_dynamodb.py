@@ -8,7 +8,7 @@ from sqlalchemy import Column, LargeBinary
 from sqlmodel import Field, Index, SQLModel
 
 
-def _blob() -> Column:  # type: ignore[type-arg]
+def _blob() -> Column[bytes]:
     return Column(LargeBinary, nullable=False)
 
 

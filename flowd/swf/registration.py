@@ -6,7 +6,7 @@ Values in, values out: the engine keeps the domains of the daemon in memory and 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 
@@ -17,6 +17,7 @@ from flowd.swf.rules import NONE, Limits, broken, check_duration, check_name, ch
 REGISTERED, DEPRECATED = "REGISTERED", "DEPRECATED"
 MOST_TAGS = 50
 Kind = Literal["workflow", "activity"]
+KINDS: Final[dict[str, Kind]] = {each: each for each in get_args(Kind)}  # by its text
 Key = tuple[Kind, str, str]  # kind, name, version
 
 #: Members of a type's defaults that hold a duration, and whether it may be NONE.

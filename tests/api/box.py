@@ -22,6 +22,7 @@ from flowd.config import Config
 from flowd.decisions import Pattern
 from flowd.engine.machines import Machines
 from flowd.functions import FunctionSpec
+from flowd.runner.replies import Counts
 from flowd.store.schema_projects import ProjectResource
 from tests.engine.world import World
 
@@ -35,11 +36,6 @@ def activity_machine(arn: str, **members: Any) -> str:
     return json.dumps({"StartAt": "Ask", "States": {"Ask": state}})
 
 
-class Counts:
-    warm = {"charge": 2}  # noqa: RUF012
-    packages = {"charge": "installing"}  # noqa: RUF012
-
-
 class Runner:
     """The line to a runner, as far as the API looks at it."""
 
@@ -47,7 +43,7 @@ class Runner:
     problem = ""
 
     async def counts(self) -> Counts:
-        return Counts()
+        return Counts({"charge": 2}, 0, 0, {"charge": "installing"})
 
 
 class Folder:

@@ -92,7 +92,7 @@ async def test_a_task_s_events_carry_its_machine_and_execution(box: Box) -> None
     await clients.rule(arn)
     core = box.world.core
     cloud = Cloud(core.embedded, {})
-    box.world.core.registry.rows["events"] = Optimised(PROFILE, cloud, box.world.clock)  # type: ignore[attr-defined]
+    box.world.registry.rows["events"] = Optimised(PROFILE, cloud, box.world.clock)
     entries = [
         {"Source": "shop", "DetailType": "d", "Detail": {"n": 1}, "Resources": ["x"]},
         {"Source.$": "$.source", "DetailType": "d", "Detail": "{}"},

@@ -32,7 +32,7 @@ async def connected(box: Box, answer: httpx.Response) -> str:
     """An HTTP integration in front of one answer; the ARN of a connection for it."""
     transport = httpx.MockTransport(lambda request: streamed(answer))
     http = Http(StoredConnections(box.world.core.db), box.world.clock, transport)
-    box.world.core.registry.rows["http"] = http  # type: ignore[attr-defined]
+    box.world.registry.rows["http"] = http
     key = {"ApiKeyAuthParameters": {"ApiKeyName": "X-Key", "ApiKeyValue": "secret"}}
     events = box.aws("events")
     made = await asyncio.to_thread(

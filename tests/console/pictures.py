@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ def begin(stage: Stage) -> dict[str, str]:
         }
         arns["film"] = start("video", FILM)
         for name, arn in arns.items():
-            stage.until(name, lambda arn=arn: rests(client, arn), PATIENCE_S)  # type: ignore[misc]
+            stage.until(name, partial(rests, client, arn), PATIENCE_S)
         return arns
 
 

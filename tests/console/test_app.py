@@ -158,7 +158,9 @@ async def test_the_palette_holds_the_actions_of_the_screen(console: Console) -> 
         assert {"redrive", "run again", "go to inbox"} <= set(titles)
 
 
-async def test_the_link_survives_an_answer_of_the_wrong_form(console: Console, daemon: FakeDaemon) -> None:
+async def test_the_link_survives_an_answer_of_the_wrong_form(
+    console: Console, daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with console() as pilot:
         await sees(pilot, "● live")
 
@@ -168,7 +170,7 @@ async def test_the_link_survives_an_answer_of_the_wrong_form(console: Console, d
             error.expected = True  # type: ignore[attr-defined]
             raise error
 
-        daemon.watch = odd  # type: ignore[method-assign]
+        monkeypatch.setattr(daemon, "watch", odd)
         daemon.tell({"kind": "execution", "id": 1})
         await until(pilot, lambda: isinstance(pilot.app, FlowdApp) and pilot.app.faults)
         await sees(pilot, "order-1000")
@@ -184,7 +186,11 @@ async def test_the_palette_has_what_the_console_can_do_and_nothing_of_the_toolki
 
 @pytest.mark.parametrize(("quiet", "rung"), [(None, 1), ((time(19), time(20)), 0), ((time(20), time(19)), 1)])
 async def test_a_prompt_that_opens_rings_but_for_the_quiet_hours_of_the_consoles_zone(
-    quiet: tuple[time, time] | None, rung: int, make_app: Callable[..., FlowdApp], daemon: FakeDaemon
+    quiet: tuple[time, time] | None,
+    rung: int,
+    make_app: Callable[..., FlowdApp],
+    daemon: FakeDaemon,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It is 19:14 there."""
     app = make_app()
@@ -194,7 +200,12 @@ async def test_a_prompt_that_opens_rings_but_for_the_quiet_hours_of_the_consoles
         await sees(pilot, "inbox 4")
         assert app._driver is not None
         write = app._driver.write
-        app._driver.write = lambda data: written.append(data) or write(data)  # type: ignore[func-returns-value, method-assign]
+
+        def noted(data: str) -> None:
+            written.append(data)
+            write(data)
+
+        monkeypatch.setattr(app._driver, "write", noted)
         daemon.open.append(prompt("beef", title="Ring the bell"))
         daemon.tell({"kind": "prompt", "id": "beef"})
         await sees(pilot, "inbox 5")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.cells import cell_len
@@ -16,6 +17,7 @@ from textual.pilot import Pilot
 from console import actions, looks, places, preferences, themes
 from console.app import FlowdApp, Opening
 from console.plainglyphs import PlainGlyphs, table, wanted
+from console.widgets.graph import GraphView
 from tests.console.driver import notices, quiet, screen_text, sees, until
 from tests.console.fake import ZONE, FakeDaemon
 from tests.console.stories import NOW, ORDER
@@ -30,8 +32,8 @@ def app(daemon: FakeDaemon, tmp_path: Path) -> Iterator[App]:
         import_module(f"console.screens.{name}")  # they take their keys when they are imported
     kept, everywhere = dict(actions.TABLE), actions.EVERYWHERE
 
-    def make(keys: str = "", **settings: object) -> FlowdApp:
-        made = FlowdApp(daemon, now=lambda: NOW, zone=ZONE, state_dir=tmp_path, settle=0, **settings)  # type: ignore[arg-type]
+    def make(keys: str = "", **settings: Any) -> FlowdApp:
+        made = FlowdApp(daemon, now=lambda: NOW, zone=ZONE, state_dir=tmp_path, settle=0, **settings)
         (tmp_path / "keys.toml").write_text(keys)
         made.take_keys(tmp_path / "keys.toml")
         return quiet(made)
@@ -80,7 +82,9 @@ async def test_every_theme_paints_every_tone(app: App, name: str) -> None:
         await sees(pilot, "order-1000")
         await pilot.press("enter", "2")
         await sees(pilot, "┌┄ ‖ PayAndTell")
-        styles = {str(pilot.app.screen.focused.tone(tone)) for tone in ("ok", "bad", "late", "run")}  # type: ignore[union-attr]
+        graph = pilot.app.screen.focused
+        assert isinstance(graph, GraphView)
+        styles = {str(graph.tone(tone)) for tone in ("ok", "bad", "late", "run")}
         assert len(styles) == 4
 
 
@@ -136,7 +140,7 @@ class Editor:
 
 
 async def edit(pilot: Pilot[int], editor: Editor) -> None:
-    pilot.app.edit_file = editor  # type: ignore[attr-defined]
+    vars(pilot.app)["edit_file"] = editor
     await sees(pilot, "order-1000")
     await pilot.press("enter")
     await sees(pilot, "BigOrder")
@@ -161,7 +165,7 @@ async def test_a_file_is_edited_where_it_lies_and_checked(app: App, daemon: Fake
 
 
 async def edit_again(pilot: Pilot[int], editor: Editor) -> None:
-    pilot.app.edit_file = editor  # type: ignore[attr-defined]
+    vars(pilot.app)["edit_file"] = editor
     await sees(pilot, "BigOrder")
     await pilot.press("e")
 

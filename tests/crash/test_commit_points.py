@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from flowd import names
 from flowd.integrations.ports import Failed
@@ -145,7 +145,7 @@ class Story:
 
     async def _prompt(self) -> schema.Task | None:
         return await self.world.core.db.read(
-            lambda session: session.exec(select(schema.Task).where(schema.Task.prompt != None)).first()  # noqa: E711
+            lambda session: session.exec(select(schema.Task).where(col(schema.Task.prompt).is_not(None))).first()
         )
 
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -220,13 +221,14 @@ def test_nothing_is_lost_and_nothing_happens_twice(storm: Storm, row: Row) -> No
 def test_a_runner_that_is_killed_loses_attempts_and_retry_makes_others(storm: Storm) -> None:
     rows = [row for row in ROWS if row.runner]
     first = KILLS * RUNS
+
+    def arrived(least: int) -> bool:
+        return sum(tag.split("-")[-2] == str(first) for tag in storm.outside.arrived("book")) > least
+
     for row in rows:
         storm.begin(row, first)
     for number in range(RUNNER_KILLS):
-        storm.box.until(
-            "some of it runs",
-            lambda least=number: sum(tag.split("-")[-2] == str(first) for tag in storm.outside.arrived("book")) > least,  # type: ignore[misc]
-        )
+        storm.box.until("some of it runs", partial(arrived, number))
         storm.box.until("there is a runner", storm.box.runner)  # after the first kill: again
         storm.box.kill_runner()
     for row in rows:

@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,9 +90,9 @@ class Stage:
 
     def begin(self, name: str, tag: str) -> str:
         """Start an execution through boto3."""
-        given = {"book": str(self.book(tag)), "tag": tag}
+        given: dict[str, Any] = {"book": str(self.book(tag)), "tag": tag}
         if name == "map":
-            given |= {"items": list(range(ITEMS))}  # type: ignore[dict-item]
+            given |= {"items": list(range(ITEMS))}
         answer = self.box.sdk.start_execution(stateMachineArn=self.machines[name], name=tag, input=json.dumps(given))
         return str(answer["executionArn"])
 
@@ -198,7 +199,7 @@ def test_a_runner_that_dies_fails_its_attempts_and_retry_decides(stage: Stage, d
         stage.book(tag).unlink(missing_ok=True)
     arns = {name: stage.begin(name, tag) for name, tag in tags.items()}
     for tag in tags.values():
-        box.until("the function runs", lambda tag=tag: stage.wrote(tag))  # type: ignore[misc]
+        box.until("the function runs", partial(stage.wrote, tag))
     if daemon_too:
         box.kill()
     box.kill_runner()

@@ -18,7 +18,7 @@ import pytest
 from flowd.api import swf_render
 from flowd.errors import ApiError
 from flowd.store import history, swf, swf_reads
-from flowd.swf.registration import RegisteredType
+from flowd.swf.registration import Kind, RegisteredType
 from flowd.swf_frames import WorkflowFrame
 from tests.crash.test_commit_points import Doomed, abandon, deaths_are_expected
 from tests.engine.world import World
@@ -63,8 +63,9 @@ class Story:
         registry, workflows = self.world.core.swf, self.world.core.workflows
         with contextlib.suppress(ApiError):
             await registry.register_domain("shop", "7", None, {})
-        for kind, name in (("workflow", "ProcessOrder"), *(("activity", step) for step in decider.STEPS)):
-            made = RegisteredType(kind=kind, name=name, version="1.0", created_ms=0, defaults=DEFAULTS)  # type: ignore[arg-type]
+        types: list[tuple[Kind, str]] = [("workflow", "ProcessOrder"), *(("activity", step) for step in decider.STEPS)]
+        for kind, name in types:
+            made = RegisteredType(kind=kind, name=name, version="1.0", created_ms=0, defaults=DEFAULTS)
             with contextlib.suppress(ApiError):
                 await registry.register_type("shop", made)
         if await self.world.core.db.read(partial(swf.latest_runs, domain_id=1, workflow_id="order")):

@@ -96,8 +96,10 @@ class Box(World):
         self.host = Host()
         cloud = Cloud(self.core.embedded, {})
         ports = Ports(clock=self.clock, cloud=cloud)
-        rows = {name: ROWS[name](ports) for name in ("dynamodb", "events", "sns", "sqs")}
-        self.core.registry.rows.update(rows)  # type: ignore[attr-defined]
+        for name in ("dynamodb", "events", "sns", "sqs"):
+            integration = ROWS[name](ports)
+            assert integration is not None
+            self.registry.rows[name] = integration
         self.invocations = Invocations(self.host, self.clock, self.settings_of)
         deliver_to_functions(self.core.deliveries, self.invocations)
         self.core.deliveries.carriers["states"] = to_machines(Operations(self))

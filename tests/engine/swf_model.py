@@ -24,7 +24,7 @@ from flowd.integrations.ports import Failed
 from flowd.store import history, schema, swf_reads
 from flowd.store.schema_swf import SwfExecution
 from flowd.swf.faults import SwfFault
-from flowd.swf.registration import DEPRECATED, RegisteredType
+from flowd.swf.registration import DEPRECATED, Kind, RegisteredType
 from flowd.swf_frames import WorkflowFrame
 from tests.crash.test_commit_points import Crash, abandon
 from tests.engine.world import World
@@ -89,17 +89,18 @@ class Model:
     async def _register(self) -> None:
         swf = self.world.core.swf
         await swf.register_domain(DOMAIN, "7", None, {})
-        for kind, names in (("workflow", ("W", "Old", "Bare")), ("activity", ("A", "Old", "Bare"))):
+        types: dict[Kind, tuple[str, ...]] = {"workflow": ("W", "Old", "Bare"), "activity": ("A", "Old", "Bare")}
+        for kind, names in types.items():
             for name in names:
                 made = RegisteredType(
-                    kind=kind,  # type: ignore[arg-type]
+                    kind=kind,
                     name=name,
                     version="1",
                     created_ms=0,
                     defaults={} if name == "Bare" else FULL,
                 )
                 await swf.register_type(DOMAIN, made)
-            await swf.deprecate_type(DOMAIN, (kind, "Old", "1"))  # type: ignore[arg-type]
+            await swf.deprecate_type(DOMAIN, (kind, "Old", "1"))
         assert swf.domain(DOMAIN).type(("workflow", "Old", "1")).status == DEPRECATED
         self.world.functions.handlers.update(ok=lambda call: 1, bad=lambda call: Failed("ValueError", "no"))
 

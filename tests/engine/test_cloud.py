@@ -63,7 +63,7 @@ async def test_a_task_at_an_embedded_service_has_its_effect_once_though_the_daem
             self.cloud = Cloud(self.core.embedded, {})
             self.core.embedded.register(TABLES, Rows)
             self.rows["aws-sdk:dynamodb"] = (Hanging if self.hang else Sdk)(self.cloud)
-            self.core.registry.rows.update(self.rows)  # type: ignore[attr-defined]
+            self.registry.rows.update(self.rows)
 
     box = Killed(tmp_path)
     await box.boot()

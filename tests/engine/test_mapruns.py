@@ -7,6 +7,8 @@ import json
 from functools import partial
 from typing import Any
 
+import pytest
+
 from flowd.integrations.ports import Failed
 from flowd.store import mapruns, schema
 from tests.engine.world import World, function
@@ -126,10 +128,12 @@ async def test_children_start_as_earlier_ones_end_and_over_a_restart(world: Worl
     assert await world.output(arn) == list(range(5))
 
 
-async def test_children_that_a_dead_daemon_could_not_stop_are_stopped_by_the_next(world: World) -> None:
+async def test_children_that_a_dead_daemon_could_not_stop_are_stopped_by_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     machine = await world.machine(distributed({"Type": "Wait", "Seconds": 10, "End": True}))
     arn = await world.start(machine, [1, 2])
-    world.core.map_runs.changed = lambda runs: None  # type: ignore[method-assign]  # it dies before it can act
+    monkeypatch.setattr(world.core.map_runs, "changed", lambda runs: None)  # it dies before it can act
     await world.core.executions.stop(arn, None, None)
     await world.reboot()
     assert [child.status for child in await children(world, arn)] == ["ABORTED"] * 2

@@ -25,7 +25,7 @@ class Box(World):
     async def wire(self) -> None:
         cloud = Cloud(self.core.embedded, {})
         rows: dict[str, Integration] = {"sqs": self.sqs(cloud), "sns": Sns(cloud, self.clock)}
-        self.core.registry.rows.update(rows)  # type: ignore[attr-defined]
+        self.registry.rows.update(rows)
 
     def sqs(self, cloud: Cloud) -> Sqs:
         return Sqs(cloud, self.clock)

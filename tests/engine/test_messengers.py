@@ -28,7 +28,7 @@ class Apprise:
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str]]:
     library = ModuleType("apprise")
-    library.Apprise = Apprise  # type: ignore[attr-defined]
+    vars(library)["Apprise"] = Apprise
     monkeypatch.setitem(sys.modules, "apprise", library)
     Apprise.told = []
     return Apprise.told

@@ -48,7 +48,7 @@ class Stage(Box):
         self.host.specs["later"] = FunctionSpec(name="later", kind="python", path="/f.py")
         self.host.code["later"] = self.later
         row = self.kind(self.host, self.clock, self.invocations.delivery)
-        self.core.registry.rows["lambda"] = row  # type: ignore[attr-defined]
+        self.registry.rows["lambda"] = row
 
     def settings_of(self, name: str, qualifier: str) -> AsyncSettings:
         return self.tried

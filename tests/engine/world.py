@@ -99,9 +99,8 @@ class World:
     async def boot(self) -> None:
         """Start a daemon's engine on what is on disk."""
         self.alarms = ManualAlarms()
-        self.core = Core(
-            self.path, OneForAll(self.functions, self.rows), clock=self.clock, alarms=self.alarms, **self.settings
-        )
+        self.registry = OneForAll(self.functions, self.rows)
+        self.core = Core(self.path, self.registry, clock=self.clock, alarms=self.alarms, **self.settings)
         await self.core.open()
         await self.wire()
         await self.core.start()

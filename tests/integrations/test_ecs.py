@@ -121,8 +121,9 @@ async def test_sync_fails_with_the_tasks_description_as_the_cause() -> None:
 
 async def test_an_error_of_ecs_is_worded_as_the_sdk_does() -> None:
     host = Host(ServiceError("ClientException", "TaskDefinition not found."))
-    for pattern, stage in (("", "run"), ("sync", "submit")):
-        outcome = await Ecs(host, ManualClock()).call(task(pattern))  # type: ignore[arg-type]
+    stages: dict[Pattern, str] = {"": "run", "sync": "submit"}
+    for pattern, stage in stages.items():
+        outcome = await Ecs(host, ManualClock()).call(task(pattern))
         assert isinstance(outcome, Failed)
         assert (outcome.error, outcome.stage) == ("ECS.ClientException", stage)
         said = "TaskDefinition not found. (Service: AmazonECS; Status Code: 400; Error Code: ClientException;"
@@ -148,11 +149,12 @@ async def test_parameters_that_cannot_be_used_are_refused(pattern: Pattern, para
 
 
 async def test_a_stopped_attempt_stops_the_task_it_waits_for_and_no_other() -> None:
-    for pattern, stopped in (("sync", 1), ("", 0), ("waitForTaskToken", 0)):
+    stops: dict[Pattern, int] = {"sync": 1, "": 0, "waitForTaskToken": 0}
+    for pattern, stopped in stops.items():
         host = Host()
         ecs = Ecs(host, ManualClock())
-        await ecs.call(task(pattern))  # type: ignore[arg-type]
-        await ecs.cancel(task(pattern))  # type: ignore[arg-type]
+        await ecs.call(task(pattern))
+        await ecs.cancel(task(pattern))
         assert len(host.stopped) == stopped, pattern
 
 

@@ -120,7 +120,7 @@ async def test_a_child_that_was_only_started_outlives_its_parent(nest: Nest) -> 
 
 async def test_a_failed_sibling_stops_the_child(nest: Nest) -> None:
     await nest.machine(WAIT, "child")
-    boom = {"StartAt": "Go", "States": {"Go": {"Type": "Wait", "Seconds": 5, "Next": "F"}, **FAIL["States"]}}  # type: ignore[dict-item]
+    boom = {"StartAt": "Go", "States": {"Go": {"Type": "Wait", "Seconds": 5, "Next": "F"}, **FAIL["States"]}}
     both = {"Type": "Parallel", "Branches": [nested(".sync"), boom], "End": True}
     arn = await nest.start(await nest.machine({"StartAt": "P", "States": {"P": both}}, "parent"))
     await nest.pass_time(6)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flowd.functions import FunctionSpec
+from flowd.functions import FunctionSpec, Kind
 from flowd.runner.client import RunnerClient
 from flowd.runner.packages import Wish, find_wishes
 from tests.runner.harness import Functions, RunnerProcess, cause, until, value
@@ -29,8 +29,8 @@ def wheel(folder: Path, name: str, version: str, source: str) -> None:
         archive.writestr(f"{info}/RECORD", "")
 
 
-def spec(path: Path, kind: str = "python") -> FunctionSpec:
-    return FunctionSpec(name="f", kind=kind, path=str(path))  # type: ignore[arg-type]
+def spec(path: Path, kind: Kind = "python") -> FunctionSpec:
+    return FunctionSpec(name="f", kind=kind, path=str(path))
 
 
 def find_wish(of: FunctionSpec) -> Wish | None:

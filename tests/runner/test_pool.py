@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,8 +62,8 @@ class World:
         self.register("a", "b", "broken")
         self._count = 0
 
-    def register(self, *names: str, **more: object) -> None:
-        specs = [FunctionSpec(name=name, kind="python", path=str(self.file), **more) for name in names]  # type: ignore[arg-type]
+    def register(self, *names: str, **more: Any) -> None:
+        specs = [FunctionSpec(name=name, kind="python", path=str(self.file), **more) for name in names]
         self.pool.register(specs, {})
 
     def submit(self, name: str) -> Attempt:

@@ -113,8 +113,8 @@ def test_a_function_may_say_who_comes_in() -> None:
 
 def rest(document: dict[str, Any], kind: str = "AWS::ApiGateway::RestApi", name: str = "Body") -> Project:
     head = {"Transform": "AWS::Serverless-2016-10-31"} if "Serverless" in kind else {}
-    resources = {"Api": {"Type": kind, "Properties": {"StageName": "v1"} if head else {}}}
-    resources["Api"]["Properties"][name] = document  # type: ignore[index]
+    properties = {"StageName": "v1", name: document} if head else {name: document}
+    resources = {"Api": {"Type": kind, "Properties": properties}}
     return read_template(json.dumps({**head, "Resources": resources}, indent=1), source="t")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -27,10 +28,10 @@ def test_timers_are_relative_or_absolute_and_last_up_to_a_year() -> None:
 
 
 @pytest.mark.parametrize("wait", [lambda: sleep(40_000_000), lambda: sdk.until(datetime.now(UTC).replace(tzinfo=None))])
-def test_a_wait_that_cannot_be_is_refused_with_the_reason(wait: object) -> None:
+def test_a_wait_that_cannot_be_is_refused_with_the_reason(wait: Callable[[], Awaitable[None]]) -> None:
     @workflow
     async def waits() -> None:
-        await wait()  # type: ignore[operator]
+        await wait()
 
     with pytest.raises(WorkflowFailed, match=r"longest|time zone"):
         Simulation().run(waits)

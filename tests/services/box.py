@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session
 
 from flowd.services.ports import Call, Service
-from flowd.store import migrations  # noqa: F401  the tables of all services are made below
+from flowd.store.migrations import create_tables
 
 REGION, ACCOUNT = "us-east-1", "000000000000"
 
@@ -20,8 +20,9 @@ class Box:
     def __init__(self, service: Service[Any], tables: Any) -> None:
         self.service = service
         engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-        SQLModel.metadata.create_all(engine)
         self.session = Session(engine)
+        create_tables(self.session)
+        self.session.commit()
         self.tables = tables(self.session)
         self.now_ms = 1_700_000_000_000
         self.call: Call | None = None

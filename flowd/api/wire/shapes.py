@@ -7,6 +7,7 @@ AWS's own words. Nothing here knows what an operation does.
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import GenericAlias
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -99,9 +100,9 @@ def _type(shape: Shape, known: dict[str, Any]) -> Any:
         return _structure(shape, known)
     if isinstance(shape, ListShape):
         meta = _meta(min_length=limits.get("min"), max_length=limits.get("max"))
-        return _annotated(list[_type(shape.member, known)], meta)  # type: ignore[misc]
+        return _annotated(GenericAlias(list, (_type(shape.member, known),)), meta)
     if isinstance(shape, MapShape):
-        return dict[str, _type(shape.value, known)]  # type: ignore[misc]
+        return GenericAlias(dict, (str, _type(shape.value, known)))
     if shape.type_name == "string":
         if limits.get("enum"):
             return Literal[tuple(limits["enum"])]

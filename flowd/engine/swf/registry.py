@@ -18,7 +18,7 @@ from flowd.store import swf
 from flowd.store.database import Database
 from flowd.store.schema_swf import SwfDomain, SwfType
 from flowd.swf import faults, registration
-from flowd.swf.registration import Domain, Key, RegisteredType
+from flowd.swf.registration import KINDS, Domain, Key, RegisteredType
 from flowd.swf.rules import Limits
 from flowd.swf.world import World
 
@@ -156,7 +156,7 @@ def _domain(row: SwfDomain) -> Domain:
 
 def _type(row: SwfType) -> RegisteredType:
     return RegisteredType(
-        kind=row.kind,  # type: ignore[arg-type]
+        kind=KINDS[row.kind],
         name=row.name,
         version=row.version,
         created_ms=row.created_ms,

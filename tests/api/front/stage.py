@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -54,7 +55,7 @@ def lambda_backend(functions: Functions, later: list[tuple[str, str]]) -> Lambda
 
     class Nothing:
         functions = ()
-        operations: dict[str, Any] = {}  # noqa: RUF012
+        operations: Mapping[str, Any] = MappingProxyType({})
 
     async def post(delivery: Any) -> None:
         later.append(delivery)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from console.screens.executions import ExecutionsScreen
@@ -70,15 +72,21 @@ async def test_the_last_of_a_thousand_rows_is_one_key_away(console: Console) -> 
         assert item is not None and item["id"] == 1
 
 
-async def test_moving_the_cursor_repaints_two_lines(console: Console) -> None:
+async def test_moving_the_cursor_repaints_two_lines(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     async with console() as pilot:
         await sees(pilot, "order-1000")
         assert isinstance(pilot.app.screen, ExecutionsScreen)
-        screen, table, painted = pilot.app.screen, pilot.app.screen.table, []
-        table.refresh_running = lambda: None  # type: ignore[method-assign]  # a second's repaint is not the cursor's
+        screen, table = pilot.app.screen, pilot.app.screen.table
+        painted: list[int] = []
+        monkeypatch.setattr(table, "refresh_running", lambda: None)  # a second's repaint is not the cursor's
         await until(pilot, lambda: screen.loaded and not screen._reading and not table._walking)
         spans = table.spans
-        table.spans = lambda index, width: painted.append(index) or spans(index, width)  # type: ignore[method-assign, func-returns-value]
+
+        def noted(index: int, width: int) -> Any:
+            painted.append(index)
+            return spans(index, width)
+
+        monkeypatch.setattr(table, "spans", noted)
         await pilot.press("j")
         await until(pilot, lambda: painted)
         assert set(painted) == {0, 1}

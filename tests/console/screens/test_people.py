@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from textual.pilot import Pilot
 
 from console.app import FlowdApp
 from console.client import Item, RemoteError
@@ -14,7 +15,7 @@ from tests.console.fake import REFUND, FakeDaemon, prompt
 from tests.console.stories import NOW
 
 
-async def open_prompt(pilot, *keys: str, title: str) -> None:  # type: ignore[no-untyped-def]
+async def open_prompt(pilot: Pilot[int], *keys: str, title: str) -> None:
     await sees(pilot, "● live")
     await goes_to(pilot, "inbox")
     await sees(pilot, "Approve the refund")

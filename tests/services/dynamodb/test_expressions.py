@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from flowd.errors import ApiError
 from tests.services.box import Box
 from tests.services.dynamodb.shop import T, get, key, put, refusal, update
 
@@ -130,10 +131,10 @@ def test_placeholders_are_all_used_and_all_defined_well(ddb: Box) -> None:
 
 def test_a_failed_condition_shows_the_item_to_who_asks(ddb: Box) -> None:
     put(ddb, "a", x={"S": "1"})
-    with pytest.raises(Exception, match="The conditional request failed") as caught:
+    with pytest.raises(ApiError, match="The conditional request failed") as caught:
         ddb("DeleteItem", **T, Key=key("a"), ConditionExpression="attribute_exists(y)",
             ReturnValuesOnConditionCheckFailure="ALL_OLD")  # fmt: skip
-    assert caught.value.extras == {"Item": {**key("a"), "x": {"S": "1"}}}  # type: ignore[attr-defined]
+    assert caught.value.extras == {"Item": {**key("a"), "x": {"S": "1"}}}
     assert get(ddb, "a") is not None
 
 
