@@ -6,8 +6,11 @@ A new database is made from the schema and starts at the latest number. A step i
 from __future__ import annotations
 
 import re
+from functools import cache
 
-from sqlalchemy import inspect
+from sqlalchemy import Table, inspect
+from sqlalchemy.dialects.sqlite import dialect
+from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 from sqlmodel import Session, SQLModel, text
 
 from flowd.errors import FlowdError
@@ -120,8 +123,24 @@ def migrate(session: Session, new_id: str) -> str:
 
 
 def create_tables(session: Session) -> None:
-    """Make every table that is not there."""
-    SQLModel.metadata.create_all(session.connection())
+    """Make every table that is not there.
+
+    `MetaData.create_all` asks SQLite twice for each table whether it is there: a third of a new daemon's start.
+    """
+    connection = session.connection()
+    known = set(inspect(connection).get_table_names())
+    for table in SQLModel.metadata.tables.values():
+        if table.name not in known:
+            for statement in _made_by(table):
+                connection.exec_driver_sql(statement)
+
+
+@cache
+def _made_by(table: Table) -> tuple[str, ...]:
+    """The statements that make a table and its indexes."""
+    indexes = sorted(table.indexes, key=lambda index: str(index.name))
+    made: list[ExecutableDDLElement] = [CreateTable(table), *map(CreateIndex, indexes)]
+    return tuple(str(each.compile(dialect=dialect())) for each in made)
 
 
 def _add_indexes(session: Session) -> None:

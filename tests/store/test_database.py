@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event
-from sqlmodel import Session, select
+from sqlalchemy import Connection, create_engine, event
+from sqlmodel import Session, SQLModel, select
 
 from flowd.errors import ServiceUnavailable
 from flowd.store import database as database_module
 from flowd.store import holds, mapruns, schema
 from flowd.store.database import Database, DatabaseUnusable, raw
 from flowd.store.events import EventsTables
+from flowd.store.migrations import create_tables
 
 
 @pytest.fixture
@@ -247,6 +248,24 @@ async def test_a_database_of_before_map_runs_were_redriven_keeps_its_runs(tmp_pa
     assert run is not None
     assert (run.status, run.redrive_count, run.redriven_ms) == ("FAILED", 0, 0)
     await later.stop()
+
+
+def made(make: Callable[[Session], None]) -> list[str]:
+    """The tables and indexes of a new database."""
+    with Session(create_engine("sqlite://")) as session:
+        make(session)
+        return sorted(map(str, session.connection().exec_driver_sql("SELECT name, sql FROM sqlite_master")))
+
+
+def test_the_tables_are_those_that_sqlalchemy_would_make() -> None:
+    def the_rest(session: Session) -> None:
+        session.connection().exec_driver_sql("CREATE TABLE meta (key VARCHAR)")
+        create_tables(session)
+
+    ours = made(create_tables)
+    assert ours == made(lambda session: SQLModel.metadata.create_all(session.connection()))
+    assert len(ours) > len(SQLModel.metadata.tables)
+    assert [row for row in made(the_rest) if "meta" not in row] == [row for row in ours if "meta" not in row]
 
 
 async def test_a_database_of_a_later_release_is_refused(tmp_path: Path) -> None:
