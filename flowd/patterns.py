@@ -53,6 +53,19 @@ class Patience:
             self._left -= time.monotonic() - begun
 
 
+class Deadline:
+    """When a piece of work of any kind is over, whatever its steps cost."""
+
+    __slots__ = ("_at",)
+
+    def __init__(self, seconds: float) -> None:
+        self._at = time.monotonic() + seconds
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() > self._at
+
+
 class Expression:
     """A regular expression."""
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from flowd.patterns import Patience
+from flowd.patterns import Deadline, Patience
 from flowd.velocity import methods
 from flowd.velocity.methods import shown
 from flowd.velocity.nodes import (
@@ -37,6 +37,8 @@ from flowd.velocity.nodes import (
 
 ROUNDS: Final = 1_000
 _STEPS: Final = 200_000
+#: What a run may take: steps over long texts and lists differ too much.
+SECONDS: Final = 5.0
 #: Characters that a method goes over in the time of a few steps: a loop over a long text costs as many as it takes.
 _A_STEP: Final = 4_000
 _ABSENT: Final = object()
@@ -82,6 +84,7 @@ class _Run:
         self._steps = 0
         self._loops = 0
         self._patience = Patience()
+        self._deadline = Deadline(SECONDS)
 
     def block(self, block: Block) -> None:
         for part in block.parts:
@@ -97,6 +100,8 @@ class _Run:
         self._steps += steps
         if self._steps > _STEPS:
             raise Broken(f"the template took more than {_STEPS:,} steps")
+        if self._deadline.is_over:
+            raise Broken(f"the template took more than {SECONDS:g} seconds")
 
     def _write(self, text: str) -> None:
         self._size += len(text)
@@ -294,7 +299,7 @@ def _same(left: Any, right: Any) -> bool:
         return bool(left == right)
     if left is None or right is None:
         return left is right
-    return (type(left) is type(right) and left == right) or shown(left) == shown(right)
+    return (type(left) is type(right) and methods.equal(left, right)) or shown(left) == shown(right)
 
 
 def _calculated(operator: str, left: Any, right: Any) -> Any:

@@ -149,7 +149,7 @@ def _char(text: str, index: Any) -> str:
 
 
 _ANY: Final[Table] = {
-    "equals": lambda value, other: type(value) is type(other) and value == other,
+    "equals": lambda value, other: type(value) is type(other) and equal(value, other),
     "toString": shown,
 }
 _TEXT: Final[Table] = {
@@ -206,6 +206,28 @@ def _add(items: list[Any], *given: Any) -> bool:
     return True
 
 
+def equal(left: Any, right: Any) -> bool:
+    """Whether two values are the same. Raises Broken for values that hold others so often that nobody could tell."""
+    return _equal(left, right, [MOST])
+
+
+def _place(items: list[Any], value: Any) -> int:
+    """The first entry that is `value`, -1 without one."""
+    left = [MOST]
+    return next((number for number, item in enumerate(items) if _equal(item, value, left)), -1)
+
+
+def _equal(one: Any, other: Any, left: list[int]) -> bool:
+    left[0] -= 1
+    if left[0] < 0:
+        raise Broken(f"more than {MOST:,} values to compare")
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(_equal(*pair, left) for pair in zip(one, other, strict=True))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_equal(one[key], other[key], left) for key in one)
+    return bool(one == other)
+
+
 def _at(items: list[Any], index: Any) -> Any:
     if not 0 <= _whole(index) < len(items):
         raise IndexError(f"{index} of {len(items)} entries")
@@ -222,19 +244,19 @@ def _remove(items: list[Any], which: Any) -> Any:
     if isinstance(which, int) and not isinstance(which, bool):
         _at(items, which)
         return items.pop(which)
-    if which not in items:
-        return False
-    items.remove(which)
-    return True
+    place = _place(items, which)
+    if place >= 0:
+        items.pop(place)
+    return place >= 0
 
 
 _LIST: Final[Table] = {
     **_ANY,
     "add": _add,
     "addAll": _add_all,
-    "contains": lambda items, value: value in items,
+    "contains": lambda items, value: _place(items, value) >= 0,
     "get": _at,
-    "indexOf": lambda items, value: items.index(value) if value in items else -1,
+    "indexOf": lambda items, value: _place(items, value),
     "isEmpty": lambda items: not items,
     "remove": _remove,
     "set": _set,
@@ -256,7 +278,7 @@ def _entries(items: dict[Any, Any]) -> list[dict[str, Any]]:
 _MAP: Final[Table] = {
     **_ANY,
     "containsKey": lambda items, key: key in items,
-    "containsValue": lambda items, value: value in items.values(),
+    "containsValue": lambda items, value: _place(list(items.values()), value) >= 0,
     "entrySet": _entries,
     "get": entry,
     "getKey": lambda items: items["key"],  # of an entry

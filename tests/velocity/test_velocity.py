@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flowd import patterns
-from flowd.velocity import Broken, Invalid, Thing, compile_template, render
+from flowd.velocity import Broken, Invalid, Thing, compile_template, evaluate, render
 from flowd.velocity.methods import given
 
 
@@ -39,6 +39,14 @@ def written(text: str, **values: Any) -> str:
         ("#foreach($x in [3..1])$foreach.index$x#end$!x", "031221"),
         ("#foreach($x in $m.a.entrySet())$x.key=$x.value$x.getKey()#end", "b=1b"),
         ("#foreach($x in ['a', 'b'])#foreach($y in [1, 2])$x$y$foreach.parent.count #end#end", "a11 a21 b12 b22 "),
+        (
+            "#set($q = [1, [2, {'a': [3]}]])#if($q == [1, [2, {'a': [3]}]])same#end $q.indexOf([2, {'a': [3]}])",
+            "same1",
+        ),
+        (
+            "#set($q = [[1], 2])$q.contains([1]) $q.remove([1]) $q $q.remove('x') $q.equals([2])",
+            "true true [2] false true",
+        ),
         ("#foreach($x in [1..9])#if($x == 3)#break#end$x#end!#stop never", "12!"),
         ("#foreach($x in $none)never#end", ""),
         (
@@ -143,6 +151,16 @@ def test_what_is_not_a_template_is_refused_with_its_place(text: str, message: st
         ("#set($s = 9)#foreach($a in [1..1000])#set($s = $s * $s)#end", "more than 4,096 bits"),
         ("#set($s = 'aa')#foreach($a in [1..1000])#set($s = $s.concat($s))#end", "of more than"),
         (
+            "#set($a = [1])#set($b = [1])#foreach($i in [1..60])#set($a = [$a, $a])#set($b = [$b, $b])#end"
+            "#if($a == $b)#end",
+            "more than 200,000 values to compare",
+        ),
+        (
+            "#set($a = [1])#set($b = [1])#foreach($i in [1..60])#set($a = [$a, $a])#set($b = [$b, $b])#end"
+            "#set($l = [$a])$l.contains($b)",
+            "more than 200,000 values to compare",
+        ),
+        (
             "#set($b = '"
             + "x" * 250_000
             + "')#foreach($a in [1..1000])#set($c = [$b.length(), $b.trim(), $b.length(), $b.trim()])#end",
@@ -181,3 +199,9 @@ def test_the_patterns_of_a_run_share_the_time_there_is(monkeypatch: pytest.Monke
     with pytest.raises(Broken, match=r"matches\(\) of a text: the pattern .* takes too long"):
         written(busy, t="x" * 60)
     assert time.monotonic() - begun < 5
+
+
+def test_a_run_ends_when_its_time_is_up_whatever_its_steps_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "SECONDS", 0.05)
+    with pytest.raises(Broken, match=r"more than 0\.05 seconds"):
+        written("#foreach($x in [1..1000])#foreach($y in [1..1000])#set($b = $t + $t)#end#end", t="é" * 1_000_000)

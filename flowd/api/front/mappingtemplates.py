@@ -16,9 +16,9 @@ from urllib.parse import quote_plus, unquote_plus
 from flowd.api.front.matching import Match
 from flowd.api.front.requests import Problem, Request
 from flowd.asl.paths import Path, PathError, PathSyntaxError, PathTooLong, compile_path
-from flowd.payload import InvalidJson, dumps, loads
+from flowd.payload import InvalidJson, dumps, loads, measure
 from flowd.routes import TEMPLATE_MEMBERS
-from flowd.velocity import Broken, Template, Thing, compile_template, render
+from flowd.velocity import LONGEST, Broken, Template, Thing, compile_template, render
 from flowd.velocity.methods import Given, given
 
 _ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
@@ -167,8 +167,12 @@ def _escaped(found: re.Match[str]) -> str:
 
 def _shown(value: Any) -> str:
     """A text as it is, anything else as JSON. Raises Broken for what JSON cannot have, as a list within itself."""
+    if isinstance(value, str) or value is None:
+        return value or ""
     try:
-        return value if isinstance(value, str) else "" if value is None else dumps(value)
+        if measure(value, LONGEST) > LONGEST:  # what a value holds many times is written as often
+            raise Broken(f"its JSON has more than {LONGEST:,} characters")
+        return dumps(value)
     except InvalidJson as error:
         raise Broken(f"this cannot be written as JSON: {error}") from None
 

@@ -93,3 +93,12 @@ async def test_a_path_too_long_for_an_authorizers_arn_is_refused(box: Box) -> No
     stage = guarded(box, authorizer, lambda event: {})
     assert await stage.json("GET", "/" + "a" * 1_600 + "?who=ann") == (414, {"message": "Request URI too long"})
     assert stage.host.events == []
+
+
+async def test_a_template_that_holds_a_value_over_and_over_is_told_so(box: Box) -> None:
+    doubled = f"#set($a = ['{'x' * 1_000}'])#foreach($i in [1..60])#set($a = [$a, $a])#end$util.escapeJavaScript($a)"
+    apis = Apis()
+    apis.method("POST", "/", aws(FUNCTION, doubled))
+    status, body = await Stage.of_template(box, apis.text).json("POST", "/", json={})
+    assert (status, body["message"]) == (500, "Internal server error")
+    assert "its JSON has more than" in body["reason"]
