@@ -82,6 +82,7 @@ class Authorizer(msgspec.Struct, frozen=True, kw_only=True):
     pattern: str = ""
     format: Format = "1.0"
     simple: bool = False
+    timeout_s: float = 29.0  # a REST API's waits as long as for any function (quotas, "Integration timeout")
 
 
 class GatewayResponse(msgspec.Struct, frozen=True, kw_only=True):

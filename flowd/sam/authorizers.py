@@ -18,6 +18,8 @@ from flowd.sam.resources import HTTP_AUTHORIZER, REST_AUTHORIZER, Template
 
 _TOKEN: Final = "method.request.header.Authorization"
 _HTTP_HEADER: Final = "$request.header.Authorization"
+#: "Quotas for configuring and running an HTTP API": Timeout for Lambda authorizer response.
+HTTP_SECONDS: Final = 10.0
 
 
 def refuse(kind: str) -> NoReturn:
@@ -77,6 +79,7 @@ def _http(given: Mapping[str, Any]) -> Authorizer:
             sources=tuple(str(part) for part in asked) if isinstance(asked, list) else (),
             format="1.0" if version == "1.0" else "2.0",
             simple=_true(given.get("EnableSimpleResponses")) and version != "1.0",
+            timeout_s=HTTP_SECONDS,
         )
     )
 
@@ -126,6 +129,7 @@ def serverless(auth: Mapping[str, Any], event: Mapping[str, Any], *, http: bool)
                 sources=_listed(identity, "$request.") or (_HTTP_HEADER,),
                 format=cast(Format, version),
                 simple=_true(given.get("EnableSimpleResponses")) and version == "2.0",
+                timeout_s=HTTP_SECONDS,
             )
         )
     if str(given.get("FunctionPayloadType", "TOKEN")) == "REQUEST":

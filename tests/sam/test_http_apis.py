@@ -105,7 +105,7 @@ def test_a_function_may_say_who_comes_in() -> None:
     project = read(json.dumps(template, indent=1))
     assert said(project) == ""
     sources = ("$request.header.X-Token",)
-    wanted = Authorizer(kind="request", function=ARN, sources=sources, format="2.0", simple=True)
+    wanted = Authorizer(kind="request", function=ARN, sources=sources, format="2.0", simple=True, timeout_s=10)
     assert project.routes[0].authorizer == wanted
     given["AuthorizerType"] = "JWT"
     assert "the authorization JWT is not built" in said(read(json.dumps(template, indent=1)))

@@ -60,7 +60,9 @@ def test_an_http_api_has_authorizers_of_either_format() -> None:
     own = "{FunctionArn: !GetAtt Who.Arn, AuthorizerPayloadFormatVersion: '2.0', EnableSimpleResponses: true}"
     route = route_of(f", Auth: {{DefaultAuthorizer: W, Authorizers: {{W: {own}}}}}", kind="HttpApi")
     header = ("$request.header.Authorization",)
-    assert route.authorizer == Authorizer(kind="request", function=WHO, sources=header, format="2.0", simple=True)
+    assert route.authorizer == Authorizer(
+        kind="request", function=WHO, sources=header, format="2.0", simple=True, timeout_s=10
+    )
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from flowd import parametersources as sources
 from flowd.api.front import proxy
+from flowd.api.front.aside import aside, if_long
 from flowd.api.front.matching import Match
 from flowd.api.front.requests import Problem, Request
 from flowd.api.functions import Functions
@@ -29,6 +30,21 @@ _INVOKE: Final = "execute-api:invoke"
 _LONGEST_ARN: Final = 1_600  # quotas, "Important notes"
 _WILD: Final = {"*": Wild.ANY, "?": Wild.ONE}
 _DENIED: Final = "User is not authorized to access this resource"
+
+
+class Failed(Problem):
+    """The authorizer itself failed, or did not answer."""
+
+    kind = "AUTHORIZER_FAILURE"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(500, proxy.BROKEN, reason=reason)
+
+
+class Misled(Failed):
+    """What the authorizer said is nothing that authorizers say."""
+
+    kind = "AUTHORIZER_CONFIGURATION_ERROR"
 
 
 class Authorizers:
@@ -58,14 +74,19 @@ class Authorizers:
         found = [_value(each, request, match) for each in authorizer.sources]
         if not all(found) or (authorizer.pattern and not await _is_of(authorizer.pattern, str(found[0]))):
             raise Problem(401, "Unauthorized")
-        result = await self._functions.call(
-            authorizer.function, dumps(self._event(authorizer, request, match, found, arn))
-        )
+        event = dumps(self._event(authorizer, request, match, found, arn))
+        try:
+            async with asyncio.timeout(authorizer.timeout_s):
+                result = await self._functions.call(authorizer.function, event)
+        except TimeoutError:
+            raise Failed(f"the authorizer did not answer in {authorizer.timeout_s:g} seconds") from None
         if result.error is not None:
             if _message(result.cause) == "Unauthorized":
                 raise Problem(401, "Unauthorized")
-            raise Problem(500, proxy.BROKEN, reason=f"the authorizer failed: {result.error}")
-        return replace(request, authorizer=_said(authorizer, loads(result.output_text or "null"), arn))
+            raise Failed(f"the authorizer failed: {result.error}")
+        text = result.output_text or "null"
+        said = await if_long(len(text), lambda: _said(authorizer, loads(text), arn))
+        return replace(request, authorizer=said)
 
     def _check_signature(self, request: Request) -> None:
         try:
@@ -118,7 +139,7 @@ def _message(cause: str | None) -> str:
 def _said(authorizer: Authorizer, result: Any, arn: str) -> dict[str, Any]:
     """What the function says of the caller. Raises Problem if it does not let him in, or says nothing."""
     if not isinstance(result, dict):
-        raise Problem(500, proxy.BROKEN, reason="the authorizer's result is no object")
+        raise Misled("the authorizer's result is no object")
     context = result.get("context")
     context = context if isinstance(context, dict) else {}
     if authorizer.simple:
@@ -128,7 +149,7 @@ def _said(authorizer: Authorizer, result: Any, arn: str) -> dict[str, Any]:
     policy = result.get("policyDocument")
     statements = policy.get("Statement") if isinstance(policy, dict) else None
     if not isinstance(statements, list):
-        raise Problem(500, proxy.BROKEN, reason="the authorizer's result has no policyDocument with Statements")
+        raise Misled("the authorizer's result has no policyDocument with Statements")
     effects = {str(each.get("Effect")) for each in statements if isinstance(each, dict) and _concerns(each, arn)}
     if effects != {"Allow"}:
         raise Problem(403, _DENIED)
@@ -158,7 +179,7 @@ async def _is_of(pattern: str, token: str) -> bool:
     """True if a token is of the wanted form. In a thread and in bounded time: the token is a stranger's, and patterns
     may take for ever with a text that was made for them."""
     try:
-        return await asyncio.to_thread(compiled(pattern).covers, token, Patience())
+        return await aside(compiled(pattern).covers, token, Patience())
     except PatternError as error:
         raise Problem(401, "Unauthorized", reason=f"the token cannot be matched: {error}") from None
 

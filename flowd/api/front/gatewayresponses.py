@@ -36,7 +36,7 @@ _VARIABLE: Final = re.compile(r"\$(context|stageVariables)\.([A-Za-z0-9_.]*[A-Za
 def reply(problem: Problem, request: Request, match: Match, account: str) -> Reply:
     """The refusal as the API of the route has it; as the front has it where the API says nothing."""
     route = match.route
-    kind = next(
+    kind = problem.kind or next(
         (name for status, begin, name in _TYPES if status == problem.status and str(problem).startswith(begin)), ""
     )
     default = "DEFAULT_5XX" if problem.status >= 500 else "DEFAULT_4XX"

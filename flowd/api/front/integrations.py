@@ -6,7 +6,6 @@ guide, "Integrations for REST APIs" and "Set up integration responses".
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -14,6 +13,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from flowd import parametersources as sources
 from flowd.api.front import subtypes
+from flowd.api.front.aside import aside
 from flowd.api.front.mappingtemplates import Exchange
 from flowd.api.front.requests import JSON, Problem, Reply, is_header
 from flowd.api.front.upstream import FORM, QUERIES, TARGETS, Answer, Upstream
@@ -44,9 +44,9 @@ async def run(exchange: Exchange, upstream: Upstream, who: str) -> Reply:
         answer = await subtypes.run(exchange, integration, upstream, who)
     else:
         # Templates run in a thread: bodies are large, loops are many, and others are served meanwhile.
-        call = await asyncio.to_thread(_Call, exchange, integration, upstream, who)
+        call = await aside(_Call, exchange, integration, upstream, who)
         answer = await _CALLS[integration.kind](call)
-    return _passed(answer) if integration.proxy else await asyncio.to_thread(_mapped, exchange, integration, answer)
+    return _passed(answer) if integration.proxy else await aside(_mapped, exchange, integration, answer)
 
 
 class _Call:

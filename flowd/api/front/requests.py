@@ -95,7 +95,9 @@ class Reply:
 
 
 class Problem(Exception):
-    """The request gets an error: a status and words."""
+    """The request gets an error: a status and words. `kind`: its type among gateway responses, if these do not tell."""
+
+    kind = ""
 
     def __init__(self, status: int, message: str, **more: Any) -> None:
         super().__init__(message)

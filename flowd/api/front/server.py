@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flowd.api.front.app import Application
+from flowd.api.front.aside import if_long
 from flowd.api.front.authorizers import Authorizers
 from flowd.api.front.guard import Guard
 from flowd.api.front.links import signing_key
@@ -93,5 +94,6 @@ class HttpFront:
     async def _operate(self, target: str, members: Mapping[str, Any], who: str) -> dict[str, Any]:
         """One of the daemon's operations, checked as a client's request is."""
         operation = self._table[target]
-        request = operation.reader.read(dumps(dict(members)).encode())
+        size = sum(len(value) for value in members.values() if isinstance(value, str))
+        request = await if_long(size, lambda: operation.reader.read(dumps(dict(members)).encode()))
         return await operation.handle(request, Caller(who, lambda: True, self._draining)) or {}

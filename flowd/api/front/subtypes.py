@@ -5,11 +5,11 @@ Source: developer guide, "AWS service integrations for HTTP APIs" and the refere
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
 from flowd import parametersources as sources
+from flowd.api.front.aside import aside
 from flowd.api.front.mappingtemplates import Exchange
 from flowd.api.front.upstream import PREFIXES, Answer, Upstream
 from flowd.api.wire.protocols.models import HttpRequest
@@ -21,7 +21,7 @@ from flowd.routes import Integration
 async def run(exchange: Exchange, integration: Integration, upstream: Upstream, who: str) -> Answer:
     """An operation as HTTP APIs call them: its members by parameters, its answer as it comes."""
     # Parameters look into the body, which is large, each by itself.
-    body = await asyncio.to_thread(_body, exchange, integration)
+    body = await aside(_body, exchange, integration)
     headers = {
         "x-amz-target": f"{PREFIXES[integration.service]}.{integration.operation}",
         "content-type": "application/x-amz-json-1.0",

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from flowd import names
 from flowd.api.front import integrations, proxy
+from flowd.api.front.aside import LONG, aside, if_long
 from flowd.api.front.authorizers import Authorizers
 from flowd.api.front.checks import check
 from flowd.api.front.mapping import Mapping as Template
@@ -74,7 +75,7 @@ class Work:
         template = self._templates[id(match.route)]  # other routes may be in force by the time it is filled
         request = await self._authorizers.admit(request, match)
         if checks is not None:
-            await asyncio.to_thread(check, checks, request, match.parameters)
+            await aside(check, checks, request, match.parameters)
         try:
             async with asyncio.timeout(LONGEST_S if integration is None else integration.timeout_s):
                 return await _ACTIONS[match.route.action](self, request, match, who, template)
@@ -86,13 +87,14 @@ class Work:
         return target if names.split_arn(target) else names.machine_arn(target, self._region, self.account)
 
     async def _start(self, request: Request, match: Match, who: str, template: Template) -> Reply:
-        members = self._members(request, match, template)
+        members = await self._members(request, match, template)
         body = await self._operate(f"{STATES}.StartExecution", members, who)
         name = str(body["executionArn"]).rpartition(":")[2]
         return json_reply(match.route.status, {**body, "name": name})
 
     async def _start_sync(self, request: Request, match: Match, who: str, template: Template) -> Reply:
-        body = await self._operate(f"{STATES}.StartSyncExecution", self._members(request, match, template), who)
+        members = await self._members(request, match, template)
+        body = await self._operate(f"{STATES}.StartSyncExecution", members, who)
         if body["status"] == "SUCCEEDED":
             return Reply(match.route.status, str(body.get("output") or "null").encode(), [("content-type", JSON)])
         error = body.get("error") or body["status"]
@@ -100,7 +102,12 @@ class Work:
         said = {"message": body.get("cause") or error, "error": error, "executionArn": body["executionArn"]}
         return json_reply(match.route.errors.get(error, default), said)
 
-    def _members(self, request: Request, match: Match, template: Template) -> dict[str, Any]:
+    async def _members(self, request: Request, match: Match, template: Template) -> dict[str, Any]:
+        """Of a start. What a route looks for in a request may be anywhere in it."""
+        searching = match.route.has_input or match.route.execution_name
+        return await if_long(LONG + 1 if searching else len(request.body), self._mapped, request, match, template)
+
+    def _mapped(self, request: Request, match: Match, template: Template) -> dict[str, Any]:
         document = request.document(match.parameters)
         try:
             text = template.input(document, request.at_ms)
@@ -127,11 +134,15 @@ class Work:
         return json_reply(match.route.status, shown)
 
     async def _function(self, request: Request, match: Match, who: str, _: Template) -> Reply:
-        event = dumps(proxy.event(request, match, self.account))
+        event = await if_long(len(request.body), self._event, request, match)
         result = await self._functions.call(match.route.target, event)
         if result.error is not None:
             raise Problem(502, proxy.BROKEN, reason=f"the function failed: {result.error}")
-        return proxy.reply(loads(result.output_text or "null"), match.route.format)
+        text = result.output_text or "null"
+        return await if_long(len(text), lambda: proxy.reply(loads(text), match.route.format))
+
+    def _event(self, request: Request, match: Match) -> str:
+        return dumps(proxy.event(request, match, self.account))
 
     async def _integration(self, request: Request, match: Match, who: str, _: Template) -> Reply:
         exchange = Exchange(request, match, proxy.context(request, match, self.account))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from typing import Any
 
 import pytest
 
 from flowd import patterns
+from flowd.api.front import requests, work
 from flowd.functions import FunctionResult
-from flowd.routes import Authorizer, Route
+from flowd.payload import dumps, loads
+from flowd.routes import Authorizer, GatewayResponse, Route
 from tests.api.box import Box
 from tests.api.front.apis import GATEWAY, Apis, aws
 from tests.api.front.stage import Stage
@@ -64,10 +67,10 @@ async def test_a_model_that_is_none_is_told(box: Box, schema: Any) -> None:
     assert "the model of the body cannot be used" in body["reason"]
 
 
-def guarded(box: Box, authorizer: Authorizer, result: Any) -> Stage:
+def guarded(box: Box, authorizer: Authorizer, result: Any, **more: Any) -> Stage:
     route = Route(
         method="GET", path="/{proxy+}", action="function", target="f", format="1.0", stage="prod", api="shop",
-        authorizer=authorizer, source="t",
+        authorizer=authorizer, source="t", **more,
     )  # fmt: skip
     stage = Stage(box, route)
     stage.host.handlers["who"] = result
@@ -102,3 +105,55 @@ async def test_a_template_that_holds_a_value_over_and_over_is_told_so(box: Box) 
     status, body = await Stage.of_template(box, apis.text).json("POST", "/", json={})
     assert (status, body["message"]) == (500, "Internal server error")
     assert "its JSON has more than" in body["reason"]
+
+
+async def test_an_authorizer_that_does_not_answer_is_given_up_and_stopped(box: Box) -> None:
+    """Whatever time the integration has; AWS answers 500 then, and the API may show it otherwise."""
+    authorizer = Authorizer(kind="request", function="who", sources=("method.request.querystring.who",), timeout_s=0.05)
+    told = {"application/json": '{"type": "$context.error.responseType"}'}
+    for shown, expected in (
+        ({}, {"message": "Internal server error", "reason": "the authorizer did not answer in 0.05 seconds"}),
+        ({"AUTHORIZER_FAILURE": GatewayResponse(templates=told)}, {"type": "AUTHORIZER_FAILURE"}),
+    ):
+        stage = guarded(box, authorizer, lambda event: {}, gateway=shown)
+
+        async def never(key: str, *_: Any, **more: Any) -> FunctionResult:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        stage.host.invoke = never  # type: ignore[method-assign]
+        async with asyncio.timeout(20):
+            assert await stage.json("GET", "/a?who=ann") == (500, expected)
+        assert len(stage.host.cancelled) == 1
+
+
+async def test_what_an_authorizer_says_wrongly_is_the_apis_fault(box: Box) -> None:
+    authorizer = Authorizer(kind="request", function="who", sources=("method.request.querystring.who",))
+    told = {"application/json": '{"type": "$context.error.responseType"}'}
+    stage = guarded(
+        box, authorizer, lambda event: 7, gateway={"AUTHORIZER_CONFIGURATION_ERROR": GatewayResponse(templates=told)}
+    )
+    assert await stage.json("GET", "/a?who=ann") == (500, {"type": "AUTHORIZER_CONFIGURATION_ERROR"})
+
+
+@pytest.mark.parametrize("path", ["/f", "/m"])
+async def test_a_long_body_is_worked_on_in_a_thread(box: Box, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a function's event and of a machine's input; a short one stays on the loop, which is quicker."""
+    stage = Stage(
+        box,
+        Route(method="POST", path="/f", action="function", target="f", source="t"),
+        Route(method="POST", path="/m", action="start", target="m", source="t"),
+    )
+    stage.host.handlers["f"] = lambda event: {"statusCode": 200, "body": event["body"]}
+    where: list[str] = []
+
+    def dumped(value: Any) -> str:
+        where.append(threading.current_thread().name.partition("_")[0])
+        return dumps(value)
+
+    monkeypatch.setattr(work, "dumps", dumped)
+    monkeypatch.setattr(requests, "loads", lambda text: (dumped(0), loads(text))[1])
+    for size, thread in ((10, "MainThread"), (100_000, "front")):
+        where.clear()
+        await stage.ask("POST", path, json={"text": "x" * size})
+        assert set(where) == {thread}
