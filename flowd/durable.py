@@ -26,9 +26,12 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def make_folders(path: Path) -> None:
-    """The folder and those above it are there and on disk. Raises FileExistsError if a file has one of their names."""
+def make_folders(path: Path, within: Path | None = None) -> None:
+    """The folder and those above it are there and on disk. Raises FileExistsError if a file has one of their names, and
+    FileNotFoundError if `within`, a folder above it that others may take away, is not there."""
     missing = [each for each in (path, *path.parents) if not each.is_dir()]
+    if within in missing:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(within))
     for folder in reversed(missing):
         folder.mkdir(exist_ok=True)
         sync(folder.parent)

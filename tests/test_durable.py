@@ -91,7 +91,7 @@ def test_deletions_that_empty_a_folder_together_all_succeed(tmp_path: Path, monk
     _write(buckets, "deep/er/one", "deep/er/two")
     sync, others = durable.sync, ["deep/er/two"]
 
-    def between(path: Path) -> None:
+    def between(path: Path, *within: Path) -> None:
         while others:
             assert buckets.delete("things", others.pop())
         sync(path)
@@ -109,8 +109,8 @@ def test_an_object_is_written_into_a_folder_that_is_just_being_emptied(
     _write(buckets, "deep/er/one")
     make_folders, others = durable.make_folders, ["deep/er/one"]
 
-    def between(path: Path) -> None:
-        make_folders(path)
+    def between(path: Path, *within: Path) -> None:
+        make_folders(path, *within)
         while others:
             assert buckets.delete("things", others.pop())
 

@@ -7,8 +7,10 @@ no path below its bucket names no object. Versions, metadata and access rights d
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
+import shutil
 import stat
 import uuid
 from collections.abc import Iterator, Sequence
@@ -43,6 +45,14 @@ class BadKey(FlowdError):
     """A key that no file of a folder can have."""
 
 
+class NotEmpty(FlowdError):
+    """The bucket you tried to delete is not empty"""
+
+
+class Interrupted(FlowdError):
+    """A conflicting conditional operation is currently in progress against this resource. Try again."""
+
+
 class S3Object(msgspec.Struct, frozen=True):
     """One object of a listing, with the members that ListObjectsV2 gives. `modified_ms`: since the epoch."""
 
@@ -74,7 +84,8 @@ class Buckets(Protocol):
         ...
 
     def create(self, bucket: str, key: str) -> contextlib.AbstractContextManager[BinaryIO]:
-        """A new object, there with all of its bytes once the context ends well. Raises NoSuchBucket, BadKey."""
+        """A new object, there with all of its bytes once the context ends well. Raises NoSuchBucket, BadKey, and
+        Interrupted if somebody wanted to delete the bucket meanwhile, and did not."""
         ...
 
 
@@ -103,11 +114,13 @@ class FolderBuckets:
             raise BadKey(f"'{key}' cannot be a file below the folder of bucket {bucket}")
         unfinished = path.parent / f"{_UNFINISHED}{uuid.uuid4().hex}"
         try:
-            with _begun(unfinished) as file:
+            with _begun(base, unfinished) as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
             durable.put(unfinished, path)
+        except FileNotFoundError:  # a deletion of the bucket took the unfinished file away
+            raise (Interrupted if base.is_dir() else NoSuchBucket) from None
         finally:
             unfinished.unlink(missing_ok=True)
 
@@ -137,6 +150,29 @@ class FolderBuckets:
         durable.sync(self.folder)
         return True
 
+    def remove(self, bucket: str) -> None:
+        """Take a bucket away that holds no object. An object that is put meanwhile keeps it, or finds no bucket: no file
+        system removes what is not empty. Raises NoSuchBucket, NotEmpty."""
+        base, folder = self._bucket(bucket), self.folder / bucket
+        for _ in range(_TRIES):
+            if next(self.list(bucket), None) is not None:
+                raise NotEmpty
+            if folder.is_symlink():
+                folder.unlink()  # somebody's own folder, which is here by a link only
+                break
+            _clear(base)
+            try:
+                folder.rmdir()
+                break
+            except FileNotFoundError:
+                raise NoSuchBucket from None
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY:
+                    raise
+        else:
+            raise NotEmpty
+        durable.sync(self.folder)
+
     def path(self, bucket: str, key: str) -> Path | None:
         """Where an object is or would be; None for a key that no file can have. Raises NoSuchBucket."""
         base = self._bucket(bucket)
@@ -159,6 +195,10 @@ class FolderBuckets:
         while not _synced(folder):
             folder = folder.parent
         return True
+
+    def base(self, bucket: str) -> Path:
+        """The folder that a bucket is. Raises NoSuchBucket."""
+        return self._bucket(bucket)
 
     def own_folder(self, bucket: str, name: str) -> Path:
         """A folder of flowd's own in a bucket, which holds no objects."""
@@ -183,14 +223,38 @@ class FolderBuckets:
         return None if path.is_relative_to(self.folder.resolve()) else path
 
 
-def _begun(unfinished: Path) -> BinaryIO:
+def _begun(base: Path, unfinished: Path) -> BinaryIO:
     """A new file, with the folders above it: again if a deletion found one of them empty and took it away meanwhile."""
     for _ in range(_TRIES):
         with contextlib.suppress(FileNotFoundError, FileExistsError):
-            durable.make_folders(unfinished.parent)
+            durable.make_folders(unfinished.parent, base)
             return unfinished.open("wb")
-    durable.make_folders(unfinished.parent)
+    durable.make_folders(unfinished.parent, base)
     return unfinished.open("wb")
+
+
+def _clear(folder: Path) -> None:
+    """Remove what is no object: empty folders, and what was begun and not finished."""
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            path = Path(entry.path)
+            if not entry.is_dir(follow_symlinks=False):
+                if entry.name.startswith(_UNFINISHED) or not _is_object(entry):
+                    path.unlink(missing_ok=True)
+            elif entry.name.startswith(_UNFINISHED):
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                _clear(path)
+                with contextlib.suppress(OSError):  # it is not empty any more
+                    path.rmdir()
+
+
+def _is_object(entry: os.DirEntry[str]) -> bool:
+    try:
+        entry.name.encode()
+    except UnicodeError:
+        return False
+    return entry.is_file(follow_symlinks=False)
 
 
 def _synced(folder: Path) -> bool:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from flowd.services.s3 import BadKey, FolderBuckets, NoSuchBucket, NoSuchKey
+from flowd import durable
+from flowd.services.s3 import BadKey, FolderBuckets, Interrupted, NoSuchBucket, NoSuchKey, NotEmpty
 
 
 @pytest.fixture
@@ -102,3 +106,68 @@ def test_a_key_that_can_be_no_file_is_not_written(buckets: FolderBuckets, key: s
     with pytest.raises((BadKey, OSError)), buckets.create("data", key) as file:
         file.write(b"x")
     assert keys(buckets) == sorted(["b.txt", "a/z", "a.txt", "a/b", "c"])
+
+
+def test_a_put_and_the_deletion_of_its_bucket_never_both_succeed(tmp_path: Path) -> None:
+    """What was put is in the bucket, whose deletion then failed; or it found no bucket."""
+    buckets = FolderBuckets(tmp_path)
+    for number in range(45):
+        buckets.make("race")
+        begin = threading.Barrier(4)
+
+        def put(key: str, begin: threading.Barrier = begin) -> bool:
+            begin.wait()
+            try:
+                with buckets.create("race", key) as file:
+                    file.write(b"x")
+            except (NoSuchBucket, Interrupted):
+                return False
+            return True
+
+        def remove(begin: threading.Barrier = begin, pause: float = number % 15 / 10_000) -> bool:
+            begin.wait()
+            time.sleep(pause)  # so that it meets all moments of a put
+            try:
+                buckets.remove("race")
+            except NotEmpty:
+                return False
+            return True
+
+        with ThreadPoolExecutor(4) as threads:
+            puts = {key: threads.submit(put, key) for key in ("a", "b/c", "b/d")}
+            removed = threads.submit(remove).result()
+            done = sorted(key for key, put_ in puts.items() if put_.result())
+        if removed:
+            assert (done, buckets.has("race")) == ([], False)
+        else:
+            assert [found.key for found in buckets.list("race")] == done
+            for key in done:
+                assert buckets.delete("race", key)
+            buckets.remove("race")
+
+
+def test_what_is_begun_does_not_bring_a_deleted_bucket_back(buckets: FolderBuckets) -> None:
+    buckets.make("gone")
+    with pytest.raises(NoSuchBucket), buckets.create("gone", "a/b") as file:
+        file.write(b"x")
+        buckets.remove("gone")
+    assert not buckets.has("gone")
+    with pytest.raises(FileNotFoundError):
+        durable.make_folders(buckets.folder / "gone" / "a", buckets.folder / "gone")
+    assert not buckets.has("gone")
+
+
+def test_a_bucket_with_nothing_but_rests_in_it_goes(buckets: FolderBuckets, tmp_path: Path) -> None:
+    buckets.make("rests")
+    base = buckets.folder / "rests"
+    (base / "empty" / "below").mkdir(parents=True)
+    (base / ".flowd-uploads" / "u").mkdir(parents=True)
+    (base / ".flowd-uploads" / "u" / "part-00001").write_text("x")
+    (base / "empty" / ".flowd-1").write_text("x")
+    (base / "out").symlink_to(tmp_path / "secret")
+    buckets.remove("rests")
+    assert not base.exists()
+    assert (tmp_path / "secret").read_text() == "secret"
+    with pytest.raises(NotEmpty):
+        buckets.remove("data")
+    assert len(keys(buckets)) == 5

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import shutil
 from typing import Any, Final
 
-from flowd import durable
 from flowd.services.objects import errors
 from flowd.services.ports import Call, Members
-from flowd.services.s3 import BadKey, FolderBuckets, LedOut, NoSuchBucket
+from flowd.services.s3 import BadKey, FolderBuckets, LedOut, NoSuchBucket, NotEmpty
 
 MOST: Final = 10_000  # of a list
 #: What no new bucket may be called (S3 user guide, "General purpose bucket naming rules"). A folder that is there may.
@@ -37,14 +35,10 @@ def create_bucket(buckets: FolderBuckets, members: Members, call: Call) -> dict[
 def delete_bucket(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
     name = members["Bucket"]
     known(buckets, name)
-    if next(buckets.list(name), None) is not None:
-        raise errors.invalid("The bucket you tried to delete is not empty", "BucketNotEmpty", 409, BucketName=name)
-    folder = buckets.folder / name
-    if folder.is_symlink():
-        folder.unlink()  # somebody's own folder, which is here by a link only
-    else:
-        shutil.rmtree(folder)
-    durable.sync(buckets.folder)
+    try:
+        buckets.remove(name)
+    except NotEmpty as error:
+        raise errors.invalid(error.message, "BucketNotEmpty", 409, BucketName=name) from None
     return {}
 
 

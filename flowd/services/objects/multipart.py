@@ -42,7 +42,10 @@ def create_multipart_upload(buckets: FolderBuckets, members: Members, call: Call
         raise errors.invalid(f"'{key}' cannot be a file below the folder of bucket {bucket}")
     upload = call.new_id()
     folder = buckets.own_folder(bucket, "uploads") / upload
-    durable.make_folders(folder)
+    try:
+        durable.make_folders(folder, buckets.base(bucket))
+    except FileNotFoundError:
+        raise errors.no_such_bucket(bucket) from None
     about = {"key": key, "shown": objects.told(members), "sum": _asked(members)}
     durable.write(folder / _ABOUT, json.dumps(about).encode())
     durable.sync(folder)
@@ -134,12 +137,15 @@ def _write_part(folder: Path, number: int, pieces: Any) -> Path:
         raise errors.invalid(f"Part number must be an integer between 1 and {MOST}, inclusive")
     path = folder / f"part-{number:05d}"
     draft = path.with_suffix(".draft")
-    with draft.open("wb") as file:
-        for piece in pieces:
-            file.write(piece)
-        file.flush()
-        os.fsync(file.fileno())
-    durable.put(draft, path)
+    try:
+        with draft.open("wb") as file:
+            for piece in pieces:
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        durable.put(draft, path)
+    except FileNotFoundError:  # aborted meanwhile, or deleted with its bucket
+        raise errors.no_such_upload(folder.name) from None
     return path
 
 

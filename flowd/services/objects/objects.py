@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from flowd.services.objects import checksums, errors, facts, notices
 from flowd.services.objects.facts import Facts
 from flowd.services.ports import Call, FilePart, Members
-from flowd.services.s3 import BadKey, FolderBuckets, LedOut, NoSuchBucket
+from flowd.services.s3 import BadKey, FolderBuckets, Interrupted, LedOut, NoSuchBucket
 
 #: What AWS answers since 2023 for every object; nothing is encrypted here (docs/integrations/s3.md).
 ENCRYPTION: Final = {"ServerSideEncryption": "AES256"}
@@ -155,6 +155,8 @@ def _errors(bucket: str) -> Iterator[None]:
         raise errors.led_out(error.message) from None
     except NoSuchBucket:
         raise errors.no_such_bucket(bucket) from None
+    except Interrupted as error:
+        raise errors.invalid(error.message, "OperationAborted", 409) from None
     except BadKey as error:
         raise errors.invalid(error.message) from None
     except (FileExistsError, NotADirectoryError, IsADirectoryError):
