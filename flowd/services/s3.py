@@ -151,8 +151,8 @@ class FolderBuckets:
         return True
 
     def remove(self, bucket: str) -> None:
-        """Take a bucket away that holds no object. An object that is put meanwhile keeps it, or finds no bucket: no file
-        system removes what is not empty. Raises NoSuchBucket, NotEmpty."""
+        """Take a bucket away that holds no object. An object that is put meanwhile keeps it, or finds no bucket: no
+        file system removes what is not empty. Raises NoSuchBucket, NotEmpty."""
         base, folder = self._bucket(bucket), self.folder / bucket
         for _ in range(_TRIES):
             if next(self.list(bucket), None) is not None:
