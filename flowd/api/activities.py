@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from flowd.api import arns
+from flowd.api import arns, encryption
 from flowd.api.services import Services
 from flowd.api.wire import pages
 from flowd.api.wire.answers import Body, date, present
@@ -17,7 +17,7 @@ POLL_S = 58.0  # AWS waits 60 s, but so does boto3 for an answer by default
 
 async def create_activity(do: Services, request: Any, caller: Caller) -> Body:
     tags = [(tag.key or "", tag.value or "") for tag in request.tags or ()]
-    made = await do.machines.activities.create(request.name, tags)
+    made = await do.machines.activities.create(request.name, tags, encryption.written(request.encryptionConfiguration))
     return {"activityArn": made.arn, "creationDate": date(made.created_ms)}
 
 
@@ -32,7 +32,7 @@ async def describe_activity(do: Services, request: Any, caller: Caller) -> Body:
         "activityArn": found.arn,
         "name": found.name,
         "creationDate": date(found.created_ms),
-        "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
+        "encryptionConfiguration": encryption.shown(found.encryption),
     }
 
 

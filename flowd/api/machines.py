@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from flowd import names
-from flowd.api import arns, map_runs
+from flowd.api import arns, encryption, map_runs
 from flowd.api.services import Services
 from flowd.api.variables import references
 from flowd.api.wire import pages
@@ -34,7 +34,6 @@ NOTHING_TO_UPDATE = (
 _LOGGING = {"level": "OFF", "includeExecutionData": False}
 _TRACING = {"enabled": False}
 #: Recorded in every description since November 2024, in none up to June 2024: AWS has keys since July 2024.
-OWNED_KEY = {"type": "AWS_OWNED_KEY"}
 
 
 async def create_state_machine(do: Services, request: Any, caller: Caller) -> Body:
@@ -239,7 +238,7 @@ def _settings(request: Any, *, given_only: bool) -> dict[str, str]:
     if request.tracingConfiguration is not None or not given_only:
         found["tracing"] = json.dumps({**_TRACING, **_plain(request.tracingConfiguration)})
     if request.encryptionConfiguration is not None or not given_only:
-        found["encryption"] = json.dumps(_plain(request.encryptionConfiguration))
+        found["encryption"] = encryption.written(request.encryptionConfiguration)
     return found
 
 
@@ -266,11 +265,10 @@ def _value(given: Any) -> Any:
 
 
 def _shown_settings(machine: schema.StateMachine) -> Body:
-    encryption = json.loads(machine.encryption)
     return present(
         loggingConfiguration={**_LOGGING, **json.loads(machine.logging)},
         tracingConfiguration={**_TRACING, **json.loads(machine.tracing)},
-        encryptionConfiguration=encryption or OWNED_KEY,
+        encryptionConfiguration=encryption.shown(machine.encryption),
     )
 
 

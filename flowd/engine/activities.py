@@ -13,7 +13,7 @@ from flowd import names
 from flowd.asl.model import StateMachine
 from flowd.clock import Clock
 from flowd.engine import tags
-from flowd.errors import ActivityDoesNotExist, InvalidName
+from flowd.errors import ActivityAlreadyExists, ActivityDoesNotExist, InvalidName
 from flowd.store import activities, schema
 from flowd.store.database import Database
 
@@ -41,17 +41,23 @@ class Activities:
             return ()
         return tuple(arn for arn in machine.activities if _name(arn) not in present)
 
-    async def create(self, name: str, with_tags: Iterable[tuple[str, str]] = ()) -> schema.Activity:
-        """A new activity; the same name again answers the first one, tags are ignored then."""
+    async def create(
+        self, name: str, with_tags: Iterable[tuple[str, str]] = (), encryption: str = "{}"
+    ) -> schema.Activity:
+        """A new activity; the same name again answers the first one, tags are ignored then. Another key than its own
+        is refused: it cannot be changed (API reference, CreateActivity)."""
         if not names.is_valid_name(name):
             raise InvalidName(f"Invalid Name: '{name}'")
         wanted = schema.Activity(
             name=name,
             arn=names.activity_arn(name, self._region, self._account),
             tags=tags.write(tags.add({}, with_tags, name)),
+            encryption=encryption,
             created_ms=self._clock.now_ms(),
         )
         made = await self._db.write(partial(activities.create, activity=wanted))
+        if encryption not in ("{}", made.encryption):
+            raise ActivityAlreadyExists(f"Activity Already Exists: '{made.arn}'")
         self._known[name] = made
         self._there([name])
         return made

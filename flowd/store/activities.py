@@ -62,7 +62,7 @@ def create(session: Session, activity: schema.Activity) -> schema.Activity:
         session.flush()
         return activity
     if known.implicit and not activity.implicit:
-        known.implicit, known.tags = False, activity.tags
+        known.implicit, known.tags, known.encryption = False, activity.tags, activity.encryption
         session.add(known)
     return known
 

@@ -48,6 +48,7 @@ STEPS: dict[int, list[str]] = {
         "ALTER TABLE map_run ADD COLUMN redrive_count INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE map_run ADD COLUMN redriven_ms INTEGER NOT NULL DEFAULT 0",
     ],
+    7: ["ALTER TABLE activity ADD COLUMN encryption VARCHAR NOT NULL DEFAULT '{}'"],
 }
 #: Tables of services: to import their modules is to have them made.
 FAMILIES = (

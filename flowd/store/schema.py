@@ -87,6 +87,7 @@ class Activity(SQLModel, table=True):
     arn: str
     tags: str = "{}"
     implicit: bool = False  # made because a loaded definition names it
+    encryption: str = "{}"
     created_ms: int = 0
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from flowd.api import activities as module
-from tests.api.box import Box, activity_machine
+from tests.api.box import PASS, ROLE, Box, activity_machine
 
 UNKNOWN = "0" * 48
 
@@ -43,6 +43,33 @@ async def test_an_activity_is_created_once_described_listed_and_deleted(box: Box
         "InvalidArn",
         "Invalid Arn: 'Invalid ARN prefix: q'",
     )
+
+
+KEY = {
+    "type": "CUSTOMER_MANAGED_KMS_KEY",
+    "kmsKeyId": "arn:aws:kms:us-east-1:000000000000:key/1",
+    "kmsDataKeyReusePeriodSeconds": 60,
+}
+
+
+async def test_the_key_of_an_activity_is_shown_and_cannot_be_another_one(box: Box) -> None:
+    first = await box.call("create_activity", name="q", encryptionConfiguration=KEY)
+    arn = first["activityArn"]
+    assert (await box.call("describe_activity", activityArn=arn))["encryptionConfiguration"] == KEY
+    assert await box.call("create_activity", name="q") == first
+    assert await box.call("create_activity", name="q", encryptionConfiguration=KEY) == first
+    refused = await box.refused("create_activity", name="q", encryptionConfiguration={"type": "AWS_OWNED_KEY"})
+    assert refused == ("ActivityAlreadyExists", f"Activity Already Exists: '{arn}'")
+
+
+async def test_a_key_of_ones_own_must_be_named(box: Box) -> None:
+    nameless = {"type": "CUSTOMER_MANAGED_KMS_KEY"}
+    for operation, more in (
+        ("create_activity", {}),
+        ("create_state_machine", {"definition": PASS, "roleArn": ROLE}),
+    ):
+        code, message = await box.refused(operation, name="x", encryptionConfiguration=nameless, **more)
+        assert (code, "kmsKeyId" in message) == ("InvalidEncryptionConfiguration", True)
 
 
 async def test_a_worker_takes_a_task_and_answers_it(box: Box) -> None:

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, create_engine, event
 from sqlmodel import Session, SQLModel, select
 
 from flowd.errors import ServiceUnavailable
+from flowd.store import activities, holds, mapruns, schema
 from flowd.store import database as database_module
-from flowd.store import holds, mapruns, schema
 from flowd.store.database import Database, DatabaseUnusable, raw
 from flowd.store.events import EventsTables
 from flowd.store.migrations import create_tables
@@ -170,7 +170,9 @@ async def test_the_database_keeps_its_id(tmp_path: Path) -> None:
         await database.stop()
 
 
+BEFORE_KEYS = ("ALTER TABLE activity DROP COLUMN encryption",)
 BEFORE_REDRIVEN_RUNS = (
+    *BEFORE_KEYS,
     "ALTER TABLE map_run DROP COLUMN redrive_count",
     "ALTER TABLE map_run DROP COLUMN redriven_ms",
 )
@@ -266,6 +268,28 @@ def test_the_tables_are_those_that_sqlalchemy_would_make() -> None:
     assert ours == made(lambda session: SQLModel.metadata.create_all(session.connection()))
     assert len(ours) > len(SQLModel.metadata.tables)
     assert [row for row in made(the_rest) if "meta" not in row] == [row for row in ours if "meta" not in row]
+
+
+async def test_a_database_of_before_activities_had_keys_keeps_its_activities(tmp_path: Path) -> None:
+    database = Database(tmp_path / "f.db")
+    await database.start()
+
+    def earlier(session: Session) -> None:
+        for statement in (
+            *BEFORE_KEYS,
+            "INSERT INTO activity (name, arn, tags, implicit, created_ms) VALUES ('a', 'arn', '{}', 0, 5)",
+            "UPDATE meta SET value='6' WHERE key='schema'",
+        ):
+            raw(session).execute(statement)
+
+    await database.write(earlier)
+    await database.stop()
+    later = Database(tmp_path / "f.db")
+    await later.start()
+    found = await later.read(lambda session: activities.by_name(session, "a"))
+    assert found is not None
+    assert (found.created_ms, found.encryption) == (5, "{}")
+    await later.stop()
 
 
 async def test_a_database_of_a_later_release_is_refused(tmp_path: Path) -> None:
