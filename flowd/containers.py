@@ -24,6 +24,7 @@ class ContainerSpec(msgspec.Struct, frozen=True, kw_only=True):
     image: str = ""
     mounts: list[str] = []  # SOURCE:TARGET[:ro]
     user: str = ""
+    standing: bool = False  # it never ends by itself, and is asked to as soon as the runner is to end
 
 
 class ContainerEnd(msgspec.Struct, frozen=True, kw_only=True):

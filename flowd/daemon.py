@@ -69,6 +69,10 @@ from flowd.runner.line import RunnerUnreachable
 from flowd.services.s3 import FolderBuckets
 
 log = logging.getLogger(__name__)
+#: Where both services are stopped at once, the runner's word that it is told to comes within milliseconds.
+NOTICE_S = 0.5
+#: Longer than it takes to stop (TimeoutStopSec of flowd-runner.service), shorter than this daemon may take.
+LEAVE_S = 32.0
 
 
 class Daemon:
@@ -245,6 +249,8 @@ class Daemon:
 
     async def stop(self) -> None:
         # While it still serves: what workers are at may be answered.
+        if self.config.runner_socket is not None and self.code.versions:
+            await self.runner.let_it_leave(NOTICE_S, LEAVE_S)
         await self.code.stop(and_processes=self.config.runner_socket is None)
         await self.http.stop()
         await self.server.stop()

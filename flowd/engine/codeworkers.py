@@ -176,6 +176,7 @@ class CodeWorkers:
             files=await asyncio.to_thread(_texts, file.parent),
             memory_mb=_MEMORY_MB,
             stop_timeout_s=15.0,
+            standing=True,
         )
 
 

@@ -24,6 +24,7 @@ from flowd.runner.attempts import Ledger
 from flowd.runner.cgroups import open_delegated
 from flowd.runner.containers import Containers, Folders, mark_of, sweep
 from flowd.runner.descendants import become_reaper
+from flowd.runner.kept import hand_on, take
 from flowd.runner.leftovers import Leftovers
 from flowd.runner.packages import Packages
 from flowd.runner.pool import Limits, Pool
@@ -147,7 +148,12 @@ async def _serve(options: argparse.Namespace, listener: socket.socket) -> None:
     orphan_s = options.orphan_seconds if options.detach else 0.0
     texts = _state(options.socket, "inline")
     await asyncio.to_thread(shutil.rmtree, texts, ignore_errors=True)  # of functions that the runner before us had
-    server = Server(pool, containers, Ledger(), clock.now_ms(), orphan_s, texts)
+    file, ledger = _state(options.socket, "kept"), Ledger()
+    kept = await asyncio.to_thread(take, file)
+    for attempt in kept.attempts if kept else ():
+        ledger.enter(attempt)
+    since_ms = kept.since_ms if kept else clock.now_ms()
+    server = Server(pool, containers, ledger, since_ms, orphan_s, texts)
     listening = [await loop.create_unix_server(server.connect, sock=listener)]
     _on_signals(loop, server, options.stop_seconds)
     housekeeping = [
@@ -162,6 +168,8 @@ async def _serve(options: argparse.Namespace, listener: socket.socket) -> None:
     containers.close()
     await pool.close()
     hosting.orphans.end_all()
+    if not server.forsaken:
+        await asyncio.to_thread(hand_on, file, since_ms, ledger.attempts)
     server.close()
     log.info("ended")
 
@@ -195,7 +203,7 @@ def _state(socket_path: Path, what: str) -> Path:
 
 
 def _on_signals(loop: asyncio.AbstractEventLoop, server: Server, stop_s: float) -> None:
-    """First signal: end when the work is done, or after `stop_s`. Second: end at once."""
+    """First signal: end when what runs has ended, or after `stop_s`. Second: end at once."""
 
     def stop() -> None:
         if stopping:

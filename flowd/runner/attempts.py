@@ -21,19 +21,19 @@ LOG_LIMIT = 256 << 10
 class Log:
     """The last `limit` bytes of what a run printed."""
 
-    __slots__ = ("_data", "_limit", "_truncated")
+    __slots__ = ("_data", "_limit", "truncated_before")
 
     def __init__(self, limit: int = LOG_LIMIT) -> None:
         self._data = bytearray()
         self._limit = limit
-        self._truncated = False
+        self.truncated_before = False
 
     def add(self, data: bytes) -> None:
         """The end of a log says why it ended, so the beginning is what goes."""
         self._data += data
         if len(self._data) > 2 * self._limit:
             del self._data[: -self._limit]
-            self._truncated = True
+            self.truncated_before = True
 
     @property
     def tail(self) -> bytes:
@@ -41,7 +41,7 @@ class Log:
 
     @property
     def truncated(self) -> bool:
-        return self._truncated or len(self._data) > self._limit
+        return self.truncated_before or len(self._data) > self._limit
 
 
 class Attempt:
@@ -97,6 +97,18 @@ class Attempt:
         self._began_s = 0.0
         self._listeners: list[Callable[[Attempt], None]] = []
 
+    @classmethod
+    def ended(
+        cls, key: str, request_id: str, outcome: Outcome, tail: bytes, truncated: bool, report: Report
+    ) -> Attempt:
+        """One that ran in an earlier runner."""
+        attempt = cls(key, "", b"")
+        attempt.request_id, attempt.report = request_id, report
+        attempt.log.add(tail)
+        attempt.log.truncated_before = truncated
+        attempt.end(outcome)
+        return attempt
+
     def begin(self, memory_mb: int, init_ms: float) -> None:
         """The function has it from now on; `init_ms` is what its start took, if that was for this run."""
         self._began_s = time.monotonic()
@@ -139,6 +151,10 @@ class Ledger:
 
     def find(self, key: str) -> Attempt | None:
         return self._attempts.get(key)
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        return list(self._attempts.values())
 
     def enter(self, attempt: Attempt) -> None:
         """Begin to hold a key."""

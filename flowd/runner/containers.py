@@ -107,6 +107,12 @@ class Containers:
         loop = asyncio.get_running_loop()
         running.killer = loop.call_later(running.spec.stop_timeout_s, self._kill, running)
 
+    def stop_standing(self) -> None:
+        """Stop those that would never end by themselves."""
+        for key, running in list(self._running.items()):
+            if running.spec.standing:
+                self.stop(key)
+
     def close(self) -> None:
         """Kill everything; nobody knows how far it came."""
         for running in list(self._running.values()):

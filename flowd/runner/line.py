@@ -1,8 +1,9 @@
 """One connection to a runner, made again when it breaks, and what was asked over it.
 
-Requests outlive a broken connection, never a runner that died: to the same runner open requests are sent again. One
-that started at another time knows nothing of them, so they end as `Lambda.Unknown`, and Retry decides. A runner of
-another version is asked for what it holds and gets no new work. What the requests mean is `client`'s business.
+Requests outlive a broken connection, never a runner that died: to the same runner open requests are sent again, and to
+the one that a runner which was stopped in good order has handed on to. One that started at another time knows nothing
+of them, so they end as `Lambda.Unknown`, and Retry decides. A runner of another version is asked for what it holds and
+gets no new work. What the requests mean is `client`'s business.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ class Line:
         self._connection: Framing | None = None
         self._there = asyncio.Event()  # a runner answers
         self._ready = asyncio.Event()  # one of this version does: it can be given work
+        self._leaving = asyncio.Event()  # it was told to stop, or has done so; until the next one is there
+        self._gone = asyncio.Event()
         self._problem = ""
         self._closed = False
         self._open: dict[int, tuple[Request, asyncio.Future[AnyAnswer]]] = {}
@@ -98,7 +101,7 @@ class Line:
 
     @property
     def retiring(self) -> bool:
-        """True if the runner that answers is of another version, and is seen off."""
+        """True if the runner that answers takes no new work: it is told to stop, or of another version and seen off."""
         return self._there.is_set() and not self._ready.is_set()
 
     @property
@@ -168,18 +171,34 @@ class Line:
             if self._connection is not None:
                 self._connection.abort()
             return
+        if isinstance(answer, protocol.Leaving):
+            self._on_leaving()
+            return
         _, future = self._open.pop(answer.number, (None, None))
         if future is not None and not future.done():
             future.set_result(answer)
 
     async def wait_ready(self) -> bool:
-        """True if there is a runner that takes work, within the client's patience; one that retires is waited for."""
+        """True if there is a runner that takes work, within the client's patience. One that retires is waited for, and
+        after one that was stopped for its successor, as long as it takes."""
         retiring = True
         while not self._ready.is_set() and retiring:
-            retiring = self.retiring  # or just before: the patience counts anew for its successor, which has to start
+            retiring = self._goes()  # or just before: the patience counts anew for its successor, which has to start
             await self._within_patience(self._ready)
-            retiring = retiring or self.retiring
+            retiring = retiring or self._goes()
         return self._ready.is_set()
+
+    def _goes(self) -> bool:
+        return self.retiring or self._leaving.is_set()
+
+    async def let_it_leave(self, notice_s: float, most_s: float) -> None:
+        """If the runner is told to stop within `notice_s`, be there until it has, for `most_s` at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(notice_s):
+                await self._leaving.wait()
+            log.info("the runner stops as well; it is waited for")
+            async with asyncio.timeout(most_s):
+                await self._gone.wait()
 
     async def wait_there(self) -> bool:
         """True if there is a runner of any version, within the client's patience."""
@@ -247,6 +266,8 @@ class Line:
             self._fail_open("the runner ended and was started again while the function ran")
         self.started_ms, self.pid = answer.started_ms, answer.pid
         self._connection = connection
+        self._leaving.clear()
+        self._gone.clear()
         self._there.set()
         if other:
             self._seeing_off = asyncio.get_running_loop().create_task(self._see_off(connection))
@@ -278,10 +299,16 @@ class Line:
     def _fire(self, request: Request) -> None:
         self._open[request.number] = (request, asyncio.get_running_loop().create_future())
 
+    def _on_leaving(self) -> None:
+        self._leaving.set()
+        self._ready.clear()
+        self._say(f"the runner on {self.socket_path} was stopped: functions wait until one is started there")
+
     def _on_lost(self, connection: Framing) -> None:
         if connection is not self._connection:
             return
         self._connection = None
+        self._gone.set()
         self._there.clear()
         self._ready.clear()
         self._look_for_it()
@@ -295,7 +322,8 @@ class Line:
                     await self._connect()
                     return
                 except (ConnectionRefusedError, FileNotFoundError) as error:
-                    self._fail_open("the runner ended while the function ran")
+                    if not self._leaving.is_set():
+                        self._fail_open("the runner ended while the function ran")
                     await self._respawn(error)
                 except RunnerUnreachable as error:
                     self._say(str(error))
@@ -308,7 +336,8 @@ class Line:
 
     async def _respawn(self, error: OSError) -> None:
         if not self._spawn:
-            self._say(self._nobody(error))
+            if not self._leaving.is_set():
+                self._say(self._nobody(error))
             return
         try:
             await self._start_runner()

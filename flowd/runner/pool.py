@@ -149,6 +149,14 @@ class Pool:
             crew.waiting.remove(attempt)
             attempt.end(outcome)
 
+    def put_off(self) -> list[Attempt]:
+        """Those that no process has begun are taken out of the queues; one that was promised to run stays."""
+        taken = []
+        for crew in self._crews.values():
+            taken += [attempt for attempt in crew.waiting if not attempt.detached]
+            crew.waiting = deque(attempt for attempt in crew.waiting if attempt.detached)
+        return taken
+
     def warm(self) -> dict[str, int]:
         """Processes per function that are there, at work or waiting."""
         return {name: sum(worker.warm for worker in [*crew.idle, *crew.busy]) for name, crew in self._crews.items()}

@@ -17,7 +17,7 @@ from flowd.functions import FunctionSpec, Report
 
 #: Raised when a message changes its meaning: a runner of another version is given no work (see `succession`). What
 #: ends its work, LASTING and the answers to it, keeps its shape for ever: new fields go behind, with a default.
-VERSION = 5
+VERSION = 6
 #: Lambda's payloads end at 6 MiB; anything far beyond that is not a message but a mistake.
 MAX_FRAME = 64 << 20
 _PREFIX = 4
@@ -114,7 +114,8 @@ class Answer(msgspec.Struct, frozen=True, tag=True, array_like=True):
 
 
 class Welcome(Answer, frozen=True):
-    """Who answers. `started_ms` is when this runner began to keep keys."""
+    """Who answers. `started_ms` is since when keys are kept: a runner that was stopped in good order hands on what it
+    held, and since when."""
 
     version: int
     pid: int
@@ -145,6 +146,11 @@ class Finished(Answer, frozen=True):
     log: bytes = b""
     truncated: bool = False
     report: Report = Report()
+
+
+class Leaving(Answer, frozen=True):
+    """Said unasked (`number` is 0) by a runner that was told to stop: it begins nothing more, and what it holds when it
+    ends is held by the next one. What is asked of it from now on is left open for that one."""
 
 
 class Accepted(Answer, frozen=True):
@@ -182,7 +188,7 @@ AnyRequest = (
     | Status
     | ShutdownWhenIdle
 )
-AnyAnswer = Welcome | Done | Refused | Unheld | Finished | Accepted | Printed | Counts
+AnyAnswer = Welcome | Done | Refused | Unheld | Finished | Leaving | Accepted | Printed | Counts
 #: What a daemon may ask of a runner of any version, beside Hello.
 LASTING = (Attach, Acknowledge, Cancel, Output, StopContainer, Status, ShutdownWhenIdle)
 

@@ -1,6 +1,7 @@
 """The runner's side of the socket: one table from message to function. It decides nothing about processes.
 
-When a connection ends, runs go on and outcomes are kept; the next connection asks for them by key.
+When a connection ends, runs go on and outcomes are kept; the next connection asks for them by key. What is held when
+a runner ends is handed on to the next one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import msgspec
 
 from flowd.runner import inline, outcomes
 from flowd.runner.attempts import Attempt, Ledger
-from flowd.runner.containers import CANNOT_START, Containers
+from flowd.runner.containers import Containers
 from flowd.runner.outcomes import Outcome
 from flowd.runner.pool import Pool
 from flowd.runner.protocol import (
@@ -33,6 +34,7 @@ from flowd.runner.protocol import (
     Framing,
     Hello,
     Invoke,
+    Leaving,
     Output,
     Printed,
     Refused,
@@ -47,6 +49,9 @@ from flowd.runner.protocol import (
 )
 
 log = logging.getLogger(__name__)
+#: So many times `orphan_s` workers of workflow files may go on without a daemon: what they have in hand may take long,
+#: and counts if one comes back.
+STANDING_ORPHANED = 6
 #: So long an outcome may wait for a daemon that has begun to work and could have asked for it.
 UNASKED_S = 600.0
 
@@ -63,9 +68,10 @@ class Server:
         orphan_s: float = 0.0,
         texts: Path = Path("/nowhere"),
     ) -> None:
-        """`orphan_s`: without a connection and with nothing held for so long, `idle` is set too; 0 = never. `texts`:
+        """`orphan_s`: without a connection and a run for so long, `idle` is set too; 0 = never. `texts`:
         where the code of functions goes that has no file."""
         self.idle = asyncio.Event()
+        self.forsaken = False  # nobody will ask for what it holds
         self._pool = pool
         self._ledger = ledger
         self._containers = containers
@@ -78,6 +84,7 @@ class Server:
         self._begun: set[str] = set()  # instances that have registered functions: by then they know what they have open
         self._orphan_s = orphan_s
         self._orphaned: asyncio.TimerHandle | None = None
+        self._looked = 0  # how often it was found without a daemon, since there was one
         ledger.on_change = self._check_idle
         self._watch_for_orphanhood()
 
@@ -88,6 +95,7 @@ class Server:
         if self._orphaned is not None:
             self._orphaned.cancel()
             self._orphaned = None
+        self._looked = 0
         return connection
 
     def end_when_idle(self) -> None:
@@ -96,8 +104,14 @@ class Server:
         self._check_idle()
 
     def stop(self) -> None:
-        """The same for good: nothing new is begun."""
+        """End when nothing runs any more and what has ended is fetched, or nobody is there to fetch it. For good:
+        nothing new is begun, whoever asks is answered by the next runner."""
         self._stopping = True
+        for connection in self._connections:
+            connection.send(Leaving(0))
+        for attempt in self._pool.put_off():
+            self._ledger.forget(attempt.key)
+        self._containers.stop_standing()
         self._check_idle()
 
     def close(self) -> None:
@@ -108,21 +122,27 @@ class Server:
         self._connections.discard(connection)
         self._instances.pop(connection, None)
         self._watch_for_orphanhood()
+        self._check_idle()
 
     def _watch_for_orphanhood(self) -> None:
         if self._orphan_s and not self._connections and self._orphaned is None:
             self._orphaned = asyncio.get_running_loop().call_later(self._orphan_s, self._on_orphaned)
 
     def _on_orphaned(self) -> None:
-        """The daemon that started this runner was killed and nobody came after it."""
+        """The daemon that started this runner was killed and nobody came after it. What has ended is handed on."""
         self._orphaned = None
-        if len(self._ledger):
-            self._watch_for_orphanhood()
-        else:
+        self._looked += 1
+        if not self._ledger.running:
             self.idle.set()
+            return
+        if self._looked >= STANDING_ORPHANED:
+            self._containers.stop_standing()
+        self._watch_for_orphanhood()
 
     def _check_idle(self) -> None:
         if (self._ending or self._stopping) and not len(self._ledger):
+            self.idle.set()
+        elif self._stopping and not self._connections and not self._ledger.running:
             self.idle.set()
 
     def _receive(self, connection: Framing, message: bytes) -> None:
@@ -143,7 +163,11 @@ class Server:
         self._ending = False
         self._instances[connection] = request.instance
         self._ledger.drop_fleeting(request.instance)
-        return Welcome(request.number, VERSION, os.getpid(), self._started_ms)
+        welcome = Welcome(request.number, VERSION, os.getpid(), self._started_ms)
+        if not self._stopping:
+            return welcome
+        connection.send(welcome)
+        return Leaving(0)
 
     def register(self, connection: Framing, request: Register) -> Answer:
         self._pool.register(inline.placed(request.specs, self._texts), request.environment)
@@ -156,8 +180,10 @@ class Server:
     def invoke(self, connection: Framing, request: Invoke) -> Answer | None:
         attempt = self._ledger.find(request.key)
         if attempt is None:
-            if self._stopping or not self._pool.knows(request.function):
-                return _refusal(request, self._stopping)
+            if self._stopping:
+                return None
+            if not self._pool.knows(request.function):
+                return _unknown(request)
             if self._pool.is_throttled(request.function):
                 return _throttled(request)
             attempt = Attempt(
@@ -178,7 +204,7 @@ class Server:
         attempt = self._ledger.find(request.key)
         if attempt is None:
             if self._stopping:
-                return Finished(request.number, "", None, CANNOT_START, f"{CANNOT_START}: the runner is stopping")
+                return None
             attempt = Attempt(request.key, "", b"")
             self._ledger.enter(attempt)
             self._containers.run(attempt, request.spec)
@@ -237,6 +263,7 @@ class Server:
     def shutdown_when_idle(self, connection: Framing, request: ShutdownWhenIdle) -> Answer:
         if (instance := self._instances.get(connection, "")) in self._begun:
             self._drop_unasked(instance)
+        self.forsaken = request.now
         # After the answer has left: an idle runner is gone the next moment.
         asyncio.get_running_loop().call_soon(self.idle.set if request.now else self.end_when_idle)
         return Done(request.number)
@@ -271,10 +298,7 @@ def _throttled(request: Invoke) -> Finished:
     return Finished(request.number, request_id, None, outcome.error, outcome.cause)
 
 
-def _refusal(request: Invoke, stopping: bool) -> Finished:
+def _unknown(request: Invoke) -> Finished:
     """Nothing was begun, so nothing is held."""
-    if stopping:
-        error, cause = "Lambda.ServiceException", "The runner is stopping; the function was not run."
-    else:
-        error, cause = "Lambda.ResourceNotFoundException", f"Function not found: {request.arn or request.function}"
-    return Finished(request.number, "", None, error, cause)
+    cause = f"Function not found: {request.arn or request.function}"
+    return Finished(request.number, "", None, "Lambda.ResourceNotFoundException", cause)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from flowd.containers import ContainerSpec
 from flowd.functions import FunctionSpec
 from flowd.runner import server as server_module
 from flowd.runner.attempts import Attempt, Ledger
@@ -18,7 +19,7 @@ from flowd.runner.pool import Pool
 from flowd.runner.process import Hosting
 from flowd.runner.protocol import Attach, Hello, Register
 from flowd.runner.server import Server
-from tests.runner.harness import Functions, until
+from tests.runner.harness import DEADLINE_S, Functions, until
 
 ORPHAN_S = 0.02
 
@@ -52,15 +53,26 @@ async def test_a_runner_stays_while_somebody_is_connected_and_ends_when_all_have
     assert await becomes_idle(server)
 
 
-async def test_a_runner_stays_while_it_holds_something() -> None:
+async def test_a_runner_stays_while_something_runs_and_hands_on_what_has_ended() -> None:
     ledger = Ledger()
     server = orphan(ledger)
     attempt = Attempt("k", "f", b"")
     ledger.enter(attempt)
-    attempt.end(Outcome(output=b"1"))
     assert not await becomes_idle(server)
-    ledger.acknowledge(["k"])
+    attempt.end(Outcome(output=b"1"))
     assert await becomes_idle(server)
+    assert not server.forsaken
+
+
+async def test_a_worker_of_a_workflow_file_does_not_keep_a_runner_whose_daemon_never_comes_back(tmp_path: Path) -> None:
+    hosting, ledger, attempt = Hosting(Leftovers(tmp_path / "left")), Ledger(), Attempt("code:v", "", b"")
+    containers = Containers(hosting, Folders(tmp_path / "folders"))
+    server = Server(Pool(hosting), containers, ledger, 1, ORPHAN_S)
+    ledger.enter(attempt)
+    containers.run(attempt, ContainerSpec(name="w", command=["sleep", "100"], folder=str(tmp_path), standing=True))
+    async with asyncio.timeout(DEADLINE_S):
+        await server.idle.wait()
+    assert attempt.outcome is not None and b'"exit_code":143' in (attempt.outcome.output or b"")
 
 
 async def test_what_a_daemon_at_work_has_not_asked_for_is_dropped_after_a_while_and_nothing_else(

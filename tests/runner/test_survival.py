@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
 import signal
 import stat
@@ -305,6 +304,81 @@ async def test_a_detached_call_answers_at_once_and_goes_on(functions: Functions,
     assert await client.attach("d") == Unknown()
 
 
+async def test_an_outcome_that_nobody_has_fetched_outlives_the_runner_that_is_stopped(
+    own_runner: Callable[..., RunnerProcess], waiting: Waiting
+) -> None:
+    runner = own_runner()
+    daemon = waiting.daemon(runner.socket)
+    await until(lambda: waiting.pids)
+    daemon.kill()  # as at a shutdown, where the daemon is stopped too
+    daemon.wait()
+    runner.process.terminate()
+    waiting.go()
+    await until(lambda: runner.process.poll() is not None)  # at once: nobody is there to fetch anything
+    own_runner(folder=runner.folder)
+    async with connected(runner.socket, waiting) as client:
+        result = _known(await client.attach("1:0:1"))
+        assert (value(result), result.log) == ("went", "began\n")
+        await client.acknowledge("1:0:1")
+        assert await client.attach("1:0:1") == Unknown()
+    assert len(waiting.pids) == 1
+
+
+async def test_a_call_that_meets_a_runner_which_stops_is_begun_by_the_next_one(
+    own_runner: Callable[..., RunnerProcess], waiting: Waiting
+) -> None:
+    runner = own_runner()
+    async with connected(runner.socket, waiting) as client:
+        since_ms = client.started_ms
+        first = asyncio.ensure_future(client.invoke("k", "waits", f'"{waiting.event}"'))
+        await until(lambda: waiting.pids)
+        runner.process.terminate()
+        await until(lambda: client.retiring)
+        assert "functions wait until" in client.problem
+        later = asyncio.ensure_future(client.invoke("k2", "waits", f'"{waiting.event}"'))
+        waiting.go()
+        assert value(await first) == "went"
+        await client.acknowledge("k")
+        await until(lambda: runner.process.poll() is not None)
+        own_runner(folder=runner.folder)
+        assert value(await later) == "went"
+        assert client.started_ms == since_ms  # so a daemon can tell that what is not held was never begun
+    assert len(waiting.pids) == 2
+
+
+async def test_a_call_in_the_queue_of_a_runner_that_stops_is_begun_by_the_next_one(
+    own_runner: Callable[..., RunnerProcess], waiting: Waiting
+) -> None:
+    runner = own_runner("--per-function", "1")
+    async with connected(runner.socket, waiting) as client:
+        calls = [asyncio.ensure_future(client.invoke(key, "waits", f'"{waiting.event}"')) for key in ("k", "k2")]
+        await until(lambda: waiting.pids)
+        runner.process.terminate()
+        await until(lambda: client.retiring)
+        waiting.go()
+        assert value(await calls[0]) == "went"
+        await client.acknowledge("k")
+        await until(lambda: runner.process.poll() is not None)
+        own_runner(folder=runner.folder)
+        assert value(await calls[1]) == "went"
+    assert len(waiting.pids) == 2
+
+
+async def test_what_a_runner_has_kept_and_nobody_can_read_is_unknown_to_the_next(
+    own_runner: Callable[..., RunnerProcess], waiting: Waiting
+) -> None:
+    runner = own_runner()
+    async with connected(runner.socket, waiting) as client:
+        since_ms = client.started_ms
+    runner.process.terminate()
+    await until(lambda: runner.process.poll() is not None)
+    runner.socket.with_name("s.kept").write_bytes(b"\xc1 torn")
+    own_runner(folder=runner.folder)
+    async with connected(runner.socket, waiting) as client:
+        assert client.started_ms > since_ms
+    assert "cannot be used" in runner.log.read_text()
+
+
 async def test_sigterm_waits_for_open_work_and_begins_nothing_new(
     own_runner: Callable[..., RunnerProcess], waiting: Waiting
 ) -> None:
@@ -313,13 +387,16 @@ async def test_sigterm_waits_for_open_work_and_begins_nothing_new(
         run = asyncio.ensure_future(client.invoke("k", "waits", f'"{waiting.event}"'))
         await until(lambda: waiting.pids)
         runner.process.terminate()
-        refused = await _first_refused(client)
-        assert "was not run" in (refused.cause or "")
+        await until(lambda: client.retiring)
+        other = asyncio.ensure_future(client.invoke("other", "waits", f'"{waiting.event}"'))
         waiting.go()
         assert value(await run) == "went"
         await client.acknowledge("k")
         await until(lambda: runner.process.poll() is not None)
+        assert not other.done()
+        other.cancel()
     assert runner.process.returncode == 0
+    assert len(waiting.pids) == 1
 
 
 async def test_a_runner_that_is_told_twice_to_stop_takes_its_functions_along(
@@ -367,17 +444,6 @@ async def test_a_daemon_that_came_first_finds_the_runner_that_comes_later(
     own_runner(folder=other)
     assert value(await run) == "went"
     await client.close()
-
-
-async def _first_refused(client: RunnerClient) -> FunctionResult:
-    """The runner hears of its signal at some time; until then calls (that fail at once) are taken on."""
-    async with asyncio.timeout(DEADLINE_S):
-        for number in itertools.count():
-            result = await client.invoke(f"more-{number}", "waits", "1")
-            await client.acknowledge(f"more-{number}")
-            if result.error == "Lambda.ServiceException":
-                return result
-    raise AssertionError
 
 
 def _known(result: FunctionResult | Unknown) -> FunctionResult:

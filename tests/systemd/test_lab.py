@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,8 @@ def lab() -> Iterator[Lab]:
         made = Lab(folder)
         made.verb("up", "--host-net", "--bind", f"{REPOSITORY}:/src")
         try:
+            # What comes earlier would meet the machine's own root: `up` may return before the lab has its own.
+            made.until("the lab has a root of its own", lambda: made.sh("test -e /src/pyproject.toml && echo there"))
             made.sh("useradd alice; useradd mallory")
             made.sh(f"mkdir -p /etc/flowd; echo FLOWD_LISTEN=127.0.0.1:{_free_port()} >/etc/flowd/flowd.env")
             for command in _install_commands():
@@ -203,6 +206,10 @@ def test_a_function_at_work_goes_on_while_the_daemon_restarts_and_runs_once(lab:
     assert lab.sh("cat /var/lib/flowd-runner/runs") == "run"
 
 
+def _all_succeeded(lab: Lab, machine: str) -> bool:
+    return {each["status"] for each in _executions(lab, machine)} == {"SUCCEEDED"}
+
+
 def _executions(lab: Lab, machine: str) -> list[Any]:
     found = lab.json("flowd ls --json")
     rows = found["executions"] if isinstance(found, dict) else found
@@ -252,6 +259,27 @@ def test_a_stop_is_clean_and_quick(lab: Lab) -> None:
     assert time.monotonic() - began < 10
     assert lab.show("flowd", "Result") == "success"
     lab.sh("systemctl start flowd")
+
+
+def test_functions_and_activities_at_work_end_once_while_the_machine_shuts_down(lab: Lab) -> None:
+    lab.sh("rm /var/lib/flowd-runner/runs /var/lib/flowd-runner/notes")
+    lab.sh("""flowd start sleep --name late --input '{"seconds": 6}'; flowd start noted --name late --input 5""")
+    for name in ("runs", "notes"):
+        lab.until("it is at work", partial(lab.sh, f"cat /var/lib/flowd-runner/{name}"))
+    lab.verb("reboot")
+    for machine in ("sleep", "noted"):
+        lab.until(f"{machine} ended", partial(_all_succeeded, lab, machine))
+    assert lab.sh("cat /var/lib/flowd-runner/runs") == "run"
+    assert len(lab.sh("cat /var/lib/flowd-runner/notes").split()) == 1
+
+
+def test_a_function_that_ends_after_the_daemon_counts_at_the_next_start(lab: Lab) -> None:
+    lab.sh("rm /var/lib/flowd-runner/runs")
+    lab.sh("""flowd start sleep --name later --input '{"seconds": 4}'""")
+    lab.until("it is at work", lambda: lab.sh("cat /var/lib/flowd-runner/runs"))
+    lab.sh("systemctl stop flowd; systemctl stop flowd-runner; systemctl start flowd")
+    lab.until("it ended", lambda: "SUCCEEDED" in lab.sh("flowd show later"))
+    assert lab.sh("cat /var/lib/flowd-runner/runs") == "run"
 
 
 def test_after_a_reboot_everything_is_back(lab: Lab) -> None:

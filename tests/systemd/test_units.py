@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from flowd.daemon import LEAVE_S, NOTICE_S
+
 UNITS = Path(__file__).resolve().parents[2] / "systemd"
 NAMES = ("flowd.service", "flowd-runner.service")
 needs_analyze = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
@@ -68,6 +70,14 @@ def test_neither_service_takes_the_other_down() -> None:
         unit = Unit(name)["Unit"]
         assert not {"BindsTo", "PartOf", "Requires", "Requisite"} & set(unit)
     assert Unit("flowd.service")["Unit"]["Wants"] == "flowd-runner.service"
+
+
+def test_a_shutdown_tells_both_services_at_once_and_the_daemon_may_wait_for_the_runner() -> None:
+    daemon, runner = Unit("flowd.service"), Unit("flowd-runner.service")
+    for unit, other in ((daemon, "flowd-runner.service"), (runner, "flowd.service")):
+        assert other not in f"{unit['Unit'].get('After', '')} {unit['Unit'].get('Before', '')}"
+    stops = [float(unit["Service"]["TimeoutStopSec"].removesuffix("s")) for unit in (daemon, runner)]
+    assert stops[0] > NOTICE_S + LEAVE_S > stops[1]
 
 
 def test_the_daemon_s_state_and_socket_are_out_of_the_runner_s_reach() -> None:
