@@ -149,7 +149,7 @@ class MappingOperations:
         """A source calls a function once (the text as users have had it from AWS)."""
         arn, function = mapping.source.arn, mapping.source.function
         for each in self._mappings.every():
-            if each.uuid != mapping.uuid and (each.source.arn, each.source.function) == (arn, function):
+            if each.uuid != mapping.uuid and each.source.pair == mapping.source.pair:
                 kind = "An event source mapping with SQS" if mapping.source.service == "sqs" else "The event source"
                 there = "already exists" if mapping.source.service == "sqs" else "provided mapping already exists"
                 said = f'{kind} arn (" {arn} ") and function (" {function} ") {there}. '

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +18,8 @@ from flowd.functions import FunctionHost
 from flowd.sam.project import SamSource
 from flowd.store import sources as rows
 from flowd.store.database import Database
+
+log = logging.getLogger(__name__)
 
 
 class Poller(Protocol):
@@ -56,14 +59,15 @@ class Sources:
         self._pause_s = pause_s
         self._files: tuple[SamSource, ...] = ()
         self._clients: tuple[SamSource, ...] = ()
+        self._seconds: frozenset[str] = frozenset()  # keys of templates' sources that others have already
         self._changing = asyncio.Lock()
         self._running: dict[SamSource, _Running] = {}
         self._ending: list[Poller] = []  # of sources that are gone: their functions may still run
 
     @property
     def of_files(self) -> tuple[SamSource, ...]:
-        """Those of templates."""
-        return self._files
+        """Those of templates, without the seconds."""
+        return tuple(source for source in self._files if source.key not in self._seconds)
 
     async def set_sources(self, sources: Sequence[SamSource]) -> None:
         """Exactly these are in templates; one that has not changed goes on. A stream's place is forgotten with it."""
@@ -83,13 +87,32 @@ class Sources:
 
     async def _follow(self) -> None:
         """Run what is wanted, end what is not."""
-        wanted = {source for source in (*self._files, *self._clients) if source.enabled}
+        self._leave_out_seconds()
+        wanted = {source for source in (*self.of_files, *self._clients) if source.enabled}
         gone = [self._running.pop(source) for source in list(self._running) if source not in wanted]
         self._ending = [*(each for each in self._ending if each.busy), *(await self._end(gone))]
         for source in wanted - set(self._running):
             poller = self._poller(source)
             task = asyncio.create_task(poller.run(), name=f"source {source.name}")
             self._running[source] = _Running(poller, task)
+
+    def _leave_out_seconds(self) -> None:
+        """A source calls a function once. What clients made was there before; a template that says it too would fail on
+        AWS, where Lambda refuses its mapping."""
+        taken = {source.pair: f"the mapping {source.name} of a client" for source in self._clients}
+        seconds = {}
+        for source in self._files:
+            if not source.target:  # pipes stand beside mappings
+                first = taken.setdefault(source.pair, f"{source.name} of {source.source}")
+                if first != f"{source.name} of {source.source}":
+                    seconds[source.key] = first
+        for source in self._files:
+            if source.key in seconds.keys() - self._seconds:
+                log.error(
+                    "%s: %s is not in force: %s has %s call the function %s already; delete one of the two",
+                    *(source.source, source.name, seconds[source.key], source.arn, source.function),
+                )
+        self._seconds = frozenset(seconds)
 
     async def _forget(self, keys: set[str]) -> None:
         if keys:

@@ -108,6 +108,11 @@ class SamSource(msgspec.Struct, frozen=True, kw_only=True):
         """What tells it from all others."""
         return f"{self.source}#{self.name}"
 
+    @property
+    def pair(self) -> tuple[str, str, str]:
+        """What calls what, whatever region and account its ARN says."""
+        return self.service, self.arn.split(":", 5)[-1], self.function
+
     def event(self, records: list[dict[str, Any]]) -> Any:
         """What the target gets: pipes send the records bare."""
         return records if self.target else {"Records": records}

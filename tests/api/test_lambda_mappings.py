@@ -220,6 +220,24 @@ async def test_a_template_s_mapping_is_shown_and_changed_in_the_template_only(st
     assert (await stage.refused("create_event_source_mapping", **source))[0] == "ResourceConflictException"
 
 
+async def test_what_a_client_mapped_a_template_does_not_map_again_until_the_client_s_is_gone(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On AWS Lambda refuses the mapping of the template, whose stack fails; both took of the same messages here."""
+    stage.box.host.specs["Work"] = FunctionSpec(name="Work", kind="python", path="/gone")
+    queue = (await stage.box.ask("sqs", "CreateQueue", QueueName="shop-Jobs"))["QueueUrl"].rpartition("/")[2]
+    arn = QUEUE.replace("jobs", queue)
+    made = await stage.call("create_event_source_mapping", EventSourceArn=arn, FunctionName="Work", BatchSize=1)
+    await stage.box.drop(TEMPLATE.replace("{Type: AWS::SQS::Queue}", JOBS), "work")
+    listed = (await stage.call("list_event_source_mappings"))["EventSourceMappings"]
+    assert [each["UUID"] for each in listed] == [made["UUID"]]
+    assert [line for line in caplog.messages if f"the mapping {made['UUID']} of a client has {arn} call" in line]
+    await stage.call("delete_event_source_mapping", UUID=made["UUID"])
+    [found] = (await stage.call("list_event_source_mappings"))["EventSourceMappings"]
+    assert (found["BatchSize"], found["EventSourceArn"]) == (3, arn)
+
+
+JOBS = "{Type: AWS::SQS::Queue, Properties: {QueueName: shop-Jobs}}"
 STREAM = "arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/2026"
 
 
