@@ -6,7 +6,7 @@
     │   ├── InvalidArn, InvalidName, InvalidDefinition, InvalidExecutionInput, InvalidOutput, InvalidToken, ...
     │   ├── StateMachineDoesNotExist, StateMachineAlreadyExists, StateMachineDeleting, ...
     │   ├── ExecutionDoesNotExist, ExecutionAlreadyExists, ExecutionNotRedrivable, ...
-    │   ├── ActivityDoesNotExist, TaskDoesNotExist, TaskTimedOut, ...
+    │   ├── ActivityDoesNotExist, ActivityWorkerLimitExceeded, TaskTimedOut, ...
     │   ├── RequestEntityTooLargeException, AccessDeniedException, InternalFailure
     │   └── ServiceUnavailable      the disk is full or fails: nothing was accepted, try again
     ├── InvalidJson                 (payload.py)
@@ -140,12 +140,6 @@ class InternalFailure(ApiError):
     status = 500
 
 
-class ThrottlingException(ApiError):
-    """Rate exceeded"""
-
-    namespace = "com.amazon.coral.availability"
-
-
 class InvalidArn(ApiError):
     """The provided Amazon Resource Name (ARN) is not valid."""
 
@@ -182,14 +176,6 @@ class InvalidLoggingConfiguration(ApiError):
     """The logging configuration is not valid."""
 
 
-class InvalidTracingConfiguration(ApiError):
-    """The tracing configuration is not valid."""
-
-
-class InvalidEncryptionConfiguration(ApiError):
-    """The encryption configuration is not valid."""
-
-
 class MissingRequiredParameter(ApiError):
     """Request is missing a required parameter."""
 
@@ -222,10 +208,6 @@ class StateMachineDeleting(ApiError):
     """The specified state machine is being deleted."""
 
 
-class StateMachineLimitExceeded(ApiError):
-    """The maximum number of state machines has been reached."""
-
-
 class StateMachineTypeNotSupported(ApiError):
     """This operation is not supported by this type of state machine"""
 
@@ -238,10 +220,6 @@ class ExecutionAlreadyExists(ApiError):
     """An execution with the same name exists."""
 
 
-class ExecutionLimitExceeded(ApiError):
-    """The maximum number of running executions has been reached."""
-
-
 class ExecutionNotRedrivable(ApiError):
     """The execution cannot be redriven."""
 
@@ -250,20 +228,8 @@ class ActivityDoesNotExist(ApiError):
     """The specified activity does not exist."""
 
 
-class ActivityAlreadyExists(ApiError):
-    """An activity with the same name but other settings exists."""
-
-
-class ActivityLimitExceeded(ApiError):
-    """The maximum number of activities has been reached."""
-
-
 class ActivityWorkerLimitExceeded(ApiError):
     """The maximum number of workers that poll for activity tasks (1,000) has been reached."""
-
-
-class TaskDoesNotExist(ApiError):
-    """Task does not exist"""
 
 
 class TaskTimedOut(ApiError):

@@ -6,7 +6,7 @@ computed is written compactly. A payload is immutable: nobody may change the val
 
 from __future__ import annotations
 
-import math
+import json
 from typing import Any, Final
 
 import msgspec
@@ -128,11 +128,4 @@ def measure(value: Any, most: int) -> int:
 
 
 def _dumps_big(value: Any) -> str:
-    import json
-
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-
-
-def is_finite_number(value: Any) -> bool:
-    """True for a JSON number that is one (bool is not)."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

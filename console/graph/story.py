@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 
 from console.graph.canvas import EdgeKey, Owner
 from console.journal import Journal, Path
-from console.looks import CHIP, VISIT, Look, Span
+from console.looks import VISIT, Look, Span
 from console.outline import Row, tally
-
-_CALM = Span("", "faint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +64,3 @@ def story(rows: Iterable[Row], journal: Journal) -> Story:
             taken.add((before, visit.path))
         last[visit.frame] = visit.path
     return Story({row.path: row for row in rows if row.type}, frozenset(taken), True)
-
-
-def legend() -> list[Span]:
-    """The signs beside states, in a line."""
-    words = {"loop": "back to", "catch": "caught in", "far": "far away"}
-    return [Span(f"{CHIP[kind]} {word}  ", "dim") for kind, word in words.items()]

@@ -17,7 +17,6 @@ from flowd.errors import FlowdError, reason
 
 OK = 0
 FAILED = 1
-USAGE = 2
 INTERRUPTED = 130
 
 

@@ -110,7 +110,6 @@ class Simulation:
         self._lambdas: dict[str, Callable[[Any], Any]] = {}
         self._answers: dict[str, Callable[[Asked], Any]] = {}
         self._asked: list[Asked] = []
-        self._hanging: list[Task] = []
 
     # ---- who plays along -------------------------------------------------------------------------------------------
 

@@ -37,11 +37,9 @@ STATUSES: Final = {
     "InvalidToken": 404,
     "ResourceNotFound": 404,
     "ResourceNotFoundException": 404,
-    "TaskDoesNotExist": 404,
     "TaskTimedOut": 410,
     "ConflictException": 409,
     "StateMachineDeleting": 409,
-    "ThrottlingException": 429,
 }
 
 

@@ -136,7 +136,7 @@ class Projects:
             if not inline:
                 files.append(FileReport(path=path, kind="machine", status="loaded", name=machine.name))
         task_definitions = self._task_definitions(file, source, project, diagnostics)
-        sources = _sources(project, source, diagnostics)
+        sources = _sources(project, diagnostics)
         if file.other is not None:
             word = Diagnostic("WARNING", IGNORED, f"{os.path.basename(file.path)} stands beside it and is read instead")
             other = self._relative(file.other)
@@ -201,7 +201,7 @@ class Projects:
         return shown(os.path.relpath(path, self._root))
 
 
-def _sources(project: Project, source: str, diagnostics: list[Diagnostic]) -> list[SamSource]:
+def _sources(project: Project, diagnostics: list[Diagnostic]) -> list[SamSource]:
     """Queues and streams whose filters are sound; the others are in the diagnostics, and call nothing."""
     found = []
     for each in project.sources:

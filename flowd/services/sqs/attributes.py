@@ -9,7 +9,6 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from flowd.services.ports import ServiceError
 from flowd.services.sqs import errors
 from flowd.services.sqs.names import FIFO, name_of_arn
 from flowd.services.sqs.tables import Queue
@@ -187,7 +186,3 @@ def _same(left: str, right: str) -> bool:
 
 def seconds(queue: Queue, name: str) -> int:
     return int(effective(queue)[name])
-
-
-def quota(message: str) -> ServiceError:
-    return ServiceError("OverLimit", message)
