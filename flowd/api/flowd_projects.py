@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import posixpath
+from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 
 import msgspec
@@ -24,7 +25,7 @@ class Nothing(msgspec.Struct, kw_only=True):
 
 async def list_projects(do: Services, request: Nothing, caller: Caller) -> Body:
     rows = await do.registrar.project_resources()
-    refused = _refused(await do.core.db.read(files.every))
+    refused = _refused(await do.core.db.read(files.every), {row.source for row in rows})
     return {
         "projects": [
             {"source": source, "resources": [_body(_judged(row, refused)) for row in group]}
@@ -33,10 +34,11 @@ async def list_projects(do: Services, request: Nothing, caller: Caller) -> Body:
     }
 
 
-def _refused(reports: Sequence[SourceFile]) -> dict[str, str]:
-    """Machine -> why its definition is refused: what templates make is listed before it is checked."""
-    found: dict[str, str] = {}
+def _refused(reports: Sequence[SourceFile], templates: Collection[str]) -> dict[tuple[str, str], str]:
+    """Template and machine -> why its definition is refused: what templates make is listed before it is checked."""
+    found: dict[tuple[str, str], str] = {}
     for report in reports:
+        sources = [report.path] if report.kind == "template" else _templates_of(report.path, templates)
         for each in loads(report.diagnostics):
             if each["severity"] != "ERROR" or report.kind not in ("machine", "template"):
                 continue
@@ -44,12 +46,24 @@ def _refused(reports: Sequence[SourceFile]) -> dict[str, str]:
             inline, _, rest = each["message"].partition(": ")
             name, said = (report.name, each["message"]) if report.kind == "machine" else (inline, rest)
             place = f"{report.path}:{each['line']}" if each.get("line") else report.path
-            found.setdefault(name or "", f"{place}: {said}")
+            for source in sources:
+                found.setdefault((source, name or ""), f"{place}: {said}")
     return found
 
 
-def _judged(row: ProjectResource, refused: Mapping[str, str]) -> ProjectResource:
-    why = refused.get(row.name) if row.status == "loaded" and row.type in MACHINES else None
+def _templates_of(path: str, templates: Collection[str]) -> list[str]:
+    """The templates of the innermost project folder that a definition file is in."""
+    folder = posixpath.dirname(path)
+    while True:
+        if found := [each for each in templates if posixpath.dirname(each) == folder]:
+            return found
+        if not folder:
+            return []
+        folder = posixpath.dirname(folder)
+
+
+def _judged(row: ProjectResource, refused: Mapping[tuple[str, str], str]) -> ProjectResource:
+    why = refused.get((row.source, row.name)) if row.status == "loaded" and row.type in MACHINES else None
     if why is not None:
         row.status, row.note = "refused", why
     return row

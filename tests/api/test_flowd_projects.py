@@ -48,3 +48,33 @@ async def test_a_machine_whose_definition_is_refused_is_listed_as_refused(
     machine, function = project["resources"]
     assert (machine["status"], machine.get("note")) == (status, note)
     assert function["status"] == "loaded"
+
+
+@pytest.mark.parametrize(
+    "reported",
+    [
+        report("a/b/inner/m.asl.json", "machine", "Order", FOUND | {"message": "defined by a/t.yaml already"}),
+        report("a/b/t.yaml", "template", None, FOUND | {"message": "Order: defined by a/t.yaml already"}),
+    ],
+)
+async def test_an_error_is_told_of_the_project_whose_machine_it_is_and_of_no_other_with_that_name(
+    box: Box, reported: SourceFile
+) -> None:
+    box.registrar.projects = [
+        ProjectResource(
+            source=source,
+            resource="M",
+            type="AWS::Serverless::StateMachine",
+            name="Order",
+            status="loaded",
+            line=1,
+            updated_ms=1,
+        )
+        for source in ("a/b/t.yaml", "a/t.yaml", "t.yaml")
+    ]
+    await box.services.core.db.write(partial(files.replace, files=[reported]))
+    told = {
+        project["source"]: project["resources"][0]["status"]
+        for project in (await box.flowd("ListProjects"))["projects"]
+    }
+    assert told == {"a/b/t.yaml": "refused", "a/t.yaml": "loaded", "t.yaml": "loaded"}

@@ -170,6 +170,18 @@ def test_a_second_file_of_one_name_is_refused_naming_the_first(tmp_path: Path) -
     assert found.names == {"order"}
 
 
+def test_a_machine_in_a_template_whose_name_another_template_has_is_told_with_its_name_and_line(tmp_path: Path) -> None:
+    template = (
+        "Transform: AWS::Serverless-2016-10-31\nResources:\n  M:\n    Type: AWS::Serverless::StateMachine\n"
+        "    Properties: {Name: order, Definition: {StartAt: A, States: {A: {Type: Pass, End: true}}}}\n"
+    )
+    put(tmp_path, {"a/template.yaml": template, "b/template.yaml": template})
+    found = scan(tmp_path)
+    assert [m.source for m in found.machines] == ["a/template.yaml"]
+    expected = "3:3 order: the machine order is defined by a/template.yaml already; rename one of them"
+    assert said(found, "b/template.yaml") == ("rejected", expected)
+
+
 def test_who_had_a_name_before_keeps_it_and_hands_it_on_when_gone(tmp_path: Path) -> None:
     put(tmp_path, {"b/order.asl.json": MACHINE, "b/functions/f.py": HANDLER})
     scanner = Scanner(str(tmp_path))

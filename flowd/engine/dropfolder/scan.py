@@ -297,6 +297,9 @@ class _Pass:
         what = {"template": "schedule", "taskDefinition": "task definition"}.get(kind, kind)
         message = f"the {what} {each.name} is defined by {first} already; rename one of them"
         diagnostic = Diagnostic("ERROR", NAME_TAKEN, message)
+        if isinstance(each, MachineFile) and each.sam is not None:  # a template says of which machine it speaks
+            said_of, line, column = f"{each.name}: {message}", each.sam.line, each.sam.column
+            diagnostic = Diagnostic("ERROR", NAME_TAKEN, said_of, None, line, column)
         fresh = FileReport(path=path, kind=kind, status="rejected", name=each.name)
         report: FileReport = self._files.get(path, fresh)
         said = (*report.diagnostics, diagnostic)
