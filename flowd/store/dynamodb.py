@@ -147,9 +147,11 @@ class DynamodbTables(DynamodbStreams):
                 (table.id, index, *key, row),
             )
 
-    def drop_index(self, table: Table, index: str) -> None:
-        self.end_build(table.id, index)
-        self._sql.execute("DELETE FROM dynamodb_entry WHERE table_id = ? AND index_name = ?", (table.id, index))
+    def drop_entries(self, table_id: int, index: str, limit: int) -> bool:
+        query = "SELECT id FROM dynamodb_entry WHERE table_id = ? AND index_name = ? LIMIT ?"
+        rows = self._sql.execute(query, (table_id, index, limit)).fetchall()
+        self._sql.executemany("DELETE FROM dynamodb_entry WHERE id = ?", rows)
+        return len(rows) == limit
 
     def index_counts(self, table: Table, index: str) -> tuple[int, int]:
         query = (

@@ -1,8 +1,10 @@
-"""The daemon dies at any commit of a table's deletion: the table is whole or gone, and its items follow it."""
+"""The daemon dies at any commit of the deletion of a table, or of its index: it is whole or gone, and what it held
+follows it."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +60,18 @@ async def delete(world: World) -> None:
         await world.pass_time(1)
 
 
-async def die(world: World, at: int, after: bool) -> bool:
+async def delete_index(world: World) -> None:
+    await ask(
+        world, "UpdateTable", TableName="large", GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "by_kind"}}]
+    )
+    for _ in range(ROUNDS):
+        await world.pass_time(1)
+
+
+async def die(world: World, at: int, after: bool, what: Callable[[World], Coroutine[Any, Any, None]] = delete) -> bool:
     """Delete the table, with a death at commit `at`; whether it struck."""
     doomed = Doomed(world.core.db, at, after)
-    deleting = asyncio.create_task(delete(world))
+    deleting = asyncio.create_task(what(world))
     dying = asyncio.create_task(doomed.died.wait())
     await asyncio.wait([deleting, dying], return_when=asyncio.FIRST_COMPLETED)
     if not doomed.died.is_set():
@@ -100,5 +110,33 @@ async def test_a_table_is_whole_or_gone_wherever_its_deletion_is_cut(
             for _ in range(ROUNDS):
                 await world.pass_time(1)
             assert await left(world) == [0, 0, 0], f"a death at commit {at} left items behind"
+        at += 1
+    assert at > ITEMS / AT_ONCE
+
+
+@pytest.mark.parametrize(
+    "after", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["before the commit", "after the commit"]
+)
+async def test_an_index_is_whole_or_gone_wherever_its_deletion_is_cut(
+    tmp_path: Path, after: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backfill, "AT_ONCE", AT_ONCE)
+    at, struck = 1, True
+    while struck:
+        folder = tmp_path / str(at)
+        folder.mkdir()
+        async with World(folder) as world:
+            await fill(world)
+            struck = await die(world, at, after, delete_index)
+            try:
+                found = await ask(world, "Scan", TableName="large", IndexName="by_kind")
+            except ApiError as error:
+                assert "does not have the specified index" in error.message
+            else:
+                assert (struck, at, after, found["Count"]) == (True, 1, False, ITEMS)
+                await delete_index(world)
+            for _ in range(ROUNDS):
+                await world.pass_time(1)
+            assert await left(world) == [ITEMS, 0, 0], f"a death at commit {at} left entries behind"
         at += 1
     assert at > ITEMS / AT_ONCE

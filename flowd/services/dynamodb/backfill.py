@@ -17,7 +17,7 @@ from flowd.services.ports import Call
 AT_ONCE: Final = 250  # items of one transaction: some 20 ms, which nobody notices
 BYTES_AT_ONCE: Final = 4 << 20
 TIME_TO_LIVE: Final = ""  # stands for no index
-GONE: Final = " "  # stands for the end of all items; no index can be called so
+GONE: Final = " "  # stands for the end of all items, before a name for that of an index; no index begins so
 _NOWHERE: Final = RowKey(0, b"")
 _MISTAKE_S: Final = 5 * 365 * 86_400
 
@@ -35,6 +35,15 @@ def clear(tables: Tables, table: Table, call: Call) -> None:
         call.due_ms.append(call.now_ms + 1)
 
 
+def drop_index(tables: Tables, table: Table, name: str, call: Call) -> None:
+    """Drop the entries of an index that has just been dropped. Until they are gone the table can have no new index, as
+    on AWS: one of the same name would show them."""
+    tables.end_build(table.id, name)
+    if tables.drop_entries(table.id, name, AT_ONCE):
+        tables.save_build(table.id, Build(GONE + name, _NOWHERE))
+        call.due_ms.append(call.now_ms + 1)
+
+
 def work(tables: Tables, call: Call) -> int | None:
     """One piece of one table; when to come again, or None."""
     found = tables.first_build()
@@ -46,7 +55,10 @@ def work(tables: Tables, call: Call) -> int | None:
             tables.end_build(table_id, GONE)
         return call.now_ms + 1
     table = tables.table_by_id(table_id)
-    if table is not None:
+    if build.name.startswith(GONE):
+        if not tables.drop_entries(table_id, build.name.removeprefix(GONE), AT_ONCE):
+            tables.end_build(table_id, build.name)
+    elif table is not None:
         _go_on(tables, table, build, call)
     return call.now_ms + 1
 

@@ -132,7 +132,7 @@ def _change_index(tables: Tables, table: Table, change: Mapping[str, Any], attri
         kept = [index for index in known if index["IndexName"] != name]
         table.definition["GlobalSecondaryIndexes"] = kept
         _forget_attributes(table)
-        tables.drop_index(table, name)
+        backfill.drop_index(tables, table, name, call)
     else:
         units = definitions.throughput(said.get("ProvisionedThroughput"))
         table.definition["GlobalSecondaryIndexes"] = [

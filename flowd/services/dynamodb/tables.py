@@ -179,7 +179,9 @@ class Tables(Streams, Protocol):
         """The entry of an item in an index, or that it has none."""
         ...
 
-    def drop_index(self, table: Table, index: str) -> None: ...
+    def drop_entries(self, table_id: int, index: str, limit: int) -> bool:
+        """Some entries of an index that is gone; False when no more are left."""
+        ...
 
     def index_counts(self, table: Table, index: str) -> tuple[int, int]:
         """Entries, and their bytes."""

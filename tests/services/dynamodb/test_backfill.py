@@ -86,9 +86,26 @@ def test_only_one_index_is_made_at_a_time_and_it_may_be_given_up(ddb: Box) -> No
     second = {**CREATE, "GlobalSecondaryIndexUpdates": [{"Create": {**INDEX, "IndexName": "second"}}]}
     assert "LimitExceededException" in refusal(ddb, "UpdateTable", T, **second)
     ddb("UpdateTable", **T, GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "by_kind"}}])
-    assert finish(ddb) == 0
+    assert finish(ddb) == 1
     ddb("UpdateTable", **T, **second)
     assert finish(ddb) == 2
+
+
+def test_an_index_of_a_large_table_goes_piece_by_piece_and_none_comes_meanwhile(ddb: Box) -> None:
+    fill(ddb)
+    ddb("UpdateTable", **T, **CREATE)
+    finish(ddb)
+    ddb("UpdateTable", **T, GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "by_kind"}}])
+    assert ddb.call is not None and ddb.call.due_ms == [ddb.now_ms + 1]
+    assert "does not have the specified index" in refusal(ddb, "Query", T, **query())
+    assert "LimitExceededException" in refusal(ddb, "UpdateTable", T, **CREATE)
+    put(ddb, "i0", kind={"S": "other"})
+    ddb("DeleteItem", **T, Key=key("i6"))
+    assert finish(ddb) == 2
+    assert ddb.tick() is None
+    ddb("UpdateTable", **T, **CREATE)
+    finish(ddb)
+    assert (ddb("Query", **T, **query())["Count"], ddb("Query", **T, **query("other"))["Count"]) == (COUNT - 2, 1)
 
 
 def test_a_table_that_goes_takes_what_is_being_made_with_it(ddb: Box) -> None:
