@@ -176,6 +176,10 @@ class InvalidLoggingConfiguration(ApiError):
     """The logging configuration is not valid."""
 
 
+class InvalidEncryptionConfiguration(ApiError):
+    """The encryption configuration is not valid."""
+
+
 class MissingRequiredParameter(ApiError):
     """Request is missing a required parameter."""
 
@@ -226,6 +230,10 @@ class ExecutionNotRedrivable(ApiError):
 
 class ActivityDoesNotExist(ApiError):
     """The specified activity does not exist."""
+
+
+class ActivityAlreadyExists(ApiError):
+    """An activity with the same name but other settings exists."""
 
 
 class ActivityWorkerLimitExceeded(ApiError):
