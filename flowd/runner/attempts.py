@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterable
+from dataclasses import KW_ONLY, dataclass, field
 
 from msgspec import structs
 
@@ -44,66 +45,35 @@ class Log:
         return self.truncated_before or len(self._data) > self._limit
 
 
+@dataclass(slots=True, eq=False)
 class Attempt:
     """One run. `outcome` is None until it has ended."""
 
-    __slots__ = (
-        "_began_s",
-        "_listeners",
-        "acknowledged",
-        "arn",
-        "asked_by",
-        "client_context",
-        "detached",
-        "fleeting",
-        "function",
-        "key",
-        "log",
-        "outcome",
-        "payload",
-        "peak_mb",
-        "report",
-        "request_id",
-        "timeout_ms",
-    )
-
-    def __init__(
-        self,
-        key: str,
-        function: str,
-        payload: bytes,
-        *,
-        timeout_ms: int = 0,
-        arn: str = "",
-        client_context: str = "",
-        detached: bool = False,
-        fleeting: str = "",
-    ) -> None:
-        self.key = key
-        self.function = function
-        self.payload = payload
-        self.timeout_ms = timeout_ms
-        self.arn = arn
-        self.client_context = client_context
-        self.detached = detached
-        self.fleeting = fleeting
-        self.acknowledged = False
-        self.asked_by = ""  # the daemon's instance that waits for it
-        self.request_id = str(uuid.uuid4())
-        self.log = Log()
-        self.outcome: Outcome | None = None
-        self.report = Report()
-        self.peak_mb = 0
-        self._began_s = 0.0
-        self._listeners: list[Callable[[Attempt], None]] = []
+    key: str
+    function: str
+    payload: bytes
+    _: KW_ONLY
+    timeout_ms: int = 0
+    arn: str = ""
+    client_context: str = ""
+    detached: bool = False
+    fleeting: str = ""
+    acknowledged: bool = False
+    asked_by: str = ""  # the daemon's instance that waits for it
+    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    log: Log = field(default_factory=Log)
+    outcome: Outcome | None = None
+    report: Report = field(default_factory=Report)
+    peak_mb: int = 0
+    _began_s: float = 0.0
+    _listeners: list[Callable[[Attempt], None]] = field(default_factory=list)
 
     @classmethod
     def ended(
         cls, key: str, request_id: str, outcome: Outcome, tail: bytes, truncated: bool, report: Report
     ) -> Attempt:
         """One that ran in an earlier runner."""
-        attempt = cls(key, "", b"")
-        attempt.request_id, attempt.report = request_id, report
+        attempt = cls(key, "", b"", request_id=request_id, report=report)
         attempt.log.add(tail)
         attempt.log.truncated_before = truncated
         attempt.end(outcome)

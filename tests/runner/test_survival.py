@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -64,6 +66,11 @@ class Waiting:
         return FunctionSpec(name="waits", kind="python", path=str(self.file))
 
     @property
+    def json(self) -> str:
+        """What the function is called with."""
+        return f'"{self.event}"'
+
+    @property
     def pids(self) -> list[int]:
         return [int(line) for line in self._runs.read_text().split()] if self._runs.exists() else []
 
@@ -80,6 +87,15 @@ def waiting(tmp_path: Path) -> Waiting:
     return Waiting(tmp_path / "waiting")
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """For the socket of a runner that a client spawns: tmp_path is too long for one."""
+    made = Path(tempfile.mkdtemp(prefix="fr-", dir="/tmp"))
+    made.rmdir()  # whoever spawns makes it
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
 @asynccontextmanager
 async def connected(socket: Path, waiting: Waiting, spawn: bool = False) -> AsyncIterator[RunnerClient]:
     client = RunnerClient(socket, patience_s=5)
@@ -91,18 +107,40 @@ async def connected(socket: Path, waiting: Waiting, spawn: bool = False) -> Asyn
         await client.close()
 
 
+async def killed_while_it_waits(waiting: Waiting, socket: Path, *options: str) -> None:
+    """A daemon asks for the call `1:0:1` and is killed while the function runs."""
+    daemon = waiting.daemon(socket, *options)
+    await until(lambda: waiting.pids)
+    daemon.kill()
+    daemon.wait()
+
+
+async def under_way(client: RunnerClient, waiting: Waiting) -> asyncio.Task[FunctionResult]:
+    """The call `k`, once the function runs."""
+    run = asyncio.create_task(client.invoke("k", "waits", waiting.json))
+    await until(lambda: waiting.pids)
+    return run
+
+
 async def held(client: RunnerClient) -> int:
     return (await client.counts()).held
+
+
+async def until_held(client: RunnerClient) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while not await held(client):
+            await asyncio.sleep(0.005)
+
+
+async def ended(runner: RunnerProcess) -> None:
+    await until(lambda: runner.process.poll() is not None)
 
 
 async def test_a_daemon_that_is_killed_leaves_the_function_running_and_the_next_gets_the_result_once(
     own_runner: Callable[..., RunnerProcess], waiting: Waiting
 ) -> None:
     runner = own_runner()
-    daemon = waiting.daemon(runner.socket)
-    await until(lambda: waiting.pids)
-    daemon.kill()
-    daemon.wait()
+    await killed_while_it_waits(waiting, runner.socket)
     assert alive(waiting.pids[0])
     async with connected(runner.socket, waiting) as client:
         again = asyncio.ensure_future(client.attach("1:0:1"))
@@ -118,52 +156,35 @@ async def test_an_outcome_waits_for_a_daemon_that_was_away(
     own_runner: Callable[..., RunnerProcess], waiting: Waiting
 ) -> None:
     runner = own_runner()
-    daemon = waiting.daemon(runner.socket)
-    await until(lambda: waiting.pids)
-    daemon.kill()
-    daemon.wait()
+    await killed_while_it_waits(waiting, runner.socket)
     waiting.go()
     async with connected(runner.socket, waiting) as client:
-        async with asyncio.timeout(DEADLINE_S):
-            while not await held(client):
-                await asyncio.sleep(0.005)
+        await until_held(client)
         assert value(_known(await client.attach("1:0:1"))) == "went"
 
 
-async def test_a_spawned_runner_survives_the_daemon_that_spawned_it(waiting: Waiting, tmp_path: Path) -> None:
-    folder = Path(f"/tmp/fr-{os.getpid()}-{id(tmp_path):x}")
+async def test_a_spawned_runner_survives_the_daemon_that_spawned_it(waiting: Waiting, folder: Path) -> None:
     socket = folder / "s"
-    daemon = waiting.daemon(socket, "spawn")
-    try:
-        await until(lambda: waiting.pids)
-        os.kill(daemon.pid, signal.SIGKILL)
-        daemon.wait()
-        async with connected(socket, waiting, spawn=True) as client:
-            pid = client.pid
-            assert os.getsid(pid) != os.getsid(0)
-            assert stat.S_IMODE(socket.stat().st_mode) == 0o600
-            waiting.go()
-            assert value(_known(await client.attach("1:0:1"))) == "went"
-            await client.acknowledge("1:0:1")
-        await until(lambda: not alive(pid))  # close() of a client that spawns tells an idle runner to end
-        assert not socket.exists()
-    finally:
-        subprocess.run(["rm", "-rf", str(folder)], check=True)
+    await killed_while_it_waits(waiting, socket, "spawn")
+    async with connected(socket, waiting, spawn=True) as client:
+        pid = client.pid
+        assert os.getsid(pid) != os.getsid(0)
+        assert stat.S_IMODE(socket.stat().st_mode) == 0o600
+        waiting.go()
+        assert value(_known(await client.attach("1:0:1"))) == "went"
+        await client.acknowledge("1:0:1")
+    await until(lambda: not alive(pid))  # close() of a client that spawns tells an idle runner to end
+    assert not socket.exists()
 
 
-async def test_a_client_that_abandons_its_runner_ends_it_with_all_that_runs(waiting: Waiting, tmp_path: Path) -> None:
-    folder = Path(f"/tmp/fr-{os.getpid()}-{id(tmp_path):x}")
+async def test_a_client_that_abandons_its_runner_ends_it_with_all_that_runs(waiting: Waiting, folder: Path) -> None:
     client = RunnerClient(folder / "s")
-    try:
-        await client.connect(spawn=True)
-        await client.register([waiting.spec], {})
-        run = asyncio.ensure_future(client.invoke("k", "waits", f'"{waiting.event}"'))
-        await until(lambda: waiting.pids)
-        await client.close(abandon=True)
-        assert (await run).error == "Lambda.Unknown"
-        await until(lambda: not alive(client.pid) and not alive(waiting.pids[0]))
-    finally:
-        subprocess.run(["rm", "-rf", str(folder)], check=True)
+    await client.connect(spawn=True)
+    await client.register([waiting.spec], {})
+    run = await under_way(client, waiting)
+    await client.close(abandon=True)
+    assert (await run).error == "Lambda.Unknown"
+    await until(lambda: not alive(client.pid) and not alive(waiting.pids[0]))
 
 
 async def test_an_orderly_stop_leaves_the_runner_until_its_work_is_fetched(
@@ -171,8 +192,7 @@ async def test_an_orderly_stop_leaves_the_runner_until_its_work_is_fetched(
 ) -> None:
     runner = own_runner()
     async with connected(runner.socket, waiting) as client:
-        run = asyncio.ensure_future(client.invoke("k", "waits", f'"{waiting.event}"'))
-        await until(lambda: waiting.pids)
+        run = await under_way(client, waiting)
         await client.shutdown_when_idle()
         run.cancel()
     async with connected(runner.socket, waiting) as client:  # takes the wish back
@@ -181,7 +201,7 @@ async def test_an_orderly_stop_leaves_the_runner_until_its_work_is_fetched(
         await client.acknowledge("k")
         assert await held(client) == 0
         await client.shutdown_when_idle()
-        await until(lambda: runner.process.poll() is not None)
+        await ended(runner)
     assert runner.process.returncode == 0
 
 
@@ -189,17 +209,13 @@ async def test_an_outcome_whose_acknowledgement_was_lost_does_not_keep_the_runne
     own_runner: Callable[..., RunnerProcess], waiting: Waiting
 ) -> None:
     runner = own_runner()
-    daemon = waiting.daemon(runner.socket)
-    await until(lambda: waiting.pids)
-    daemon.kill()  # as if it had taken the outcome, and died before it could say so
-    daemon.wait()
+    # As if it had taken the outcome, and died before it could say so.
+    await killed_while_it_waits(waiting, runner.socket)
     waiting.go()
     async with connected(runner.socket, waiting) as client:
-        async with asyncio.timeout(DEADLINE_S):
-            while not await held(client):
-                await asyncio.sleep(0.005)
+        await until_held(client)
         await client.shutdown_when_idle()
-        await until(lambda: runner.process.poll() is not None)
+        await ended(runner)
     assert runner.process.returncode == 0
 
 
@@ -209,8 +225,7 @@ async def test_a_runner_that_is_killed_fails_what_was_open_and_a_new_one_ends_wh
     runner = own_runner()
     async with connected(runner.socket, waiting) as client:
         started_ms = client.started_ms
-        run = asyncio.ensure_future(client.invoke("k", "waits", f'"{waiting.event}"'))
-        await until(lambda: waiting.pids)
+        run = await under_way(client, waiting)
         runner.kill()
         result = await run
         assert result.error == "Lambda.Unknown"
@@ -218,23 +233,19 @@ async def test_a_runner_that_is_killed_fails_what_was_open_and_a_new_one_ends_wh
         own_runner(folder=runner.folder)
         await until(lambda: not alive(waiting.pids[0]))
         waiting.go()
-        assert value(await client.invoke("k2", "waits", f'"{waiting.event}"')) == "went"  # by itself, specs and all
+        assert value(await client.invoke("k2", "waits", waiting.json)) == "went"  # by itself, specs and all
         assert client.started_ms > started_ms
 
 
-async def test_a_client_that_spawns_starts_a_new_runner_when_its_own_dies(waiting: Waiting, tmp_path: Path) -> None:
-    folder = Path(f"/tmp/fr-{os.getpid()}-{id(tmp_path):x}")
+async def test_a_client_that_spawns_starts_a_new_runner_when_its_own_dies(waiting: Waiting, folder: Path) -> None:
     waiting.go()
-    try:
-        async with connected(folder / "s", waiting, spawn=True) as client:
-            pid = client.pid
-            os.kill(pid, signal.SIGKILL)
-            await until(lambda: not client.connected)
-            assert value(await client.invoke("k", "waits", f'"{waiting.event}"')) == "went"
-            assert client.pid != pid
-            await client.acknowledge("k")
-    finally:
-        subprocess.run(["rm", "-rf", str(folder)], check=True)
+    async with connected(folder / "s", waiting, spawn=True) as client:
+        pid = client.pid
+        os.kill(pid, signal.SIGKILL)
+        await until(lambda: not client.connected)
+        assert value(await client.invoke("k", "waits", waiting.json)) == "went"
+        assert client.pid != pid
+        await client.acknowledge("k")
 
 
 async def test_a_broken_connection_to_a_living_runner_loses_nothing(
@@ -242,8 +253,7 @@ async def test_a_broken_connection_to_a_living_runner_loses_nothing(
 ) -> None:
     runner = own_runner()
     async with connected(runner.socket, waiting) as client:
-        run = asyncio.ensure_future(client.invoke("k", "waits", f'"{waiting.event}"'))
-        await until(lambda: waiting.pids)
+        run = await under_way(client, waiting)
         broken = client._connection
         assert broken is not None
         broken.abort()
@@ -256,20 +266,20 @@ async def test_a_broken_connection_to_a_living_runner_loses_nothing(
 async def test_two_calls_with_one_key_run_once(functions: Functions, waiting: Waiting) -> None:
     name = await functions.add("waits.py", WAITS)
     client = functions.client
-    first = asyncio.ensure_future(client.invoke("one-key", name, f'"{waiting.event}"'))
-    second = asyncio.ensure_future(client.invoke("one-key", name, f'"{waiting.event}"'))
+    first = asyncio.ensure_future(client.invoke("one-key", name, waiting.json))
+    second = asyncio.ensure_future(client.invoke("one-key", name, waiting.json))
     third = asyncio.ensure_future(client.attach("one-key"))
     await until(lambda: waiting.pids)
     waiting.go()
     results = [await first, await second, await third, await client.invoke("one-key", name, "never read")]
-    assert {_known(result).request_id for result in results} == {results[0].request_id}  # type: ignore[union-attr]
+    assert len({_known(result).request_id for result in results}) == 1
     assert len(waiting.pids) == 1
     await client.acknowledge("one-key")
 
 
 async def test_a_worker_that_is_killed_from_outside_is_an_exit_error(functions: Functions, waiting: Waiting) -> None:
     name = await functions.add("waits.py", WAITS)
-    run = asyncio.ensure_future(functions.call(name, f'"{waiting.event}"'))
+    run = asyncio.ensure_future(functions.call(name, waiting.json))
     await until(lambda: waiting.pids)
     os.kill(waiting.pids[0], signal.SIGKILL)
     result = await run
@@ -279,7 +289,7 @@ async def test_a_worker_that_is_killed_from_outside_is_an_exit_error(functions: 
 
 async def test_cancel_kills_the_call_and_forgets_it(functions: Functions, waiting: Waiting) -> None:
     name = await functions.add("waits.py", WAITS)
-    run = asyncio.ensure_future(functions.client.invoke("c", name, f'"{waiting.event}"'))
+    run = asyncio.ensure_future(functions.client.invoke("c", name, waiting.json))
     await until(lambda: waiting.pids)
     await functions.client.cancel("c")
     assert (await run).error == "Lambda.Unknown"
@@ -291,7 +301,7 @@ async def test_cancel_kills_the_call_and_forgets_it(functions: Functions, waitin
 async def test_a_detached_call_answers_at_once_and_goes_on(functions: Functions, waiting: Waiting) -> None:
     name = await functions.add("waits.py", WAITS)
     client = functions.client
-    result = await client.invoke("d", name, f'"{waiting.event}"', detached=True)
+    result = await client.invoke("d", name, waiting.json, detached=True)
     assert (result.error, result.output_text) == (None, None)
     assert _known(await client.attach("d")).request_id == result.request_id
     await client.acknowledge("d")
@@ -308,13 +318,10 @@ async def test_an_outcome_that_nobody_has_fetched_outlives_the_runner_that_is_st
     own_runner: Callable[..., RunnerProcess], waiting: Waiting
 ) -> None:
     runner = own_runner()
-    daemon = waiting.daemon(runner.socket)
-    await until(lambda: waiting.pids)
-    daemon.kill()  # as at a shutdown, where the daemon is stopped too
-    daemon.wait()
+    await killed_while_it_waits(waiting, runner.socket)  # as at a shutdown, where the daemon is stopped too
     runner.process.terminate()
     waiting.go()
-    await until(lambda: runner.process.poll() is not None)  # at once: nobody is there to fetch anything
+    await ended(runner)  # at once: nobody is there to fetch anything
     own_runner(folder=runner.folder)
     async with connected(runner.socket, waiting) as client:
         result = _known(await client.attach("1:0:1"))
@@ -330,16 +337,15 @@ async def test_a_call_that_meets_a_runner_which_stops_is_begun_by_the_next_one(
     runner = own_runner()
     async with connected(runner.socket, waiting) as client:
         since_ms = client.started_ms
-        first = asyncio.ensure_future(client.invoke("k", "waits", f'"{waiting.event}"'))
-        await until(lambda: waiting.pids)
+        first = await under_way(client, waiting)
         runner.process.terminate()
         await until(lambda: client.retiring)
         assert "functions wait until" in client.problem
-        later = asyncio.ensure_future(client.invoke("k2", "waits", f'"{waiting.event}"'))
+        later = asyncio.ensure_future(client.invoke("k2", "waits", waiting.json))
         waiting.go()
         assert value(await first) == "went"
         await client.acknowledge("k")
-        await until(lambda: runner.process.poll() is not None)
+        await ended(runner)
         own_runner(folder=runner.folder)
         assert value(await later) == "went"
         assert client.started_ms == since_ms  # so a daemon can tell that what is not held was never begun
@@ -351,14 +357,14 @@ async def test_a_call_in_the_queue_of_a_runner_that_stops_is_begun_by_the_next_o
 ) -> None:
     runner = own_runner("--per-function", "1")
     async with connected(runner.socket, waiting) as client:
-        calls = [asyncio.ensure_future(client.invoke(key, "waits", f'"{waiting.event}"')) for key in ("k", "k2")]
+        calls = [asyncio.ensure_future(client.invoke(key, "waits", waiting.json)) for key in ("k", "k2")]
         await until(lambda: waiting.pids)
         runner.process.terminate()
         await until(lambda: client.retiring)
         waiting.go()
         assert value(await calls[0]) == "went"
         await client.acknowledge("k")
-        await until(lambda: runner.process.poll() is not None)
+        await ended(runner)
         own_runner(folder=runner.folder)
         assert value(await calls[1]) == "went"
     assert len(waiting.pids) == 2
@@ -371,7 +377,7 @@ async def test_what_a_runner_has_kept_and_nobody_can_read_is_unknown_to_the_next
     async with connected(runner.socket, waiting) as client:
         since_ms = client.started_ms
     runner.process.terminate()
-    await until(lambda: runner.process.poll() is not None)
+    await ended(runner)
     runner.socket.with_name("s.kept").write_bytes(b"\xc1 torn")
     own_runner(folder=runner.folder)
     async with connected(runner.socket, waiting) as client:
@@ -384,15 +390,14 @@ async def test_sigterm_waits_for_open_work_and_begins_nothing_new(
 ) -> None:
     runner = own_runner()
     async with connected(runner.socket, waiting) as client:
-        run = asyncio.ensure_future(client.invoke("k", "waits", f'"{waiting.event}"'))
-        await until(lambda: waiting.pids)
+        run = await under_way(client, waiting)
         runner.process.terminate()
         await until(lambda: client.retiring)
-        other = asyncio.ensure_future(client.invoke("other", "waits", f'"{waiting.event}"'))
+        other = asyncio.ensure_future(client.invoke("other", "waits", waiting.json))
         waiting.go()
         assert value(await run) == "went"
         await client.acknowledge("k")
-        await until(lambda: runner.process.poll() is not None)
+        await ended(runner)
         assert not other.done()
         other.cancel()
     assert runner.process.returncode == 0
@@ -404,12 +409,11 @@ async def test_a_runner_that_is_told_twice_to_stop_takes_its_functions_along(
 ) -> None:
     runner = own_runner()
     async with connected(runner.socket, waiting) as client:
-        run = asyncio.ensure_future(client.invoke("k", "waits", f'"{waiting.event}"'))
-        await until(lambda: waiting.pids)
+        run = await under_way(client, waiting)
         runner.process.send_signal(signal.SIGTERM)
         runner.process.send_signal(signal.SIGINT)
         assert (await run).error == "Lambda.Unknown"
-        await until(lambda: runner.process.poll() is not None)
+        await ended(runner)
     assert not alive(waiting.pids[0])
 
 
@@ -420,12 +424,12 @@ async def test_a_socket_file_that_was_removed_is_made_anew(
     waiting.go()
     async with connected(runner.socket, waiting) as client:
         runner.socket.unlink()
-        assert value(await client.invoke("k", "waits", f'"{waiting.event}"')) == "went"
+        assert value(await client.invoke("k", "waits", waiting.json)) == "went"
         await client.acknowledge("k")
     await until(runner.socket.exists)
     async with connected(runner.socket, waiting) as client:
         assert client.pid == runner.process.pid
-        assert value(await client.invoke("k2", "waits", f'"{waiting.event}"')) == "went"
+        assert value(await client.invoke("k2", "waits", waiting.json)) == "went"
         await client.acknowledge("k2")
 
 
@@ -440,7 +444,7 @@ async def test_a_daemon_that_came_first_finds_the_runner_that_comes_later(
         await client.connect()
     await client.register([waiting.spec], {})
     waiting.go()
-    run = asyncio.ensure_future(client.invoke("k", "waits", f'"{waiting.event}"'))
+    run = asyncio.ensure_future(client.invoke("k", "waits", waiting.json))
     own_runner(folder=other)
     assert value(await run) == "went"
     await client.close()
