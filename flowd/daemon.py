@@ -80,6 +80,7 @@ class Daemon:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self.stage = "settings"  # what a start is at, for people who wait for it
         self.clock = _clock(config)
         self.runner = RunnerClient(_runner_socket(config), packages=config.data / "packages")
         self.local = LocalOperations()
@@ -223,7 +224,9 @@ class Daemon:
         _make_drop_folder(self.config.workflows)
         self.server.claim()  # what another program has is told at once, not after a long recovery
         self.http.claim()
+        self.stage = "opening the database, which a new version may have to convert"
         await self.core.open()
+        self.stage = "taking up what was open"
         await self.connections.start(self.clock.now_ms())
         await self.invoke_configs.load()
         await self.machines.activities.load()
@@ -241,7 +244,9 @@ class Daemon:
         await self.objects.wanted.start()
         await self.bucket_watch.start()
         await self.services.desk.start()
+        self.stage = f"reading {self.config.workflows}"
         await self.dropfolder.start()
+        self.stage = "listening"
         await self.mappings.start()  # behind the functions that they call
         await go_on_deleting(self.services)
         await self.http.start()  # before the API answers: who has heard of the daemon may call its routes

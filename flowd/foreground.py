@@ -49,9 +49,11 @@ async def _run(config: Config, notifier: Notifier) -> None:
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
     daemon = Daemon(config)
     watchdog = asyncio.create_task(notifier.watch(lambda: daemon.core.db.alive))
+    starting = asyncio.create_task(notifier.starting(lambda: f"starting: {daemon.stage}"))
     try:
         if not await _start(daemon, stopping):
             return
+        starting.cancel()
         where = ", ".join([*daemon.server.where, *daemon.http.where])
         notifier.ready(f"serving on {where}")
         _say(f"flowd serves on {where}; workflows from {config.workflows}, data in {config.data}")
@@ -64,6 +66,7 @@ async def _run(config: Config, notifier: Notifier) -> None:
         notifier.stopping("draining")
         log.info("stopping")
     finally:
+        starting.cancel()
         await daemon.stop()
         watchdog.cancel()
 

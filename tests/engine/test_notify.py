@@ -64,6 +64,16 @@ def test_stopping_and_more_time_are_said_in_systemd_s_words(manager: Manager, no
     assert manager.heard() == ["EXTEND_TIMEOUT_USEC=1500000"]
 
 
+async def test_a_start_says_what_it_is_at_and_asks_for_time_until_it_is_over(
+    manager: Manager, notifier: Notifier
+) -> None:
+    stages = iter(["starting: opening", "starting: reading"])
+    telling = asyncio.create_task(notifier.starting(lambda: next(stages), every_s=0.01))
+    assert await manager.hears() == "EXTEND_TIMEOUT_USEC=60000\nSTATUS=starting: opening"
+    assert await manager.hears() == "EXTEND_TIMEOUT_USEC=60000\nSTATUS=starting: reading"
+    telling.cancel()
+
+
 def test_an_abstract_socket_is_reached_by_its_at_sign() -> None:
     manager = Manager(f"@flowd-test-{os.getpid()}-notify")
     notifier = Notifier(manager.address)
@@ -78,6 +88,7 @@ def test_without_a_socket_nothing_is_sent_and_nothing_fails() -> None:
     assert not notifier.enabled
     assert not notifier.ready("unheard")
     asyncio.run(notifier.watch())  # returns at once: there is no watchdog
+    asyncio.run(notifier.starting(lambda: ""))  # and nobody to tell
 
 
 def test_a_manager_that_is_gone_does_not_fail_the_daemon(manager: Manager, notifier: Notifier) -> None:
