@@ -7,6 +7,8 @@ STAMP  := $(VENV)/.installed
 FAST   := not slow and not root and not node
 # As many processes as there are cores; each test takes ports, folders and clocks of its own.
 SPREAD := -n auto --maxprocesses 8 --dist worksteal
+# Tests start many processes; without bytecode each of them, and each test process, compiles everything anew.
+test fast: export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check lint fast fmt snap pictures bench clean
