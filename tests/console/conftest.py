@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from console.app import FlowdApp
 from tests.console.driver import quiet
 from tests.console.fake import ZONE, FakeDaemon
+from tests.console.stillness import still
 from tests.console.stories import NOW
 
 os.environ.pop("NO_COLOR", None)
@@ -26,6 +27,8 @@ Console = Callable[..., AbstractAsyncContextManager[Pilot[int]]]
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.delenv("TMUX", raising=False)
+    monkeypatch.setattr("textual.app.wait_for_idle", still)
+    monkeypatch.setattr("textual.pilot.wait_for_idle", still)
 
 
 @pytest.fixture
