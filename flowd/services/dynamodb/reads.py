@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from flowd.services.dynamodb import legacy
 from flowd.services.dynamodb.binding import Binder
@@ -63,23 +63,37 @@ class Read:
         return self.index.row_key(item, self.schema.key)
 
 
-def _check_numbers_and_names(members: Members) -> None:
-    """What AWS looks at before it looks for the table."""
+class Said(NamedTuple):
+    """What the expressions of a request say, or its legacy parameters."""
+
+    key: Condition | None
+    paths: tuple[Path, ...]
+    filter: Condition | None
+
+
+def _said(members: Members, old_filter: str, *, key: bool) -> Said:
+    """What AWS looks at before it looks for the table (as dynalite does, which was measured against AWS)."""
     whole(members, "Limit", 1)
     if members.get("IndexName") is not None:
         index_name(members["IndexName"])
+    legacy.check_not_mixed(members)
+    binder = Binder(members)
+    condition = (legacy.key_conditions(members) or binder.condition("KeyConditionExpression")) if key else None
+    if key and condition is None:
+        raise invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
+    paths = legacy.attributes_to_get(members) or binder.projection()
+    wanted = legacy.filter_of(members, old_filter) or binder.condition("FilterExpression")
+    binder.finish()
+    return Said(condition, paths, wanted)
 
 
 def query(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
-    _check_numbers_and_names(members)
+    said = _said(members, "QueryFilter", key=True)
+    assert said.key is not None
     found = table(tables, members)
     schema, index = _place(tables, found, members)
-    binder = Binder(members)
-    condition = legacy.key_conditions(members) or binder.condition("KeyConditionExpression")
-    if condition is None:
-        raise invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
-    read = _read(found, schema, index, members, binder, "QueryFilter")
-    reach = range_of(condition, read.key)
+    read = _read(found, schema, index, members, said)
+    reach = range_of(said.key, read.key)
     _check_filter(read)
     after = _start(read, members, reach)
     forward = members.get("ScanIndexForward", True)
@@ -91,11 +105,11 @@ def query(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
 
 
 def scan(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
-    _check_numbers_and_names(members)
     buckets = _segment(members)
+    said = _said(members, "ScanFilter", key=False)
     found = table(tables, members)
     schema, index = _place(tables, found, members)
-    read = _read(found, schema, index, members, Binder(members), "ScanFilter")
+    read = _read(found, schema, index, members, said)
     after = _start(read, members, None)
     if after is not None and not buckets[0] <= after.bucket < buckets[1]:
         raise invalid("The provided starting key is outside query boundaries based on provided conditions")
@@ -107,7 +121,6 @@ def scan(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
 
 
 def _place(tables: Tables, found: Table, members: Members) -> tuple[Schema, Index | None]:
-    legacy.check_not_mixed(members)
     schema = Schema(found)
     name = members.get("IndexName")
     if name is None:
@@ -122,17 +135,14 @@ def _place(tables: Tables, found: Table, members: Members) -> tuple[Schema, Inde
     return schema, index
 
 
-def _read(found: Table, schema: Schema, index: Index | None, members: Members, binder: Binder, old_filter: str) -> Read:
-    paths = legacy.attributes_to_get(members) or binder.projection()
-    condition = legacy.filter_of(members, old_filter) or binder.condition("FilterExpression")
-    binder.finish()
+def _read(found: Table, schema: Schema, index: Index | None, members: Members, said: Said) -> Read:
     return Read(
         table=found,
         schema=schema,
         index=index,
-        select=_select(members, schema, index, paths),
-        paths=paths,
-        filter=condition,
+        select=_select(members, schema, index, said.paths),
+        paths=said.paths,
+        filter=said.filter,
         limit=members.get("Limit"),
         consistent=bool(members.get("ConsistentRead")),
     )

@@ -158,6 +158,25 @@ def test_what_the_model_excludes_is_said_before_the_table_is_looked_for(
         assert words in refusal(ddb, operation, {"TableName": "nowhere", **members})
 
 
+@pytest.mark.parametrize(
+    ("operation", "members", "words"),
+    [
+        ("Query", {}, "Either the KeyConditions or KeyConditionExpression parameter must be specified"),
+        ("Query", {"KeyConditionExpression": "id ="}, "Invalid KeyConditionExpression: Syntax error"),
+        ("Query", {"KeyConditionExpression": "id = :i"}, "attribute value: :i"),
+        ("Scan", {"FilterExpression": "a ="}, "Invalid FilterExpression: Syntax error"),
+        ("Scan", {"ProjectionExpression": "a, a"}, "Two document paths overlap"),
+        ("Scan", {"ExpressionAttributeNames": {"#a": "a"}}, "ExpressionAttributeNames can only be specified when"),
+        ("Scan", {"FilterExpression": "a = b", "ScanFilter": {}}, "Can not use both expression and non-expression"),
+        ("Scan", {"FilterExpression": "a = b", "IndexName": "zzz"}, "ResourceNotFoundException: Requested resource"),
+    ],
+)
+def test_expressions_are_read_before_the_table_is_looked_for(
+    full: Box, operation: str, members: dict[str, Any], words: str
+) -> None:
+    assert words in refusal(full, operation, TableName="nothing", **members)
+
+
 def test_a_query_without_a_key_condition_is_refused(full: Box) -> None:
     assert "Either the KeyConditions or KeyConditionExpression parameter" in refusal(full, "Query", T)
 
