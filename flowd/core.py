@@ -111,21 +111,28 @@ class Core:
         self.hooks = Hooks(self.db, self.clock, hook_command, hook_webhook)
         self.closings = Closings(self.db)
         self.schedules = Schedules(self.db, self.clock, self.alarms, self.executions)
-        children = Children(self.stepper, self.express, self.ids, self.clock, self.definitions.get, events)
         self.buckets = buckets or FolderBuckets(path.parent / "s3")
+        self._wire_map_runs(path.parent / "mapruns", events)
+        self._wire_swf()
+        self._wire_aftermath()
+        self.schedules.deliver = self.deliveries.put
+        self.rang: list[Callable[[], None]] = []  # who else looks at the clock when an alarm rings
+        self.noticed = frozenset(hooks)
+
+    def _wire_map_runs(self, folder: Path, events: int) -> None:
+        children = Children(self.stepper, self.express, self.ids, self.clock, self.definitions.get, events)
         self.map_runs = MapRuns(
-            self.db,
-            self.clock,
-            self.buckets,
-            path.parent / "mapruns",
-            self.stepper.alive,
-            self.stepper.post,
-            children,
+            self.db, self.clock, self.buckets, folder, self.stepper.alive, self.stepper.post, children
         )
         self.executions.settled = self.map_runs.settled
+
+    def _wire_swf(self) -> None:
         self.workflows = Workflows(self.db, self.stepper, self.swf, self.ids, self.clock)
         self.errands = Errands(self.db, self.swf, self.workflows, self.stepper.alive, self.stepper.post)
         self.swf_tasks = SwfTasks(self.db, self.stepper, self.waiters)
+
+    def _wire_aftermath(self) -> None:
+        """Who hears of a commit."""
         self.stepper.after = Aftermath(
             self.dispatch,
             self.waiters,
@@ -139,11 +146,7 @@ class Core:
             self.deliveries,
             self.stepper.post,
         )
-
         self.express.ledger.after = self.stepper.after
-        self.schedules.deliver = self.deliveries.put
-        self.rang: list[Callable[[], None]] = []  # who else looks at the clock when an alarm rings
-        self.noticed = frozenset(hooks)
 
     def _rang(self) -> None:
         for look in self.rang:

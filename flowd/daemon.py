@@ -82,6 +82,13 @@ class Daemon:
         self.config = config
         self.stage = "settings"  # what a start is at, for people who wait for it
         self.clock = _clock(config)
+        self._wire_engine(config)
+        self._wire_services(config)
+        self._wire_workflows(config)
+        self._wire_listeners(config)
+
+    def _wire_engine(self, config: Config) -> None:
+        """The engine, and what Tasks call of the runner and of the daemon itself."""
         self.runner = RunnerClient(_runner_socket(config), packages=config.data / "packages")
         self.local = LocalOperations()
         self.invocations = Invocations(self.runner, self.clock)
@@ -105,6 +112,9 @@ class Daemon:
             buckets=self.buckets,
             mocked=None if self.mocks is None else self.mocks.covers,
         )
+
+    def _wire_services(self, config: Config) -> None:
+        """AWS's services as Tasks and rules call them: those of this box, those that are passed through."""
         self.cluster = Cluster(self.core.db, self.clock, ContainerClient(self.runner), site_of(config))
         self.remote = PassThrough(config.cloud.remote, config.cloud.profile, config.cloud.region, config.region)
         self.cloud = Cloud(self.core.embedded, config.cloud.services, self.remote)
@@ -125,10 +135,12 @@ class Daemon:
                 "states": to_machines(self.local),
             }
         )
+
+    def _wire_workflows(self, config: Config) -> None:
+        """What comes into force, by the drop folder and by clients: machines, code, functions and what calls them."""
         self.machines = Machines(self.core.db, self.clock, self._refuse, region=config.region, account=config.account)
         self.expressions = Expressions()
         self.core.stepping.missing = self.machines.activities.missing
-        self.credentials = load_or_create(config.data)
         workers = CodeWorkers(ContainerClient(self.runner), SystemClock(), _code_site(config))
         workers.lost = partial(self.core.swf_tasks.worker_died, CODE_DOMAIN)
         self.code = CodeFiles(self.core.db, self.clock, self.core.swf, workers, config.data / "code")
@@ -159,6 +171,10 @@ class Daemon:
             still_s=SETTLE_S,
         )
         self.dropfolder = DropFolder(scanner, self.registrar, self.clock)
+
+    def _wire_listeners(self, config: Config) -> None:
+        """Who may come in, and what answers."""
+        self.credentials = load_or_create(config.data)
         self.time = _time(self.clock, config, self.core, self.code)
         self.services = Services(
             config=config,
