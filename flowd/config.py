@@ -24,7 +24,6 @@ from flowd.httpsettings import read as read_http
 from flowd.names import ACCOUNT, REGION
 
 LISTEN: Final = "127.0.0.1:8083"
-SYSTEM_SOCKET: Final = Path("/run/flowd/flowd.sock")
 FOREVER: Final = 0
 EVENTS: Final = ("prompt", "failure", "close")
 #: A clock that goes faster than this reaches the end of the calendar within days.
@@ -140,12 +139,6 @@ class Config:
             testing=_testing(args, given, settings),
             file=settings.file if settings.found else None,
         )
-
-
-def client_socket(config: Config) -> Path:
-    """Where a command looks for the daemon: the configured socket, else that of the system's service if only it is
-    there."""
-    return SYSTEM_SOCKET if not config.socket.exists() and SYSTEM_SOCKET.exists() else config.socket
 
 
 class _Places:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flowd.config import EVENTS, FOREVER, Config, HookSettings, TestingSettings, client_socket
+from flowd.config import EVENTS, FOREVER, Config, HookSettings, TestingSettings
 from flowd.errors import ConfigError
 
 NONE = Namespace()
@@ -143,19 +143,6 @@ def test_off_means_no_tcp(tmp_path: Path) -> None:
 def test_a_socket_path_that_the_kernel_cannot_hold_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="longer than 107 bytes"):
         Config.load(NONE, environ(tmp_path, FLOWD_SOCKET="/" + "x" * 107))
-
-
-def test_a_client_takes_the_system_s_daemon_if_its_own_socket_is_not_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    system = tmp_path / "system.sock"
-    monkeypatch.setattr("flowd.config.SYSTEM_SOCKET", system)
-    config = Config.load(NONE, environ(tmp_path, FLOWD_SOCKET=str(tmp_path / "own.sock")))
-    assert client_socket(config) == config.socket
-    system.touch()
-    assert client_socket(config) == system
-    config.socket.touch()
-    assert client_socket(config) == config.socket
 
 
 def test_a_daemon_is_for_real_work_unless_testing_is_asked_for(tmp_path: Path) -> None:

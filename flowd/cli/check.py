@@ -19,7 +19,7 @@ from flowd.asl.model import DefinitionError
 from flowd.asl.parse import parse
 from flowd.asl.validate import advise, validate
 from flowd.asl.validate_resources import is_known_call
-from flowd.cli.command import FAILED, OK, Command, CommandError, json_flag
+from flowd.cli.command import FAILED, OK, Command, CommandError, config_of, json_flag
 from flowd.cli.output import clean, complain, print_json
 from flowd.cloudsettings import HERE, MOCK
 from flowd.config import Config
@@ -127,7 +127,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    config = Config.load(args, os.environ)
+    config = config_of(args)
     findings: list[Finding] = []
     files: set[str] = set()
     listed: list[tuple[str, Listed]] = []

@@ -6,18 +6,27 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from flowd.client import Client
-from flowd.config import Config, client_socket
+from flowd.config import Config
 from flowd.errors import FlowdError, reason
 
 OK = 0
 FAILED = 1
 INTERRUPTED = 130
+#: What flowd.service gives its daemon (docs/systemd.md).
+SYSTEM: Final[Mapping[str, str]] = {
+    "STATE_DIRECTORY": "/var/lib/flowd",
+    "RUNTIME_DIRECTORY": "/run/flowd",
+    "CONFIGURATION_DIRECTORY": "/etc/flowd",
+    "CREDENTIALS_DIRECTORY": "/run/credentials/flowd.service",
+}
+_NAMING: Final = ("FLOWD_SOCKET", "FLOWD_DATA", "FLOWD_CONFIG")  # each says which daemon is meant
 
 
 class CommandError(FlowdError):
@@ -46,9 +55,22 @@ def socket_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--socket", metavar="PATH", help="the daemon's socket (default: FLOWD_SOCKET, or where it is)")
 
 
+def config_of(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Config:
+    """The settings of the daemon that a command speaks of. Where nothing names one, and the user has none, it is the
+    system's service, if that is installed here."""
+    config = Config.load(args, environ)
+    named = (getattr(args, "socket", None), getattr(args, "data", None), *map(environ.get, (*_NAMING, *SYSTEM)))
+    if any(named) or os.path.exists(config.socket) or not os.path.isdir(SYSTEM["CONFIGURATION_DIRECTORY"]):
+        return config
+    system = Config.load(args, {**environ, **SYSTEM})
+    if config.file is None and not os.path.exists(config.database):
+        return system
+    return replace(config, socket=system.socket) if os.path.exists(system.socket) else config
+
+
 def connect(args: argparse.Namespace) -> Client:
     """A client of the daemon that the arguments and the environment name; closed when the command is over."""
-    client = Client(client_socket(Config.load(args, os.environ)))
+    client = Client(config_of(args).socket)
     args.at_end.callback(client.close)
     return client
 

@@ -14,10 +14,9 @@ from console.plainglyphs import wanted
 from console.terminal import Bell
 from console.themes import THEMES
 from console.typed_times import hours_of
-from flowd.cli.command import Command, CommandError, connect, socket_option
+from flowd.cli.command import Command, CommandError, config_of, connect, socket_option
 from flowd.cli.remote import REMOTE, tunnel
 from flowd.cli.targets import execution_arn
-from flowd.config import Config, client_socket
 
 VIEWS = ("outline", "graph", "events", "io", "tasks", "definition")
 
@@ -51,7 +50,7 @@ def _run(args: argparse.Namespace) -> int:
         with tunnel(args.ssh, args.socket or REMOTE) as socket:
             args.socket = socket
             return _show(args, socket)
-    return _show(args, client_socket(Config.load(args, os.environ)))
+    return _show(args, config_of(args).socket)
 
 
 def _show(args: argparse.Namespace, socket: Path) -> int:
@@ -76,7 +75,7 @@ def _web(args: argparse.Namespace) -> int:
         raise CommandError(
             f"a console for browsers needs more packages ({error.name}): pip install 'flowd[web]'"
         ) from None
-    socket = client_socket(Config.load(args, os.environ))
+    socket = config_of(args).socket
     command = [sys.executable, "-m", "flowd", "console", "--socket", str(socket)]
     code: int = web.serve(shlex.join([*command, *(["--readonly"] if args.readonly else [])]), args.port)
     return code

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 from flowd.api.wire.credentials import FILE
-from flowd.cli.command import FAILED, OK, Command, json_flag
+from flowd.cli.command import FAILED, OK, Command, config_of, json_flag
 from flowd.cli.output import clean, print_json, size
 from flowd.client import Client, RemoteError, Unreachable
 from flowd.clock import SystemClock, iso8601
-from flowd.config import Config, client_socket
+from flowd.config import Config
 
 _FREE_WARNING = 1 << 30
 _FREE_FAILURE = 64 << 20
@@ -190,7 +190,7 @@ CHECKS: Final[tuple[Callable[[Patient], Iterator[Finding]], ...]] = (
 
 def examine(config: Config, data_given: bool = False) -> list[Finding]:
     """All findings, in the order of the checks. Unless a data folder was given, the running daemon says which it is."""
-    place = client_socket(config)
+    place = config.socket
     health: dict[str, Any] | str
     try:
         with closing(Client(place, timeout_s=10)) as client:
@@ -210,7 +210,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    findings = examine(Config.load(args, os.environ), bool(args.data or os.environ.get("FLOWD_DATA")))
+    findings = examine(config_of(args), bool(args.data or os.environ.get("FLOWD_DATA")))
     if args.json:
         print_json([finding._asdict() for finding in findings])
     else:

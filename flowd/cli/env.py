@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from flowd.api.wire.credentials import FILE, Credentials, load_or_create
-from flowd.cli.command import OK, Command, CommandError, socket_option
+from flowd.cli.command import OK, Command, CommandError, config_of, socket_option
 from flowd.cli.output import print_json
 from flowd.client import Client, RemoteError, Unreachable
-from flowd.config import Config, client_socket
+from flowd.config import Config
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    config = Config.load(args, os.environ)
+    config = config_of(args)
     health = _health(config)
     if not (args.data or os.environ.get("FLOWD_DATA")) and health.get("dataDirectory"):
         config = replace(config, data=Path(str(health["dataDirectory"])))
@@ -69,7 +69,7 @@ def _key(config: Config) -> Credentials:
 def _health(config: Config) -> dict[str, Any]:
     """What the running daemon says of itself, which counts before what is configured; nothing if none answers."""
     try:
-        with closing(Client(client_socket(config), timeout_s=5)) as client:
+        with closing(Client(config.socket, timeout_s=5)) as client:
             return client.flowd("Health")
     except (Unreachable, RemoteError):
         return {}

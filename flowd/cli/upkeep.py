@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
-from flowd.cli.command import OK, Command
+from flowd.cli.command import OK, Command, config_of
 from flowd.cli.output import size
-from flowd.config import Config
 from flowd.store.backup import backup, restore
 
 
@@ -22,7 +20,7 @@ def _backup_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _backup(args: argparse.Namespace) -> int:
-    written = backup(Config.load(args, os.environ).database, args.file.absolute())
+    written = backup(config_of(args).database, args.file.absolute())
     print(f"{args.file}: {size(written)}, checked")
     return OK
 
@@ -35,7 +33,7 @@ def _restore_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _restore(args: argparse.Namespace) -> int:
-    database = Config.load(args, os.environ).database
+    database = config_of(args).database
     kept = restore(args.file.absolute(), database)
     print(f"{database}: restored from {args.file}")
     if kept is not None:
