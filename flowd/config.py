@@ -85,6 +85,7 @@ class Config:
     buckets: Path | None = None  # the folder whose folders are S3 buckets; None: `s3` in the data folder
     hooks: HookSettings = field(default_factory=HookSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
+    map_objects: bool = False  # Maps iterate over objects, too
     substitutions: Mapping[str, str] = field(default_factory=dict)  # `${Name}` in definitions
     parameters: Mapping[str, Mapping[str, str]] = field(
         default_factory=dict
@@ -129,6 +130,7 @@ class Config:
             buckets=given.path("buckets", "FLOWD_BUCKETS"),
             hooks=_hooks(settings),
             limits=_limits(settings),
+            map_objects=settings.flag("states", "map_objects", False),
             substitutions=settings.texts("substitutions"),
             parameters=settings.tables("parameters"),
             mail=settings.text("sns", "mail"),
@@ -176,6 +178,7 @@ class _Settings:
         "aws": ("profile", "region"),
         "mocks": ("file",),
         "testing": ("enabled", "time_factor", "mocks"),
+        "states": ("map_objects",),
         "limits": ("redrive_days", "execution_days", "events", "payload_bytes"),
     }
 

@@ -76,6 +76,7 @@ class Core:
         buckets: Buckets | None = None,
         swf_limits: SwfLimits | None = None,
         endpoint: str = "",
+        map_objects: bool = False,
     ) -> None:
         """`buckets`: by default folders below `s3` beside the database; `endpoint`: where SDKs reach this box."""
         self.clock = clock or SystemClock()
@@ -83,7 +84,7 @@ class Core:
         self.registry = registry
         self.db = Database(path, str(uuid.uuid4()))
         self.ids = executions.Ids()
-        self.definitions = Definitions(self.db)
+        self.definitions = Definitions(self.db, map_objects)
         self.embedded = Embedded(self.db, self.clock, self.alarms, region, account, endpoint)
         for service, tables in SERVICES:
             self.embedded.register(service, tables)

@@ -104,6 +104,7 @@ class Daemon:
             region=config.region,
             account=config.account,
             endpoint=_endpoint(config),
+            map_objects=config.map_objects,
             limits=Limits(config.limits.redrive_days, config.limits.execution_days, config.limits.events),
             retention_days=config.retention_days,
             hooks=config.hooks.on if config.hooks.command or config.hooks.webhook else (),

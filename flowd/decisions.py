@@ -139,6 +139,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     prefix: str = ""
     config: dict[str, Any] = {}  # ReaderConfig without MaxItems
     max_items: int = 0  # 0 = all
+    objects: bool = False  # whether an object stands for its pairs
 
 
 class Batching(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

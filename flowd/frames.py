@@ -53,6 +53,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     weight: int = 0  # characters in the outputs of the branches that have ended
     limit: int = 0  # MaxConcurrency in force
     items: Payload | None = None  # what a Map iterates over
+    keyed: bool = False  # these are the pairs of an object: {"Key": ..., "Value": ...}
     item: int = -1  # the index of this frame's item, if it is an iteration
     variables: Payload | None = None  # the variables of this frame's scope
     error: str | None = None

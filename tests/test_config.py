@@ -67,6 +67,8 @@ def test_the_file_has_hooks_limits_and_substitutions(tmp_path: Path) -> None:
     on = ["prompt"]
     command = ["/usr/bin/notify", "--now"]
     webhook = "https://example.org/hook"
+    [states]
+    map_objects = true
     [limits]
     redrive_days = 30
     [substitutions]
@@ -81,6 +83,7 @@ def test_the_file_has_hooks_limits_and_substitutions(tmp_path: Path) -> None:
     assert found.hooks == HookSettings(("prompt",), ("/usr/bin/notify", "--now"), "https://example.org/hook")
     assert (found.region, found.account, found.retention_days) == ("eu-central-1", "123456789012", FOREVER)
     assert (found.limits.redrive_days, found.limits.execution_days) == (30, 365)
+    assert found.map_objects
     assert found.substitutions == {"Table": "orders", "Limit": "3"}
     assert found.parameters == {"shop": {"Stage": "prod", "Most": "3", "Secret.Id": "x"}}
 
@@ -108,6 +111,7 @@ def test_hooks_without_on_fire_on_everything(tmp_path: Path) -> None:
         ("[hooks]\ncommand = 'x'", "a list of texts"),
         ("[hooks]\nwebhook = 'ftp://x'", "a URL"),
         ("[limits]\nevents = true", "above 0"),
+        ("[states]\nmap_objects = 1", "true or false"),
         ("[substitutions]\nx = []", "text or a number"),
         ("[parameters]\nStage = 'prod'", "[parameters] Stage must be in a section of its own: [parameters.NAME]"),
         ("[parameters.shop]\nx = []", "[parameters.shop] x must be text or a number"),

@@ -42,7 +42,8 @@ async def test_state(do: Services, request: Any, caller: Caller) -> Body:
     if request.roleArn is not None and names.split_arn(request.roleArn) is None:
         raise InvalidArn(f"Invalid Role Arn: '{request.roleArn}'")
     heavy = len(request.definition) > LARGE
-    subject = await asyncio.to_thread(_subject, request) if heavy else _subject(request)
+    objects = do.config.map_objects
+    subject = await asyncio.to_thread(_subject, request, objects) if heavy else _subject(request, objects)
     setting = await _setting(do, subject, request)
     trial = Trial(subject, setting, _execution(do, request, setting.input), Entropy(os.urandom(32)))
     verdict = await _run(do, subject, trial, _Look(request.inspectionLevel == "TRACE", bool(request.revealSecrets)))
@@ -55,7 +56,7 @@ test_state.__test__ = False  # type: ignore[attr-defined]  # no test of ours, wh
 # -- what is asked ----------------------------------------------------------------
 
 
-def _subject(request: Any) -> Subject:
+def _subject(request: Any, map_objects: bool) -> Subject:
     """The state to test. Raises InvalidDefinition, ValidationException."""
     name, text = request.stateName, request.definition
     alone = name is None
@@ -70,7 +71,7 @@ def _subject(request: Any) -> Subject:
     if found:
         raise InvalidDefinition(invalid_definition_message(found))
     try:
-        subject = teststate.find(text, name)
+        subject = teststate.find(text, name, map_objects)
     except DefinitionError as error:
         refusal = Diagnostic("ERROR", "SCHEMA_VALIDATION_FAILED", error.reason, error.location or "/")
         raise InvalidDefinition(invalid_definition_message([refusal])) from None

@@ -142,4 +142,10 @@ def _execution(execution: Execution) -> dict[str, Any]:
 
 def _map_item(parent: Frame, index: int) -> dict[str, Any]:
     items = parent.items.value if parent.items is not None else []
-    return {"Item": {"Index": index, "Value": items[index], "Source": STATE_DATA}}
+    return {"Item": map_item(index, items[index], keyed=parent.keyed, source=STATE_DATA)}
+
+
+def map_item(index: int, item: Any, *, keyed: bool, source: str) -> dict[str, Any]:
+    """`$$.Map.Item`; `keyed`: the item is a pair of an object, of which Key and Value are told."""
+    held = {"Key": item["Key"], "Value": item["Value"]} if keyed else {"Value": item}
+    return {"Index": index, **held, "Source": source}

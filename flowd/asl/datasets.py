@@ -26,14 +26,19 @@ class BadDataset(FlowdError):
     """The file holds no items of the kind its ReaderConfig promises; the message is the failure's cause."""
 
 
-def file_items(text: TextIO, config: dict[str, Any]) -> Iterator[Any]:
-    """The items of a file, by the InputType of its ReaderConfig. Raises BadDataset.
+class Pair(dict[str, Any]):
+    """An item that is a member of an object: its Key and Value."""
+
+
+def file_items(text: TextIO, config: dict[str, Any], objects: bool = False) -> Iterator[Any]:
+    """The items of a file, by the InputType of its ReaderConfig; with `objects` those of a JSON object are its Pairs.
+    Raises BadDataset.
 
     `text` was opened with newline="", since line ends within the cells of a CSV file count.
     """
     kind = str(config.get("InputType", ""))
     if kind == "JSON":
-        return json_items(iter(lambda: text.read(_PIECE), ""), str(config.get("ItemsPointer", "")))
+        return json_items(iter(lambda: text.read(_PIECE), ""), str(config.get("ItemsPointer", "")), objects)
     if kind == "JSONL":
         return jsonl_items(text)
     if kind == "CSV":
@@ -76,17 +81,20 @@ def jsonl_items(lines: Iterable[str]) -> Iterator[Any]:
                 raise BadDataset(f"Line {number} is not JSON: {error}") from None
 
 
-def json_items(pieces: Iterator[str], pointer: str = "") -> Iterator[Any]:
-    """The entries of the array at `pointer` (a JSON Pointer, "" is the whole document), one at a time."""
+def json_items(pieces: Iterator[str], pointer: str = "", objects: bool = False) -> Iterator[Any]:
+    """The entries of the array, or object, at `pointer` (a JSON Pointer, "" is the whole document), one at a time."""
     text = _Text(pieces)
     try:
         for step in _steps(pointer):
             _descend(text, step, pointer)
-        if text.peek() != "[":
+        if text.peek() == "{" and objects:
+            yield from _pairs(text)
+        elif text.peek() == "[":
+            yield from _entries(text)
+        else:
             raise BadDataset(_NOT_ITERABLE)
-        yield from _entries(text)
         if not pointer and text.peek():
-            raise BadDataset("The JSON file goes on after its array")
+            raise BadDataset("The JSON file goes on after its items")
     except RecursionError:
         raise BadDataset("The JSON file cannot be read: an item of it is nested too deeply") from None
     except ValueError as error:
@@ -120,23 +128,32 @@ def _descend(text: _Text, step: str, pointer: str) -> None:
     raise BadDataset(f"ItemsPointer '{pointer}' points to nothing in the file")
 
 
-def _openings(text: _Text) -> Iterator[None]:
-    """Stops before each entry of the array that begins here; the caller takes the entry."""
-    text.take("[")
-    while text.peek() != "]":
+def _openings(text: _Text, begin: str = "[", end: str = "]") -> Iterator[None]:
+    """Stops before each entry of the array, or object, that begins here; the caller takes the entry."""
+    text.take(begin)
+    while text.peek() != end:
         yield
         if text.peek() == ",":
             text.take(",")
-            if text.peek() == "]":
+            if text.peek() == end:
                 raise ValueError("an entry is missing after a comma")
-        elif text.peek() != "]":
-            raise ValueError("',' or ']' is missing")
-    text.take("]")
+        elif text.peek() != end:
+            raise ValueError(f"',' or '{end}' is missing")
+    text.take(end)
 
 
 def _entries(text: _Text) -> Iterator[Any]:
     for _ in _openings(text):
         yield text.value()
+
+
+def _pairs(text: _Text) -> Iterator[Pair]:
+    for _ in _openings(text, "{", "}"):
+        key = text.value()
+        if not isinstance(key, str):
+            raise ValueError("the name of a member must be a text")
+        text.take(":")
+        yield Pair(Key=key, Value=text.value())
 
 
 def _no_number(name: str) -> Any:

@@ -36,7 +36,7 @@ _NEGATIVE_MAX_ITEMS: Final = "field MaxItems must be positive"  # recorded
 
 def enter_map(draft: Draft, frame: Frame, state: DistributedMap) -> None:
     """Begin a Map Run. With an ItemReader neither ItemsPath nor the input is looked at for items (recorded)."""
-    selected, items, limit = fanout.plan(draft, frame, state, None if state.reader is None else _NO_ITEMS)
+    selected, items, limit, keyed = fanout.plan(draft, frame, state, None if state.reader is None else _NO_ITEMS)
     length = len(items.value)
     started = draft.log(frame, "MapStateStarted", frame.previous, {"length": length})
     draft.before = None
@@ -53,6 +53,7 @@ def enter_map(draft: Draft, frame: Frame, state: DistributedMap) -> None:
         items=None if state.reader is not None else items,
         result=None if selected is frame.input else selected,
         limit=limit,
+        keyed=keyed,
         total=1,
     )
     draft.put(waiting)
@@ -128,7 +129,7 @@ def _plan(draft: Draft, frame: Frame, state: DistributedMap, selected: Payload, 
         concurrency=limit,
         tolerated_count=count,
         tolerated_percentage=percentage,
-        reading=None if state.reader is None else _reading(state.reader, env, selected),
+        reading=None if state.reader is None else _reading(state.reader, env, selected, state.objects),
         batching=None if state.batcher is None else _batching(state.batcher, env, selected),
         writing=None if state.writer is None else _writing(state.writer, env, selected),
     )
@@ -181,7 +182,7 @@ def _negative_max_items(draft: Draft, frame: Frame, state: DistributedMap, selec
     return quantity is not None and whole(quantity, draft.env(frame, state), selected) < 0
 
 
-def _reading(reader: ItemReader, env: Env, selected: Payload) -> Reading:
+def _reading(reader: ItemReader, env: Env, selected: Payload, objects: bool) -> Reading:
     given = _object(reader.arguments, env, selected, "ItemReader")
     most = 0 if reader.max_items is None else whole(reader.max_items, env, selected)
     config = _object(reader.config, env, selected, "ReaderConfig")
@@ -192,10 +193,11 @@ def _reading(reader: ItemReader, env: Env, selected: Payload) -> Reading:
         prefix=_text(given, "Prefix", "ItemReader", default=""),
         config=config,
         max_items=min(max(most, 0), MOST_ITEMS),
+        objects=objects,
     )
 
 
-def items_in(reader: ItemReader, text: str, env: Env, selected: Payload) -> tuple[list[Any], bool]:
+def items_in(reader: ItemReader, text: str, env: Env, selected: Payload, objects: bool) -> tuple[list[Any], bool]:
     """The items of a `reader` whose file, or listing, is `text`, and whether an ItemsPointer chose them: for TestState.
 
     Raises Fault, and BadDataset if the text is not what the ReaderConfig promises or cannot be given as text.
@@ -206,7 +208,7 @@ def items_in(reader: ItemReader, text: str, env: Env, selected: Payload) -> tupl
         raise Fault(READER_FAILED, _NEGATIVE_MAX_ITEMS, whole=True)
     if reader.action == "listObjectsV2" and config.get("Transformation") != "LOAD_AND_FLATTEN":
         config = {"InputType": "JSON"}
-    items = file_items(io.StringIO(text, newline=""), {"InputType": "JSON", **config})
+    items = file_items(io.StringIO(text, newline=""), {"InputType": "JSON", **config}, objects)
     return list(islice(items, most or None)), "ItemsPointer" in config
 
 

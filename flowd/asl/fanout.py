@@ -53,19 +53,25 @@ def enter_parallel(draft: Draft, frame: Frame, state: Parallel) -> None:
 
 
 class Plan(NamedTuple):
-    """What a Map is to do: the array `items`, at most `limit` at once (0: no limit), seen from `selected`."""
+    """What a Map is to do: the array `items`, at most `limit` at once (0: no limit), seen from `selected`. The items of
+    an object are its pairs: `keyed`."""
 
     selected: Payload
     items: Payload
     limit: int
+    keyed: bool = False
 
 
 def plan(draft: Draft, frame: Frame, state: Map, items: Payload | None = None) -> Plan:
     """Work a Map's own fields out; `items` if they came from elsewhere than its input. Raises Fault."""
     env = draft.env(frame, state)
     selected = dataflow.selected_input(state.flow, env)
+    keyed = False
     if items is None:
         items = env.note("afterItemsPath", _items(draft, frame, state, selected))
+        keyed = isinstance(items.value, dict)
+        if keyed:
+            items = Payload.of([{"Key": key, "Value": value} for key, value in items.value.items()])
     limit = 0
     if state.max_concurrency is not None:
         limit = dataflow.whole_number(state.max_concurrency, env, selected.value)
@@ -74,12 +80,12 @@ def plan(draft: Draft, frame: Frame, state: Map, items: Payload | None = None) -
             raise dataflow.out_of_range(state.max_concurrency, detail)
     if draft.inspection is not None:
         draft.inspection.note("maxConcurrency", limit)
-    return Plan(selected, items, limit)
+    return Plan(selected, items, limit, keyed)
 
 
 def enter_map(draft: Draft, frame: Frame, state: Map) -> None:
     """Find the items and start as many iterations as may run at once."""
-    selected, items, limit = plan(draft, frame, state)
+    selected, items, limit, keyed = plan(draft, frame, state)
     total = len(items.value)
     started = draft.log(frame, "MapStateStarted", frame.previous, {"length": total})
     if not total:
@@ -94,19 +100,21 @@ def enter_map(draft: Draft, frame: Frame, state: Map) -> None:
         total=total,
         limit=min(limit or MOST_AT_ONCE, MOST_AT_ONCE),
         items=items,
+        keyed=keyed,
         result=None if selected is frame.input else selected,
     )
     start_iterations(draft, parent, state, min(parent.limit, total), started)
 
 
 def _items(draft: Draft, frame: Frame, state: Map, selected: Payload) -> Payload:
-    """The array to iterate over. Raises Fault if it is none (all but the reference path's text are recorded)."""
+    """The array, or object, to iterate over. Raises Fault if it is none (all but the reference path's text are
+    recorded)."""
     env = draft.env(frame, state)
     if isinstance(state.items, Selector) and (nowhere := state.items.path.missing(selected.value)) is not None:
         raise conflict(nowhere, selected.text)
     items = selected if state.items is None else payload_of(state.items, env, selected.value)
     found = items.value
-    if isinstance(found, list):
+    if isinstance(found, list) or (state.objects and isinstance(found, dict)):
         return items
     if state.language != JSONATA:
         text = state.items_text  # of a path into the Context object without its first $ (recorded)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from flowd.asl.context import STATE_DATA, Env
+from flowd.asl.context import STATE_DATA, Env, map_item
 from flowd.asl.faults import DATA_LIMIT_BYTES, too_large
 from flowd.asl.model import DistributedMap
 from flowd.asl.templates import payload_of
@@ -56,10 +56,11 @@ class _ItemEnv(Env):
 
 
 def child_inputs(
-    place: Place, plan: MapRunPlan, items: Iterable[Payload], first: int, now_ms: int, entropy: Entropy
+    place: Place, plan: MapRunPlan, items: Iterable[Payload], keyed: bool, first: int, now_ms: int, entropy: Entropy
 ) -> Iterator[ChildInput]:
-    """The inputs of children for `items`, of which the first has number `first`. Raises Fault."""
-    selected = _selected(place, plan, items, first, now_ms, entropy)
+    """The inputs of children for `items`, of which the first has number `first`; `keyed`: they are pairs of an object.
+    Raises Fault."""
+    selected = _selected(place, plan, items, keyed, first, now_ms, entropy)
     if plan.batching is None:
         for index, each in enumerate(selected, first):
             yield _checked(place, ChildInput(index, 1, each))
@@ -76,7 +77,7 @@ def _checked(place: Place, child: ChildInput) -> ChildInput:
 
 
 def _selected(
-    place: Place, plan: MapRunPlan, items: Iterable[Payload], first: int, now_ms: int, entropy: Entropy
+    place: Place, plan: MapRunPlan, items: Iterable[Payload], keyed: bool, first: int, now_ms: int, entropy: Entropy
 ) -> Iterator[Payload]:
     selector = place.state.item_selector
     if selector is None:
@@ -89,7 +90,7 @@ def _selected(
     if plan.reading is not None:
         source = f"s3://{plan.reading.bucket}/{plan.reading.key or plan.reading.prefix}"
     for index, item in enumerate(items, first):
-        env.chosen = {"Index": index, "Value": item.value, "Source": source}
+        env.chosen = map_item(index, item.value, keyed=keyed, source=source)
         yield payload_of(selector, env, whole_input)
 
 

@@ -175,6 +175,7 @@ class Map(Working):
     items_text: str = ""  # the text of ItemsPath, for messages
     item_selector: Template | None = None
     max_concurrency: Quantity | None = None
+    objects: bool = False  # whether it iterates over the pairs of an object, too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,10 +45,11 @@ from flowd.payload import InvalidJson, Payload, loads
 Json = Mapping[str, Any]
 
 
-def parse(definition_text: str, *, testing: bool = False) -> StateMachine:
+def parse(definition_text: str, *, testing: bool = False, map_objects: bool = False) -> StateMachine:
     """The machine that a definition (JSON text) describes. Raises DefinitionError.
 
     `testing`: for TestState, which runs one state with a mock and therefore no Map's iterations, of whatever mode.
+    `map_objects`: Maps iterate over the pairs of objects, as documented, and do not refuse them, as recorded.
     """
     try:
         definition = loads(definition_text)
@@ -57,7 +58,7 @@ def parse(definition_text: str, *, testing: bool = False) -> StateMachine:
     if not isinstance(definition, dict):
         raise DefinitionError("The definition must be a JSON object")
     language: Language = definition.get("QueryLanguage", JSONPATH)
-    parser = _Parser(language, _TESTED_MODES if testing else _MAP_MODES)
+    parser = _Parser(language, _TESTED_MODES if testing else _MAP_MODES, map_objects)
     root = parser.scope(definition, (), "")
     timeout = definition.get("TimeoutSeconds", 0)
     return StateMachine(
@@ -81,9 +82,10 @@ _SEARCH: Final = re.compile(r"\.\.|\[\s*\?|\[[^]]*,|\*.*\*")
 class _Parser:
     """Collects the scopes of one machine, inner ones included."""
 
-    def __init__(self, language: Language, map_modes: Mapping[str, _Make]) -> None:
+    def __init__(self, language: Language, map_modes: Mapping[str, _Make], map_objects: bool) -> None:
         self.language = language
         self.map_modes = map_modes
+        self.map_objects = map_objects
         self.scopes: dict[ScopePath, Scope] = {}
 
     def scope(self, source: Json, path: ScopePath, location: str) -> Scope:
@@ -317,6 +319,7 @@ def _map_fields(
         "items_text": source.get("ItemsPath", "$"),
         "item_selector": _template(source, chosen, language),
         "max_concurrency": quantity(source, "MaxConcurrency", language),
+        "objects": parser.map_objects,
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from flowd.asl import dataflow, fanout, retry
 from flowd.asl.batches import batches
-from flowd.asl.datasets import BadDataset
+from flowd.asl.datasets import BadDataset, Pair
 from flowd.asl.distributed import items_in
 from flowd.asl.draft import Draft
 from flowd.asl.faults import READER_FAILED, Failure, Fault, runtime
@@ -88,9 +88,9 @@ def as_machine(text: str) -> str:
     return f'{{"StartAt":"{ALONE}","States":{{"{ALONE}":{text}{ends}}}}}'
 
 
-def find(machine_text: str, name: str) -> Subject | None:
+def find(machine_text: str, name: str, map_objects: bool = False) -> Subject | None:
     """The state of that name, at whatever depth, or None. The text counts as checked. Raises DefinitionError."""
-    machine = parse(machine_text, testing=True)
+    machine = parse(machine_text, testing=True, map_objects=map_objects)
     for path, scope in machine.scopes.items():
         if name in scope.states:
             return Subject(machine, path, scope.states[name], _source(loads(machine_text), path)["States"][name])
@@ -236,8 +236,9 @@ class Trial:
 
     def _map_failure(self, draft: Draft, frame: Frame, state: Map) -> Failure | None:
         """Work the Map's fields out; THRESHOLD if more iterations failed than it tolerates. Raises Fault."""
-        selected, items, _ = fanout.plan(draft, frame, state, self._read(draft, frame, state))
-        parent = frame.with_(items=items, result=selected)
+        selected, items, _, keyed = fanout.plan(draft, frame, state, self._read(draft, frame, state))
+        keyed = keyed or any(isinstance(each, Pair) for each in items.value[:1])
+        parent = frame.with_(items=items, keyed=keyed, result=selected)
         inputs = [fanout.item_input_of(draft, parent, state, index) for index in range(len(items.value))]
         if state.item_selector is not None:
             self._inspection.note("afterItemSelector", _array(inputs))
@@ -266,7 +267,7 @@ class Trial:
         env = draft.env(frame, state)
         reader = item_reader(self._subject.source["ItemReader"], state.language)
         try:
-            found, pointed = items_in(reader, text, env, dataflow.selected_input(state.flow, env))
+            found, pointed = items_in(reader, text, env, dataflow.selected_input(state.flow, env), state.objects)
         except BadDataset as error:
             raise Fault(READER_FAILED, error.message, whole=True) from None
         items = Payload.of(found)

@@ -17,8 +17,9 @@ KEPT = 500
 class Definitions:
     """A cache in front of the store."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, map_objects: bool = False) -> None:
         self._db = db
+        self._map_objects = map_objects
         self._parsed: OrderedDict[int, StateMachine] = OrderedDict()
         self._reading: dict[int, asyncio.Task[StateMachine]] = {}
 
@@ -36,7 +37,7 @@ class Definitions:
 
     async def _read(self, definition_id: int) -> StateMachine:
         text = await self._db.read(partial(executions.definition_text, definition_id=definition_id))
-        parsed = self._parsed[definition_id] = parse(text)
+        parsed = self._parsed[definition_id] = parse(text, map_objects=self._map_objects)
         if len(self._parsed) > KEPT:
             self._parsed.popitem(last=False)
         return parsed

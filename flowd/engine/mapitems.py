@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from flowd import durable
-from flowd.asl.datasets import BadDataset, file_items
+from flowd.asl.datasets import BadDataset, Pair, file_items
 from flowd.asl.distributed import MOST_ITEMS
 from flowd.asl.items import ChildInput, Place, child_inputs
 from flowd.decisions import MapRunPlan, Reading
@@ -34,6 +34,7 @@ class ReaderFailed(FlowdError):
 def read_dataset(buckets: Buckets, reading: Reading, spool: Path, left: Callable[[], bool]) -> int:
     """Read a dataset into `spool`, one item per line of JSON; returns how many. Raises ReaderFailed.
 
+    The line of a pair of an object begins with a tab, which no other does.
     `left` says that nobody waits for it any more.
     """
     unfinished = spool.with_suffix(".part")
@@ -42,7 +43,7 @@ def read_dataset(buckets: Buckets, reading: Reading, spool: Path, left: Callable
         count = 0
         with unfinished.open("w", encoding="utf-8", newline="\n") as file:
             for item in islice(_items(buckets, reading), reading.max_items or MOST_ITEMS):
-                file.write(dumps(item) + "\n")
+                file.write(("\t" if isinstance(item, Pair) else "") + dumps(item) + "\n")
                 count += 1
                 if left():
                     raise ReaderFailed("nobody waits for this dataset any more")
@@ -74,16 +75,16 @@ def _items(buckets: Buckets, reading: Reading) -> Iterator[Any]:
     elif reading.config.get("InputType") == "MANIFEST":
         yield from _inventory(buckets, reading)
     else:
-        yield from _in_object(buckets, reading.bucket, reading.key, reading.config)
+        yield from _in_object(buckets, reading.bucket, reading.key, reading.config, reading.objects)
 
 
-def _in_object(buckets: Buckets, bucket: str, key: str, config: dict[str, Any]) -> Iterator[Any]:
+def _in_object(buckets: Buckets, bucket: str, key: str, config: dict[str, Any], objects: bool = False) -> Iterator[Any]:
     with (
         buckets.open(bucket, key) as stored,
         gzip.GzipFile(fileobj=stored) if key.endswith(".gz") else nullcontext(stored) as raw,
         io.TextIOWrapper(raw, "utf-8-sig", newline="") as text,
     ):
-        yield from file_items(text, config)
+        yield from file_items(text, config, objects)
 
 
 def _all_of(buckets: Buckets, places: Iterable[tuple[str, str]], config: dict[str, Any]) -> Iterator[Any]:
@@ -142,6 +143,10 @@ class Inputs:
     ) -> None:
         """`gaps`: the half-open ranges of item numbers that no child got yet, in order."""
         self._file = None if spool is None else spool.open(encoding="utf-8", newline="\n")
+        self._keyed = place.frame.keyed
+        if self._file is not None:
+            self._keyed = self._file.read(1) == "\t"
+            self._file.seek(0)
         self._inputs = self._generate(place, plan, gaps, now_ms, entropy)
 
     def take(self, most: int) -> list[ChildInput]:
@@ -160,12 +165,13 @@ class Inputs:
         for first, end in gaps:
             for _ in islice(items, first - position):
                 pass
-            yield from child_inputs(place, plan, islice(items, end - first), first, now_ms, entropy)
+            some = islice(items, end - first)
+            yield from child_inputs(place, plan, some, self._keyed, first, now_ms, entropy)
             position = end
 
     def _items(self, place: Place) -> Iterable[Payload]:
         if self._file is not None:
-            return (Payload(text=line.rstrip("\n")) for line in self._file)
+            return (Payload(text=line.strip("\t\n")) for line in self._file)
         held = place.frame.items
         return (Payload.of(value) for value in (held.value if held is not None else ()))
 

@@ -48,7 +48,7 @@ def test_a_pointer_finds_the_array(size: int) -> None:
         ("[1, x]", "", "at character 5: Expecting value"),
         ("[" * 100_000, "", "nested too deeply"),
         ("[NaN]", "", "NaN is no JSON number"),
-        ("[1] 2", "", "goes on after its array"),
+        ("[1] 2", "", "goes on after its items"),
         ('{"a": []}', "/b", "points to nothing"),
         ("[[]]", "/1", "points to nothing"),
         ("[[]]", "b", "must be a JSON Pointer"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -344,3 +345,21 @@ async def test_a_running_run_is_given_more_room(world: World) -> None:
     assert len(await children(world, arn)) == 3
     await world.pass_time(60)
     assert not await world.core.map_runs.update(run.id or 0, {"concurrency": 3})
+
+
+async def test_a_file_that_holds_an_object_has_an_item_for_each_pair_with_its_key(tmp_path: Path) -> None:
+    async with World(tmp_path, map_objects=True) as world:
+        put(world, "file", '{"b": 2, "a": {"x": 1}}')
+        selector = {"k.$": "$$.Map.Item.Key", "v.$": "$$.Map.Item.Value"}
+        read = {"ItemReader": reader("JSON")}
+        pairs = [{"Key": "b", "Value": 2}, {"Key": "a", "Value": {"x": 1}}]
+        chosen = [{"k": "b", "v": 2}, {"k": "a", "v": {"x": 1}}]
+        cases: list[tuple[dict[str, Any], Any]] = [
+            ({}, pairs),
+            ({"ItemSelector": selector}, chosen),
+            (read, pairs),
+            ({**read, "ItemSelector": selector}, chosen),
+        ]
+        for number, (more, expected) in enumerate(cases):
+            machine = await world.machine(distributed(PASS, **more), f"m{number}")
+            assert await world.output(await world.start(machine, {"b": 2, "a": {"x": 1}})) == expected
