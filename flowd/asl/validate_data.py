@@ -49,6 +49,14 @@ def check_fields(report: Report, value: dict[str, Any], allowed: frozenset[str],
             report.error(f"Field '{name}' is not supported", location)
 
 
+def require(report: Report, value: dict[str, Any], names: tuple[str, ...], location: str) -> bool:
+    """Report the required fields that are missing, in one diagnostic as the service does."""
+    missing = [name for name in names if name not in value]
+    if missing:
+        report.error(f"These fields are required: [{', '.join(missing)}]", location)
+    return not missing
+
+
 def check_enum(report: Report, name: str, value: Any, location: str) -> bool:
     """Report a value outside the closed set of field `name`."""
     return check_one_of(report, ENUMS[name], value, location)

@@ -1,18 +1,18 @@
-"""The parts of states: Choice rules, Retry, Catch, and what a Map has beside its processor."""
+"""The parts of states: Choice rules, Retry and Catch, and the resource that a Task calls. Those of a Map are in
+`validate_maps`."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from flowd.asl import schema
-from flowd.asl.diagnostics import INVALID_RESOURCE, Report, at
+from flowd.asl.diagnostics import Report, at
 from flowd.asl.resources import split_resource
 from flowd.asl.validate_data import (
     check_enum,
     check_fields,
     check_jsonata,
     check_number,
-    check_one_of,
     check_path,
     check_result_path,
     check_single_path,
@@ -20,29 +20,18 @@ from flowd.asl.validate_data import (
     expect,
     expression,
     is_type,
+    require,
     warn_if_path,
 )
 from flowd.asl.validate_fields import (
     Here,
     check_language,
     check_outputs,
-    check_twins,
-    data_path,
     foreign_field,
-    number,
-    template,
 )
 
 _ALL_ERRORS = "States.ALL"
 _ALL_ALONE = "States.ALL must appear alone and at end of list"
-
-
-def require(report: Report, value: dict[str, Any], names: tuple[str, ...], location: str) -> bool:
-    """Report the required fields that are missing, in one diagnostic as the service does."""
-    missing = [name for name in names if name not in value]
-    if missing:
-        report.error(f"These fields are required: [{', '.join(missing)}]", location)
-    return not missing
 
 
 def check_list(report: Report, value: Any, location: str) -> list[tuple[dict[str, Any], str]]:
@@ -225,144 +214,3 @@ def _check_wildcards(report: Report, handlers: Any, location: str) -> None:
         names = handler.get("ErrorEquals") if isinstance(handler, dict) else None
         if names == [_ALL_ERRORS]:
             report.error(_ALL_ALONE, at(location, index, "ErrorEquals"))
-
-
-# --- Map -------------------------------------------------------------------------------------------------------------
-
-DISTRIBUTED_ONLY: Final = ("ItemReader", "ItemBatcher", "Label")
-
-
-def is_distributed(processor: Any) -> bool:
-    """True if an ItemProcessor asks for child executions."""
-    config = processor.get("ProcessorConfig") if isinstance(processor, dict) else None
-    return isinstance(config, dict) and config.get("Mode") == "DISTRIBUTED"
-
-
-def check_processor_config(here: Here, config: Any, location: str) -> None:
-    """Mode and ExecutionType."""
-    report = here.report
-    if not expect(report, config, "Object", location):
-        return
-    check_fields(report, config, frozenset({"Mode", "ExecutionType"}), location)
-    for name in ("Mode", "ExecutionType"):
-        if name in config:
-            check_enum(report, name, config[name], at(location, name))
-    if config.get("Mode") == "DISTRIBUTED":
-        if here.run.express:
-            text = "The field 'Mode' with value 'DISTRIBUTED' is not supported inside 'EXPRESS' state machines"
-            report.error(text, at(location, "Mode"))
-        require(report, config, ("ExecutionType",), location)
-    elif "ExecutionType" in config:
-        report.error("Field 'ExecutionType' is not supported", location)
-
-
-def check_map_parts(here: Here, distributed: bool) -> None:
-    """ItemReader, ItemBatcher and ResultWriter."""
-    state, report = here.state, here.report
-    for name in DISTRIBUTED_ONLY:
-        if name in state and not distributed:
-            report.error(f"Field '{name}' is only supported with ProcessorConfig Mode DISTRIBUTED", here.location)
-    for name, check in (("ItemReader", _reader), ("ItemBatcher", _batcher), ("ResultWriter", _writer)):
-        if name in state and expect(report, state[name], "Object", at(here.location, name)):
-            check(here, state[name], at(here.location, name))
-
-
-def _reader(here: Here, reader: dict[str, Any], location: str) -> None:
-    report = here.report
-    check_fields(report, reader, schema.ITEM_READER, location)
-    check_language(here, reader, location)
-    if require(report, reader, ("Resource",), location):
-        _check_s3(report, reader["Resource"], at(location, "Resource"), schema.READER_ACTIONS)
-    _arguments(here, reader, location)
-    place = at(location, "ReaderConfig")
-    config = reader.get("ReaderConfig", {})
-    if not expect(report, config, "Object", place):
-        return
-    check_fields(report, config, schema.READER_CONFIG, place)
-    check_language(here, config, place)
-    check_twins(here, config, place)
-    _check_csv(report, config, place)
-    for name in config:
-        if name in schema.ENUMS:
-            if not (here.is_jsonata and expression(config[name]) is not None):
-                check_enum(report, name, config[name], at(place, name))
-        elif name == "Transformation":
-            if not (here.is_jsonata and expression(config[name]) is not None):
-                check_one_of(report, schema.READER_TRANSFORMATIONS, config[name], at(place, name))
-        elif name == "MaxItems":
-            number(here, name, config[name], at(place, name))
-        elif name == "CSVHeaders":
-            _headers(here, config[name], at(place, name))
-        elif name == "ItemsPointer":
-            expect(report, config[name], "String", at(place, name))
-        elif name == "MaxItemsPath" and not here.is_jsonata:
-            data_path(here, name, config[name], at(place, name))
-        unbuilt = schema.UNBUILT_READERS.get((name, str(config[name])))
-        if unbuilt is not None:
-            report.error(unbuilt, at(place, name), INVALID_RESOURCE)
-
-
-def _check_csv(report: Report, config: dict[str, Any], location: str) -> None:
-    """What a CSV file needs to be told, and no other."""
-    if config.get("InputType") == "CSV" and "CSVHeaderLocation" not in config:
-        report.error("The field 'CSVHeaderLocation' is required", location)
-    if config.get("InputType") == "JSON" and "CSVHeaderLocation" in config:
-        report.error("Field 'CSVHeaderLocation' is not supported", location)
-    if config.get("CSVHeaderLocation") == "GIVEN":
-        require(report, config, ("CSVHeaders",), location)
-
-
-def _headers(here: Here, value: Any, location: str) -> None:
-    """The names of a CSV file's columns: texts, or in JSONata an expression that gives them."""
-    if here.is_jsonata and expression(value) is not None:
-        check_jsonata(here.report, value, location)
-    elif expect(here.report, value, "Array", location):
-        for index, name in enumerate(value):
-            expect(here.report, name, "String", at(location, index))
-
-
-def _batcher(here: Here, batcher: dict[str, Any], location: str) -> None:
-    report = here.report
-    check_fields(report, batcher, schema.ITEM_BATCHER, location)
-    check_language(here, batcher, location)
-    check_twins(here, batcher, location)
-    if not any(name.startswith("Max") for name in batcher):
-        report.error("ItemBatcher needs MaxItemsPerBatch or MaxInputBytesPerBatch", location)
-    for name, value in batcher.items():
-        if name in schema.NUMBERS:
-            number(here, name, value, at(location, name))
-        elif name.endswith("Path") and not here.is_jsonata:
-            data_path(here, name, value, at(location, name))
-        elif name == "BatchInput":
-            template(here, name, value, at(location, name))
-
-
-def _writer(here: Here, writer: dict[str, Any], location: str) -> None:
-    report = here.report
-    check_fields(report, writer, schema.RESULT_WRITER, location)
-    check_language(here, writer, location)
-    _arguments(here, writer, location)
-    if "Resource" in writer:
-        _check_s3(report, writer["Resource"], at(location, "Resource"), schema.WRITER_ACTIONS)
-    elif "WriterConfig" not in writer:
-        require(report, writer, ("Resource",), location)
-    place = at(location, "WriterConfig")
-    config = writer.get("WriterConfig", {})
-    if not expect(report, config, "Object", place):
-        return
-    check_fields(report, config, frozenset(schema.WRITER_CONFIG), place)
-    for name, values in schema.WRITER_CONFIG.items():
-        if name in config and not (here.is_jsonata and expression(config[name])):
-            check_one_of(report, values, config[name], at(place, name))
-
-
-def _check_s3(report: Report, resource: Any, location: str, actions: tuple[str, ...]) -> None:
-    allowed = [f"arn:aws:states:::s3:{action}" for action in actions]
-    if expect(report, resource, "String", location) and resource not in allowed:
-        report.error("The field 'Resource' does not match any of the allowed values", location)
-
-
-def _arguments(here: Here, part: dict[str, Any], location: str) -> None:
-    name = "Arguments" if here.is_jsonata else "Parameters"
-    if name in part:
-        template(here, name, part[name], at(location, name))

@@ -7,20 +7,11 @@ from typing import Any
 
 from flowd.asl import schema
 from flowd.asl.diagnostics import DUPLICATE_STATE, INVALID_STATE_NAME, at
-from flowd.asl.validate_data import check_enum, check_fields, expect, is_type
+from flowd.asl.validate_data import check_enum, check_fields, expect, is_type, require
 from flowd.asl.validate_fields import FIELDS, Here, Run, check_language, check_outputs, check_twins
 from flowd.asl.validate_flow import check_flow
-from flowd.asl.validate_parts import (
-    check_call,
-    check_catch,
-    check_choices,
-    check_list,
-    check_map_parts,
-    check_processor_config,
-    check_retry,
-    is_distributed,
-    require,
-)
+from flowd.asl.validate_maps import check_map_parts, check_processor_config, is_distributed
+from flowd.asl.validate_parts import check_call, check_catch, check_choices, check_list, check_retry
 from flowd.asl.validate_variables import NO_VARIABLES, check_variables, visible
 
 

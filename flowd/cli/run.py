@@ -23,7 +23,7 @@ from flowd.asl.host import Host, TaskKey, new_execution
 from flowd.asl.parse import parse
 from flowd.asl.resources import split_resource
 from flowd.asl.validate import states, validate
-from flowd.asl.validate_parts import is_distributed
+from flowd.asl.validate_maps import is_distributed
 from flowd.cli.check import YAML, Finding, placed
 from flowd.cli.code import run_code
 from flowd.cli.command import FAILED, INTERRUPTED, OK, Command, CommandError, document
