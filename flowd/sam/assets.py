@@ -27,15 +27,27 @@ def folder_of(template: Template, logical_id: str, properties: dict[str, Any], p
     if plain in properties:
         metadata = template.resources[logical_id].get("Metadata")
         asset = metadata.get("aws:asset:path") if isinstance(metadata, dict) else None
-        asset = asset if isinstance(asset, str) else _asset(template.resolver.value(properties[plain]))
+        given = None if isinstance(asset, str) else template.resolver.value(properties[plain])
+        asset = asset if isinstance(asset, str) else _asset(given)
         if asset is None:
-            raise Refused(plain, f"code in S3 is not supported; say {plain}Uri, or use the CDK's assets")
+            raise Refused(plain, f"{_instead(given, plain)}, or use the CDK's assets")
         return posixpath.normpath(asset)
     value = template.resolver.value(properties.get(f"{plain}Uri", default))
     if not isinstance(value, str) or not value or value.startswith("s3://"):
-        said = f"code in S3 is not supported; {plain}Uri must be a folder beside the template"
-        raise Refused(f"{plain}Uri", said)
+        raise Refused(f"{plain}Uri", _instead(value, plain))
     return posixpath.normpath(value)
+
+
+def _instead(code: Any, plain: str) -> str:
+    """Where code lies that cannot be had from there, and what to do."""
+    if isinstance(code, dict):
+        bucket, key = (code.get(f"S3{name}", code.get(name)) for name in ("Bucket", "Key"))
+        code = f"s3://{bucket}/{key}" if isinstance(bucket, str) and isinstance(key, str) else None
+    if not isinstance(code, str) or not code:
+        return f"{plain}Uri must be a folder beside the template"
+    return (
+        f"code in S3 ({code}) is not fetched; unpack it into a folder beside the template and name that in {plain}Uri"
+    )
 
 
 def _asset(code: Any) -> str | None:

@@ -84,12 +84,14 @@ def read_template(
     source: str,
     place: Place = HERE,
     parameters: Mapping[str, str] | None = None,
+    defaults: Mapping[str, str] | None = None,
     find_code: FindCode = _trust,
     find_folder: FindFolder = _trust_folder,
 ) -> Project:
     """What the template in `text` means. Never raises for what a template can contain: see `Project.problems`.
 
-    `source` names the template in functions and schedules; `parameters` override the Defaults.
+    `source` names the template in functions and schedules; `parameters` override the Defaults, and those of
+    `defaults`, of which only the names of Parameters count.
     """
     try:
         document = read_document(text)
@@ -97,7 +99,10 @@ def read_template(
         return _unreadable(problem.message, problem.mark.line, problem.mark.column)
     if not isinstance(document.value, dict) or not isinstance(document.value.get("Resources"), dict):
         return _unreadable("a template is a mapping with Resources", 1, 1)
-    template = Template(document, parameters or {}, place)
+    declared = document.value.get("Parameters")
+    known = declared if isinstance(declared, dict) else {}
+    given = {name: value for name, value in (defaults or {}).items() if name in known}
+    template = Template(document, {**given, **(parameters or {})}, place)
     _check_sections(template)
     _tell_doubled(template)
     _drop_absent(template)

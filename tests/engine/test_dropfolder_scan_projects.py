@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -186,3 +187,29 @@ def test_a_template_that_nobody_can_read_leaves_the_rest_of_the_folder(
     assert said(found, "bad/template.yaml")[0] == "rejected"
     assert "a fault of flowd (KeyError" in said(found, "bad/template.yaml")[1]
     assert "the template bad/template.yaml cannot be read" in caplog.text
+
+
+def test_code_in_a_zip_file_says_what_to_do(tmp_path: Path) -> None:
+    project(tmp_path, TEMPLATE.replace("CodeUri: src", "CodeUri: build/app.zip"))
+    (tmp_path / "shop" / "build").mkdir()
+    with zipfile.ZipFile(tmp_path / "shop" / "build" / "app.zip", "w") as packed:
+        packed.writestr("app.py", HANDLER)
+    assert "unzip it into build/app and say build/app instead" in str(said(scan(tmp_path), "shop/template.yaml"))
+
+
+def test_samconfig_beside_a_template_gives_its_parameters_values(tmp_path: Path) -> None:
+    """As sam deploy does: before the Defaults, after flowd.toml; names that are no Parameters name nothing."""
+    parameters = "Parameters: {Stage: {Type: String, Default: dev}, Who: {Type: String}}\n"
+    template = parameters + TEMPLATE.replace("CodeUri: src", "FunctionName: !Sub '${Stage}-${Who}', CodeUri: src")
+    project(tmp_path, template)
+    asked = 'parameter_overrides = "Stage=prod Who=ann Do=other"'
+    put(tmp_path, {"shop/samconfig.toml": f"[default.deploy.parameters]\nstack_name = 'x'\n{asked}\n"})
+    scanner = Scanner(str(tmp_path))
+    assert [each.name for each in scanner.scan().functions] == ["prod-ann"]
+    put(tmp_path, {"shop/samconfig.toml": "[default.deploy.parameters"})
+    told = said(scanner.scan(), "shop/template.yaml")
+    assert "samconfig.toml beside the template gives its parameters no values" in str(told)
+    put(tmp_path, {"shop/samconfig.toml": "[default.global.parameters]\nparameter_overrides = ['Who=bob']\n"})
+    assert [each.name for each in scanner.scan().functions] == ["dev-bob"]
+    settings = {"shop": {"Who": "eve"}}
+    assert [each.name for each in Scanner(str(tmp_path), parameters=settings).scan().functions] == ["dev-eve"]

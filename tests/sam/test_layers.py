@@ -34,7 +34,10 @@ Resources:
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        ("Properties: {ContentUri: s3://b/k}", "code in S3 is not supported; ContentUri must be a folder"),
+        (
+            "Properties: {ContentUri: s3://b/k}",
+            "code in S3 (s3://b/k) is not fetched; unpack it into a folder beside the template",
+        ),
         ("Properties: {}", "ContentUri must be a folder beside the template"),
         ("Properties: {ContentUri: gone}", "ContentUri gone: there is no such folder"),
         ("Properties: {ContentUri: x}, Metadata: {BuildMethod: makefile}", "BuildMethod makefile is not run here"),

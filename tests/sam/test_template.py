@@ -231,7 +231,10 @@ def test_a_machine_that_cannot_be_is_refused_with_the_reason(properties: str, me
         ("{Runtime: python3.12, Handler: a.b, InlineCode: 'x'}", "'a.b' must be index.function"),
         ("{Runtime: provided.al2, InlineCode: 'x'}", "code in a template is Python or Node"),
         ("{PackageType: Image, ImageUri: x}", "container images are not run as functions here"),
-        ("{Runtime: python3.12, Handler: a.b, CodeUri: {Bucket: b, Key: k}}", "code in S3 is not supported"),
+        (
+            "{Runtime: python3.12, Handler: a.b, CodeUri: {Bucket: b, Key: k}}",
+            "code in S3 (s3://b/k) is not fetched; unpack it",
+        ),
         ("{Runtime: python3.12, Handler: a.b, FunctionName: a.b}", "'a.b' is no name of a function"),
         ("{Runtime: python3.12, Handler: a.b, CodeUri: gone}", "there is no folder gone"),
     ],

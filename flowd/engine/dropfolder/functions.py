@@ -10,6 +10,7 @@ import ast
 import os
 import re
 import stat
+import zipfile
 from typing import NamedTuple
 
 from flowd.asl.diagnostics import Diagnostic
@@ -174,6 +175,12 @@ class Code:
         self.asked.append(folder)
         if not self.inside(folder):
             return "", f"{path} leads out of the drop folder"
+        if os.path.isfile(folder) and zipfile.is_zipfile(folder):
+            stem = os.path.splitext(path)[0]
+            return (
+                "",
+                f"{path} is a zip file, and code is run from folders: unzip it into {stem} and say {stem} instead",
+            )
         if not os.path.isdir(folder):
             return "", f"{path}: there is no such folder beside the template"
         return folder, None

@@ -27,6 +27,7 @@ from flowd.engine.dropfolder.walk import CDK_TEMPLATE, TemplateFile
 from flowd.engine.sourcefilters import wrong_in
 from flowd.functions import FunctionSpec
 from flowd.routes import Route
+from flowd.sam import samconfig
 from flowd.sam.intrinsics import substitute
 from flowd.sam.project import Listed, Problem, Project, SamMachine, SamResource, SamSource
 from flowd.sam.schedules import SamSchedule
@@ -89,12 +90,14 @@ class Projects:
             return Read(files=(report,), complete=False)
         place = self._place._replace(stack=_stack(file.path))
         parameters = self._parameters.get(place.stack, {})
+        defaults, unread = self._samconfig(file, code)
         try:
             project = read_template(
                 text,
                 source=source,
                 place=place,
                 parameters=parameters,
+                defaults=defaults,
                 find_code=code.find,
                 find_folder=code.find_folder,
             )
@@ -105,10 +108,24 @@ class Projects:
             diagnostic = Diagnostic("ERROR", UNREADABLE, message[:_SHOWN])
             report = FileReport(path=source, kind="template", status="rejected", diagnostics=(diagnostic,))
             return Read(files=(report,), complete=False)
-        return self._project(file, source, project, code)
+        return self._project(file, source, project, code, unread)
 
-    def _project(self, file: TemplateFile, source: str, project: Project, code: Code) -> Read:
-        diagnostics = [_diagnostic(problem) for problem in project.problems]
+    def _samconfig(self, file: TemplateFile, code: Code) -> tuple[dict[str, str], list[Diagnostic]]:
+        """What samconfig.toml says of the parameters of a template beside it; none of the CDK's has one."""
+        if file.path.endswith(CDK_TEMPLATE):
+            return {}, []
+        path = os.path.join(os.path.dirname(file.path), samconfig.NAME)
+        code.asked.append(path)
+        try:
+            return samconfig.overrides(self._reader.text(path)), []
+        except FileNotFoundError:
+            return {}, []
+        except (Unusable, samconfig.Unreadable) as problem:
+            said = f"{samconfig.NAME} beside the template gives its parameters no values: {problem.message}"
+            return {}, [Diagnostic("WARNING", IGNORED, said)]
+
+    def _project(self, file: TemplateFile, source: str, project: Project, code: Code, before: list[Diagnostic]) -> Read:
+        diagnostics = [*before, *(_diagnostic(problem) for problem in project.problems)]
         machines, files = [], []
         unread: dict[str, str] = {}
         for machine in project.machines:
