@@ -18,20 +18,20 @@ from flowd.engine.alarms import Alarms, ApschedulerAlarms
 from flowd.engine.announce import KIND, SOURCE, Announcer
 from flowd.engine.archivist import Archivist
 from flowd.engine.catalog import SERVICES
-from flowd.engine.children import Children
 from flowd.engine.closings import Closings
 from flowd.engine.commit import Recorder
 from flowd.engine.deadlines import Deadlines
 from flowd.engine.deciders import Deciders
 from flowd.engine.definitions import Definitions
-from flowd.engine.deliveries import Deliveries
+from flowd.engine.deliveries.deliveries import Deliveries
 from flowd.engine.dispatch import Dispatch
 from flowd.engine.dispatch import Registry as Integrations
 from flowd.engine.embedded import Embedded
 from flowd.engine.executions import Executions, Limits
 from flowd.engine.express import Express
 from flowd.engine.hooks import Hooks
-from flowd.engine.mapruns import MapRuns
+from flowd.engine.mapruns.children import Children
+from flowd.engine.mapruns.mapruns import MapRuns
 from flowd.engine.recovery import recover
 from flowd.engine.schedules import Schedules
 from flowd.engine.stepper import Stepper

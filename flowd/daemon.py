@@ -33,30 +33,30 @@ from flowd.config import Config
 from flowd.core import Core
 from flowd.decisions import Pattern
 from flowd.engine.alarms import ApschedulerAlarms
-from flowd.engine.apidestinations import ApiDestinations
 from flowd.engine.bucketwatch import BucketWatch
-from flowd.engine.carriers import to_machines, to_urls
 from flowd.engine.cloud import Cloud
 from flowd.engine.cluster import Cluster
 from flowd.engine.codefiles import DOMAIN as CODE_DOMAIN
 from flowd.engine.codefiles import CodeFiles
 from flowd.engine.codeworkers import CodeWorkers, Site
 from flowd.engine.connections import StoredConnections
+from flowd.engine.deliveries.apidestinations import ApiDestinations
+from flowd.engine.deliveries.carriers import to_machines, to_urls
+from flowd.engine.deliveries.invocations import Invocations, deliver_to_functions
+from flowd.engine.deliveries.invokesettings import InvokeConfigs
+from flowd.engine.deliveries.messengers import to_people
 from flowd.engine.dropfolder.scan import Scanner
 from flowd.engine.dropfolder.taskdefinitions import site_of
 from flowd.engine.dropfolder.watch import SETTLE_S, DropFolder
 from flowd.engine.executions import Limits
 from flowd.engine.expressions import Expressions
-from flowd.engine.invocations import Invocations, deliver_to_functions
-from flowd.engine.invokesettings import InvokeConfigs
 from flowd.engine.machines import Machines
-from flowd.engine.mappings import Mappings
-from flowd.engine.messengers import to_people
 from flowd.engine.objects import Objects
 from flowd.engine.passthrough import PassThrough
 from flowd.engine.projects import Projects
 from flowd.engine.registrar import Registrar
-from flowd.engine.sources import Sources
+from flowd.engine.sources.mappings import Mappings
+from flowd.engine.sources.sources import Sources
 from flowd.errors import ConfigError, reason
 from flowd.integrations.mocks import MockedRegistry, Mocks
 from flowd.integrations.models import names_of_services, service_of

@@ -11,7 +11,7 @@ import pytest
 
 from flowd import durable
 from flowd.decisions import Reading
-from flowd.engine.mapitems import read_dataset
+from flowd.engine.mapruns.items import read_dataset
 from flowd.services.objects import SERVICE
 from flowd.services.ports import Call
 from flowd.services.s3 import FolderBuckets

@@ -13,7 +13,7 @@ import msgspec
 from flowd import names
 from flowd.api.functions import Functions
 from flowd.clock import Clock
-from flowd.engine.invokesettings import LATEST, InvokeConfigs
+from flowd.engine.deliveries.invokesettings import LATEST, InvokeConfigs
 from flowd.functions import AsyncSettings
 from flowd.services.ports import ServiceError
 

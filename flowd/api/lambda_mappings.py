@@ -17,9 +17,9 @@ from flowd import names
 from flowd.api.functions import Functions
 from flowd.clock import Clock
 from flowd.engine.embedded import Embedded
-from flowd.engine.mappings import Mapping as SourceMapping
-from flowd.engine.mappings import Mappings, mapping_arn
-from flowd.engine.sourcefilters import wrong_in
+from flowd.engine.sources.filters import wrong_in
+from flowd.engine.sources.mappings import Mapping as SourceMapping
+from flowd.engine.sources.mappings import Mappings, mapping_arn
 from flowd.errors import ApiError
 from flowd.sam.project import SamSource
 from flowd.services.ports import ServiceError

@@ -9,11 +9,11 @@ from flowd.engine.alarms import Alarms
 from flowd.engine.archivist import Archivist
 from flowd.engine.closings import Closings
 from flowd.engine.commit import Effects
-from flowd.engine.deliveries import Deliveries
+from flowd.engine.deliveries.deliveries import Deliveries
 from flowd.engine.dispatch import Dispatch
 from flowd.engine.hooks import Hooks
 from flowd.engine.live import Reply
-from flowd.engine.mapruns import MapRuns
+from flowd.engine.mapruns.mapruns import MapRuns
 from flowd.engine.schedules import Schedules
 from flowd.engine.swf.errands import Errands
 from flowd.engine.waiters import Waiters

@@ -11,9 +11,9 @@ from botocore.exceptions import ClientError
 
 from flowd.api.local import LocalOperations
 from flowd.api.operations import operations
-from flowd.engine.carriers import to_machines
 from flowd.engine.cloud import Cloud
-from flowd.engine.outcomes import Attempt
+from flowd.engine.deliveries.carriers import to_machines
+from flowd.engine.deliveries.outcomes import Attempt
 from flowd.integrations.events import PROFILE
 from flowd.integrations.optimised import Optimised
 from tests.api.box import PASS, Box

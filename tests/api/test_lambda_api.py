@@ -14,8 +14,8 @@ from flowd.api.functions import Functions
 from flowd.api.lambda_api import LambdaBackend
 from flowd.api.lambda_invoke_configs import InvokeConfigOperations
 from flowd.clock import ManualClock
-from flowd.engine.invocations import Invocations
-from flowd.engine.invokesettings import InvokeConfigs
+from flowd.engine.deliveries.invocations import Invocations
+from flowd.engine.deliveries.invokesettings import InvokeConfigs
 from flowd.functions import AsyncSettings, FunctionResult, FunctionSpec
 from flowd.payload import loads
 from flowd.services.ports import Delivery

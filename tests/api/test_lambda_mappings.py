@@ -14,8 +14,8 @@ import pytest
 from flowd.api.functions import Functions
 from flowd.api.lambda_api import LambdaBackend
 from flowd.api.lambda_mappings import MappingOperations
-from flowd.engine.mappings import Mappings
-from flowd.engine.sources import Sources
+from flowd.engine.sources.mappings import Mappings
+from flowd.engine.sources.sources import Sources
 from flowd.functions import FunctionResult, FunctionSpec
 from flowd.services.ports import ServiceError
 from flowd.store import sources as positions

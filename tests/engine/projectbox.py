@@ -7,15 +7,15 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from flowd.engine.carriers import to_machines
 from flowd.engine.cloud import Cloud
+from flowd.engine.deliveries.carriers import to_machines
+from flowd.engine.deliveries.invocations import Invocations, deliver_to_functions
 from flowd.engine.dropfolder.apply import Applier
 from flowd.engine.dropfolder.scan import Scanner
-from flowd.engine.invocations import Invocations, deliver_to_functions
 from flowd.engine.machines import Machines
 from flowd.engine.projects import Projects
 from flowd.engine.registrar import Registrar
-from flowd.engine.sources import Sources
+from flowd.engine.sources.sources import Sources
 from flowd.functions import AsyncSettings, FunctionResult, FunctionSpec
 from flowd.integrations.registry import ROWS, Ports
 from flowd.payload import Payload

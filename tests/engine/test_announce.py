@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from flowd.engine.outcomes import Attempt
+from flowd.engine.deliveries.outcomes import Attempt
 from flowd.services.ports import Delivery
 from tests.engine.world import World, function
 

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from flowd.engine.apidestinations import ApiDestinations
 from flowd.engine.connections import StoredConnections
+from flowd.engine.deliveries.apidestinations import ApiDestinations
 from flowd.services.ports import ServiceError
 from tests.engine.world import World
 from tests.integrations.test_http import streamed

@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flowd.engine.carriers import NotTaken, to_urls
-from flowd.engine.deliveries import IN_HAND
-from flowd.engine.outcomes import Attempt, NotNow, Refused
+from flowd.engine.deliveries.carriers import NotTaken, to_urls
+from flowd.engine.deliveries.deliveries import IN_HAND
+from flowd.engine.deliveries.outcomes import Attempt, NotNow, Refused
 from flowd.services.ports import Delivery
 from flowd.store.schema_embedded import DeliveryRow
 from tests.engine.ledger import QUEUE

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from flowd.clock import ManualClock
-from flowd.engine.invocations import FunctionFailed, Invocations
-from flowd.engine.outcomes import Attempt, NotNow, Refused
+from flowd.engine.deliveries.invocations import FunctionFailed, Invocations
+from flowd.engine.deliveries.outcomes import Attempt, NotNow, Refused
 from flowd.functions import AsyncSettings, FunctionResult
 from flowd.services.ports import Delivery
 

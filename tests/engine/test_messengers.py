@@ -7,8 +7,8 @@ from types import ModuleType
 
 import pytest
 
-from flowd.engine.messengers import NotTaken, to_people, url_of
-from flowd.engine.outcomes import Attempt, Refused
+from flowd.engine.deliveries.messengers import NotTaken, to_people, url_of
+from flowd.engine.deliveries.outcomes import Attempt, Refused
 from flowd.services.ports import Delivery
 
 

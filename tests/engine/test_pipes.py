@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from flowd.engine.mappings import Mappings
+from flowd.engine.sources.mappings import Mappings
 from flowd.names import is_valid_name
 from flowd.store import schema
 from tests.engine.projectbox import Box

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flowd.engine.sourcequeues import failures, record
+from flowd.engine.sources.queues import failures, record
 from flowd.sam.project import SamSource
 
 SOURCE = SamSource(name="s", arn="arn:aws:sqs:eu-west-1:1:jobs", function="f")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from flowd.engine.sourcefilters import wanted, wrong_in
-from flowd.engine.sources import Sources
+from flowd.engine.sources.filters import wanted, wrong_in
+from flowd.engine.sources.sources import Sources
 from tests.engine.projectbox import Box
 
 TABLE = """\

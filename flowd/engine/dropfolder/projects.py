@@ -24,7 +24,7 @@ from flowd.engine.dropfolder.snapshot import (
     TaskDefinitionFile,
 )
 from flowd.engine.dropfolder.walk import CDK_TEMPLATE, TemplateFile
-from flowd.engine.sourcefilters import wrong_in
+from flowd.engine.sources.filters import wrong_in
 from flowd.functions import FunctionSpec
 from flowd.routes import Route
 from flowd.sam import samconfig

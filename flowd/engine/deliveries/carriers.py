@@ -10,7 +10,7 @@ from typing import Final
 
 import httpx
 
-from flowd.engine.outcomes import Attempt, Carrier, Refused
+from flowd.engine.deliveries.outcomes import Attempt, Carrier, Refused
 from flowd.errors import ApiError
 from flowd.integrations import webcalls
 from flowd.integrations.ports import Operations

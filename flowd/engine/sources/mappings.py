@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from flowd import names
-from flowd.engine.sources import Sources
+from flowd.engine.sources.sources import Sources
 from flowd.sam.project import SamSource
 from flowd.store import sources as rows
 from flowd.store.database import Database

@@ -16,8 +16,8 @@ from typing import Any, Final, Protocol
 
 from flowd import names
 from flowd.clock import Clock, iso8601
-from flowd.engine.deliveries import Deliveries
-from flowd.engine.outcomes import Attempt, NotNow, Refused
+from flowd.engine.deliveries.deliveries import Deliveries
+from flowd.engine.deliveries.outcomes import Attempt, NotNow, Refused
 from flowd.errors import FlowdError
 from flowd.functions import AsyncSettings, FunctionResult
 from flowd.integrations.lambda_ import LATEST

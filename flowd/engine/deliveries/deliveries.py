@@ -18,8 +18,8 @@ from typing import Any
 from flowd import background
 from flowd.clock import Clock
 from flowd.engine.alarms import Alarms
+from flowd.engine.deliveries.outcomes import Attempt, Carrier, LastWill, NotNow, Refused
 from flowd.engine.embedded import Embedded
-from flowd.engine.outcomes import Attempt, Carrier, LastWill, NotNow, Refused
 from flowd.errors import ApiError, ServiceUnavailable
 from flowd.services.ports import Call, Delivery
 from flowd.store import embedded as rows

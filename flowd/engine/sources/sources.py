@@ -11,9 +11,9 @@ from typing import Protocol
 
 from flowd import background, names
 from flowd.engine.embedded import Embedded
-from flowd.engine.pipes import Deliver, Starter
-from flowd.engine.sourcequeues import QueuePoller, Taker
-from flowd.engine.sourcestreams import PAUSE_S, Positions, StreamPoller
+from flowd.engine.sources.pipes import Deliver, Starter
+from flowd.engine.sources.queues import QueuePoller, Taker
+from flowd.engine.sources.streams import PAUSE_S, Positions, StreamPoller
 from flowd.functions import FunctionHost
 from flowd.sam.project import SamSource
 from flowd.store import sources as rows

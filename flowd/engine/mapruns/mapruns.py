@@ -25,11 +25,11 @@ from flowd.asl.model import DistributedMap, StateMachine
 from flowd.asl.transitions import cause_of
 from flowd.clock import Clock
 from flowd.decisions import MapRunPlan
-from flowd.engine.children import Children, child_definition
 from flowd.engine.live import Live, Reply
-from flowd.engine.mapitems import Inputs, ReaderFailed, read_dataset, uncovered
-from flowd.engine.mapresults import ResultFiles, StateResult, TooMuch, WriterFailed
-from flowd.engine.openruns import Run, RunFailed
+from flowd.engine.mapruns.children import Children, child_definition
+from flowd.engine.mapruns.items import Inputs, ReaderFailed, read_dataset, uncovered
+from flowd.engine.mapruns.results import ResultFiles, StateResult, TooMuch, WriterFailed
+from flowd.engine.mapruns.run import Run, RunFailed
 from flowd.entropy import Entropy
 from flowd.errors import ServiceUnavailable
 from flowd.frames import lineage

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import httpx
 
 from flowd.clock import Clock
-from flowd.engine.outcomes import Attempt, NotNow, Refused
+from flowd.engine.deliveries.outcomes import Attempt, NotNow, Refused
 from flowd.integrations import webcalls
 from flowd.integrations.answers import Refusal
 from flowd.integrations.connections import Authorizer, Connections

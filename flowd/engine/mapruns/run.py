@@ -1,6 +1,6 @@
 """One open Map Run as the engine holds it: what it is, how many children may still be started, whether too many failed.
 
-It starts nothing and reads nothing; that is for `engine/mapruns`.
+It starts nothing and reads nothing; that is for `mapruns`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from flowd.decisions import MapRunPlan
-from flowd.engine.mapitems import Inputs
+from flowd.engine.mapruns.items import Inputs
 from flowd.store import mapruns, schema
 
 AT_ONCE = 1000  # children of one run that may be open together, whatever MaxConcurrency says (AWS: 10,000)
@@ -38,7 +38,7 @@ class Run:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     over: bool = False  # its state has gone on without it
     closed: set[int] = field(default_factory=set)  # children that have ended and are not counted yet
-    gaps: list[tuple[int, int]] = field(default_factory=list)  # items that no child has got, see mapitems.uncovered
+    gaps: list[tuple[int, int]] = field(default_factory=list)  # items that no child has got, see items.uncovered
     inputs: Inputs | None = None
     worker: asyncio.Task[None] | None = None
 

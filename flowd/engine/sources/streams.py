@@ -19,8 +19,8 @@ from functools import partial
 from typing import Any, Final
 
 from flowd.engine.embedded import Embedded
-from flowd.engine.sourcefilters import wanted
-from flowd.engine.sourcequeues import Taker, failures
+from flowd.engine.sources.filters import wanted
+from flowd.engine.sources.queues import Taker, failures
 from flowd.errors import ApiError, FlowdError
 from flowd.functions import FunctionResult
 from flowd.sam.project import SamSource

@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 
 from flowd import background
 from flowd.engine.embedded import Embedded
-from flowd.engine.sourcefilters import wanted
+from flowd.engine.sources.filters import wanted
 from flowd.errors import FlowdError
 from flowd.functions import FunctionResult
 from flowd.sam.project import SamSource

@@ -11,7 +11,7 @@ import importlib
 from typing import Any
 from urllib.parse import quote
 
-from flowd.engine.outcomes import Attempt, Carrier, Refused
+from flowd.engine.deliveries.outcomes import Attempt, Carrier, Refused
 from flowd.errors import FlowdError
 from flowd.services.ports import Delivery
 
