@@ -7,10 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import boto3
 import httpx
 import pytest
-from botocore.config import Config as ClientConfig
 from botocore.exceptions import ClientError
 
 from flowd.api.backends import EmbeddedBackend
@@ -24,6 +22,7 @@ from flowd.engine.machines import Machines
 from flowd.functions import FunctionSpec
 from flowd.runner.replies import Counts
 from flowd.store.schema_projects import ProjectResource
+from tests.api.lent import Lent, lend
 from tests.engine.world import World
 
 ROLE = "arn:aws:iam::000000000000:role/flowd"
@@ -75,7 +74,7 @@ class Box:
         self.dropfolder = Folder()
         self.services: Services
         self.server: Server
-        self._sdks: dict[str, Any] = {}
+        self._sdks: dict[str, Lent] = {}
         self.own: AsyncClient
 
     async def start(self) -> None:
@@ -106,28 +105,19 @@ class Box:
         await self.server.start()
         self.own = AsyncClient(socket)
 
-    def _sdk(self, service: str) -> Any:
-        """A boto3 client of this daemon. Made when it is wanted: making one takes longer than most calls."""
+    def _sdk(self, service: str, **settings: Any) -> Any:
+        """A boto3 client of this daemon, while it runs."""
         if service not in self._sdks:
-            self._sdks[service] = boto3.client(
-                service,
-                endpoint_url=self.server.url,
-                region_name="us-east-1",
-                aws_access_key_id="a",
-                aws_secret_access_key="b",
-                config=ClientConfig(
-                    retries={"total_max_attempts": 1}, inject_host_prefix=False, max_pool_connections=20
-                ),
-            )
-        return self._sdks[service]
+            self._sdks[service] = lend(service, self.server.url, **settings)
+        return self._sdks[service].client
 
     @property
     def sdk(self) -> Any:
-        return self._sdk("stepfunctions")
+        return self._sdk("stepfunctions", inject_host_prefix=False, max_pool_connections=20)
 
     @property
     def swf_sdk(self) -> Any:
-        return self._sdk("swf")
+        return self._sdk("swf", max_pool_connections=20)
 
     def _drain(self) -> None:
         self.world.core.waiters.stop()
@@ -135,19 +125,12 @@ class Box:
 
     def aws(self, service: str) -> Any:
         """A boto3 client of an embedded service."""
-        return boto3.client(
-            service,
-            endpoint_url=self.server.url,
-            region_name="us-east-1",
-            aws_access_key_id="a",
-            aws_secret_access_key="b",
-            config=ClientConfig(retries={"total_max_attempts": 1}, parameter_validation=False),
-        )
+        return self._sdk(service, parameter_validation=False)
 
     async def stop(self) -> None:
         await self.own.close()
         for sdk in self._sdks.values():
-            await asyncio.to_thread(sdk.close)
+            await asyncio.to_thread(sdk.back)
         self._sdks.clear()
         await self.server.stop()
         await self.services.desk.stop()

@@ -18,6 +18,7 @@ from flowd.api.wire.protocols.front import Front
 from flowd.clock import SystemClock
 from flowd.engine.objects import Objects
 from flowd.services.s3 import FolderBuckets
+from tests.api.lent import lend
 from tests.engine.world import World
 
 KEYS = Credentials("AKIAFLOWDEXAMPLE", "a secret")
@@ -46,11 +47,12 @@ class Shop:
         front = Front({"s3": ObjectsBackend(self.objects), "events": EmbeddedBackend(core.embedded)})
         self.server = Server({}, Addresses(tcp=("127.0.0.1", 0)), SystemClock(), KEYS, front=front)
         await self.server.start()
-        self._own = self.client()
+        self._lent = lend("s3", self.server.url, KEYS, parameter_validation=False)
+        self._own = self._lent.client
         await self("create_bucket", Bucket="box")
 
     async def stop(self) -> None:
-        await asyncio.to_thread(self._own.close)
+        await asyncio.to_thread(self._lent.back)
         await self.server.stop()
         await self.objects.wanted.stop()
         await self.world.core.stop()

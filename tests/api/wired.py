@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from flowd.api.server import Addresses, Server
 from flowd.api.wire.credentials import Credentials
 from flowd.api.wire.protocols.front import Backend, Front
 from flowd.clock import SystemClock
+from tests.api.lent import Lent, lend
 
 KEYS = Credentials("AKIAFLOWDEXAMPLE", "a secret")
 
@@ -25,27 +24,19 @@ class Wired:
         front = Front({service: backend})
         self._service = service
         self._server = Server({}, Addresses(tcp=("127.0.0.1", 0)), SystemClock(), KEYS, front=front)
-        self._sdk: Any = None
+        self._lent: Lent
 
     async def start(self) -> None:
         await self._server.start()
-        self._sdk = await asyncio.to_thread(
-            boto3.client,
-            self._service,
-            endpoint_url=self._server.url,
-            region_name="us-east-1",
-            aws_access_key_id=KEYS.access_key,
-            aws_secret_access_key=KEYS.secret_key,
-            config=Config(retries={"total_max_attempts": 1}, parameter_validation=False),
-        )
+        self._lent = await asyncio.to_thread(lend, self._service, self._server.url, KEYS, parameter_validation=False)
 
     async def stop(self) -> None:
-        await asyncio.to_thread(self._sdk.close)
+        await asyncio.to_thread(self._lent.back)
         await self._server.stop()
 
     async def call(self, operation: str, **members: Any) -> Any:
         """A boto3 call by its Python name."""
-        return await asyncio.to_thread(getattr(self._sdk, operation), **members)
+        return await asyncio.to_thread(getattr(self._lent.client, operation), **members)
 
     async def refused(self, operation: str, **members: Any) -> tuple[str, str]:
         """Code and message of a call that must fail."""
