@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine, create_engine
+
+from flowd.store import database
 
 #: As the daemon sets it. Python's own 700 had a quarter of the tests' time go into looking at what stays.
 OBJECTS = 10_000
@@ -15,3 +20,22 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(OBJECTS)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _statements_are_compiled_once() -> Iterator[None]:
+    """SQLAlchemy compiles each statement for each engine anew, which a daemon has for life, and a test for a moment."""
+    first = create_engine("sqlite://")
+    with first.connect():
+        pass  # the dialect asks SQLite for its version
+    make = database._engine
+
+    def made(*where: Any, **how: Any) -> Engine:
+        engine = make(*where, **how)
+        engine.dialect, engine._compiled_cache = first.dialect, first._compiled_cache
+        return engine
+
+    database._engine = made
+    yield
+    database._engine = make
+    first.dispose()
