@@ -14,8 +14,8 @@ from collections.abc import Callable, MutableMapping
 
 # systemd kills a service whose ping is later than WatchdogSec. A third leaves room for two that come late.
 _PINGS_PER_INTERVAL = 3
-# How many words that come late a start survives.
-_STARTING_FACTOR = 6
+# For so long a start may be too busy to say that it goes on.
+_STARTING_S = 60
 # sd_notify(3) gives no limit, but a status is one line of `systemctl status`.
 _STATUS_LIMIT = 200
 
@@ -68,10 +68,10 @@ class Notifier:
         """Ask for `seconds` more, from now, to start or to stop (a long recovery, a long drain)."""
         return self._send(f"EXTEND_TIMEOUT_USEC={round(seconds * 1_000_000)}")
 
-    async def starting(self, stage: Callable[[], str], every_s: float = 10.0) -> None:
+    async def starting(self, stage: Callable[[], str], every_s: float = 2.0) -> None:
         """Say what the start is at, and ask for more time for it, until it is cancelled; without a manager at once."""
         while self.enabled:
-            self._send(f"EXTEND_TIMEOUT_USEC={round(every_s * _STARTING_FACTOR * 1_000_000)}", *_status(stage()))
+            self._send(f"EXTEND_TIMEOUT_USEC={round(_STARTING_S * 1_000_000)}", *_status(stage()))
             await asyncio.sleep(every_s)
 
     async def watch(self, healthy: Callable[[], bool] = _always) -> None:

@@ -46,6 +46,7 @@ def hold(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        _give_to_owner_of(folder, lock)
     except OSError as error:
         raise DataFolderUnusable(folder, error) from None
     try:
@@ -93,12 +94,20 @@ def restore(source: Path, target: Path) -> Path | None:
     with hold(target.parent):
         try:
             with _copied(source, target) as part:
+                _give_to_owner_of(target.parent, part)
                 kept = _set_aside(target)
                 part.rename(target)
                 durable.sync(target.parent)
                 return kept
         except (sqlite3.Error, OSError) as error:
             raise BackupError(f"{source} could not be put back as {target}: {reason(error)}") from None
+
+
+def _give_to_owner_of(folder: Path, file: Path | int) -> None:
+    """What root makes in the folder of a service must be usable for the service."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.chown(file, owner.st_uid, owner.st_gid)
 
 
 @contextmanager

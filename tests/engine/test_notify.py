@@ -69,8 +69,8 @@ async def test_a_start_says_what_it_is_at_and_asks_for_time_until_it_is_over(
 ) -> None:
     stages = iter(["starting: opening", "starting: reading"])
     telling = asyncio.create_task(notifier.starting(lambda: next(stages), every_s=0.01))
-    assert await manager.hears() == "EXTEND_TIMEOUT_USEC=60000\nSTATUS=starting: opening"
-    assert await manager.hears() == "EXTEND_TIMEOUT_USEC=60000\nSTATUS=starting: reading"
+    assert await manager.hears() == "EXTEND_TIMEOUT_USEC=60000000\nSTATUS=starting: opening"
+    assert await manager.hears() == "EXTEND_TIMEOUT_USEC=60000000\nSTATUS=starting: reading"
     telling.cancel()
 
 

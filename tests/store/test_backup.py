@@ -99,6 +99,19 @@ def test_a_restore_to_an_empty_folder_makes_it(database: Path, tmp_path: Path) -
     assert rows(target) == [1, 2]
 
 
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_restores_belongs_to_the_owner_of_the_data_folder(database: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "service"
+    folder.mkdir()
+    os.chown(folder, 12345, 12346)
+    restore(database, folder / "flowd.db")
+    assert {(file.name, file.stat().st_uid, file.stat().st_gid) for file in folder.iterdir()} == {
+        ("flowd.db", 12345, 12346),
+        (LOCK, 12345, 12346),
+    }
+
+
 @pytest.mark.parametrize("content", [b"", b"no database at all, just text", b"SQLite format 3\0" + b"x" * 5000])
 def test_a_damaged_copy_is_refused_and_the_database_stays(database: Path, tmp_path: Path, content: bytes) -> None:
     copy = tmp_path / "copy.db"

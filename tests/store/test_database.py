@@ -12,11 +12,11 @@ from sqlalchemy import Connection, create_engine, event
 from sqlmodel import Session, SQLModel, select
 
 from flowd.errors import ServiceUnavailable
-from flowd.store import activities, holds, mapruns, schema
+from flowd.store import activities, holds, mapruns, migrations, schema
 from flowd.store import database as database_module
 from flowd.store.database import Database, DatabaseUnusable, raw
 from flowd.store.events import EventsTables
-from flowd.store.migrations import create_tables
+from flowd.store.migrations import LATEST, create_tables
 
 
 @pytest.fixture
@@ -290,6 +290,23 @@ async def test_a_database_of_before_activities_had_keys_keeps_its_activities(tmp
     assert found is not None
     assert (found.created_ms, found.encryption) == (5, "{}")
     await later.stop()
+
+
+async def test_a_conversion_that_breaks_off_leaves_the_database_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await (database := Database(tmp_path / "f.db")).start()
+    await database.stop()
+    steps = {LATEST + 1: ["ALTER TABLE execution ADD COLUMN more INTEGER"] * 2}
+    with monkeypatch.context() as later:
+        later.setattr(migrations, "STEPS", steps)
+        later.setattr(migrations, "LATEST", LATEST + 1)
+        with pytest.raises(DatabaseUnusable, match="duplicate column"):
+            await Database(tmp_path / "f.db").start()
+    with closing(sqlite3.connect(tmp_path / "f.db")) as file:
+        assert "more" not in {row[1] for row in file.execute("PRAGMA table_info(execution)")}
+    await (again := Database(tmp_path / "f.db")).start()
+    await again.stop()
 
 
 async def test_a_database_of_a_later_release_is_refused(tmp_path: Path) -> None:

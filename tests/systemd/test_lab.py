@@ -132,11 +132,11 @@ class Lab:
         return self.sh(f"flowd start {machine} --input '{body}' {' '.join(options)}")
 
 
-def _install_commands() -> list[str]:
-    """The indented lines below `## Install`, without the package that the lab's root has already."""
+def _commands(part: str) -> list[str]:
+    """The indented lines of a part of the page, without the package that the lab's root has already."""
     page = (REPOSITORY / "docs" / "systemd.md").read_text()
-    part = page.split("## Install")[1].split("\n## ")[0]
-    return [line[4:] for line in part.splitlines() if line.startswith("    ") and "apt-get" not in line]
+    text = page.split(f"\n## {part}\n")[1].split("\n## ")[0]
+    return [line[4:] for line in text.splitlines() if line.startswith("    ") and "apt-get" not in line]
 
 
 def _free_port() -> int:
@@ -157,7 +157,7 @@ def lab() -> Iterator[Lab]:
             made.until("the lab has a root of its own", lambda: made.sh("test -e /src/pyproject.toml && echo there"))
             made.sh("useradd alice; useradd mallory")
             made.sh(f"mkdir -p /etc/flowd; echo FLOWD_LISTEN=127.0.0.1:{_free_port()} >/etc/flowd/flowd.env")
-            for command in _install_commands():
+            for command in _commands("Install"):
                 made.sh(f"cd /src; {command}")
             yield made
         finally:
@@ -280,6 +280,22 @@ def test_a_function_that_ends_after_the_daemon_counts_at_the_next_start(lab: Lab
     lab.sh("systemctl stop flowd; systemctl stop flowd-runner; systemctl start flowd")
     lab.until("it ended", lambda: "SUCCEEDED" in lab.sh("flowd show later"))
     assert lab.sh("cat /var/lib/flowd-runner/runs") == "run"
+
+
+def test_a_copy_taken_and_put_back_as_the_page_says_goes_on_where_nothing_was(lab: Lab) -> None:
+    before = sorted(row["executionArn"] for row in _executions(lab, "order"))
+    lab.sh("flowd start noted --input 30 --name copied")
+    commands = _commands("Back up")
+    stop = next(number for number, command in enumerate(commands) if command.startswith("systemctl stop"))
+    for command in commands[:stop]:
+        lab.sh(command)
+    lab.sh("systemctl stop flowd flowd-runner; rm -r /var/lib/flowd /etc/flowd/workflows/*")
+    lab.sh("systemctl start flowd")
+    for command in commands[stop:]:
+        lab.sh(command)
+    lab.until("both services are active", lab.serving)
+    assert sorted(row["executionArn"] for row in _executions(lab, "order")) == before
+    lab.until("what was open ends", lambda: "SUCCEEDED" in lab.sh("flowd show copied"), 90)
 
 
 def test_after_a_reboot_everything_is_back(lab: Lab) -> None:
