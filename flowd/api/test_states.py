@@ -50,9 +50,6 @@ async def test_state(do: Services, request: Any, caller: Caller) -> Body:
     return _answer(verdict, shown=request.inspectionLevel in ("DEBUG", "TRACE"))
 
 
-test_state.__test__ = False  # type: ignore[attr-defined]  # no test of ours, whatever its name says to pytest
-
-
 # -- what is asked ----------------------------------------------------------------
 
 

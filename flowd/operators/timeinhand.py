@@ -53,12 +53,13 @@ class TimeInHand:
         own_lists: Callable[[], Sequence[str]] = tuple,
         patience_s: float = PATIENCE_S,
     ) -> None:
-        """`own_lists`: the SWF task lists that workers of this daemon poll; what is on them is under way."""
+        """`own_lists`: the SWF task lists that workers of this daemon poll; what is on them is under way. `patience_s`:
+        how long a skip waits for what is under way, at each end."""
         self.clock = clock
         self._data = data
         self._core = core
         self.own_lists = own_lists
-        self._patience_s = patience_s
+        self.patience_s = patience_s
         self._one = asyncio.Lock()
 
     async def skip(self) -> Skipped:
@@ -97,11 +98,11 @@ class TimeInHand:
     async def _rest(self) -> None:
         """Until nothing happens any more without a clock or somebody outside, or patience ends."""
         try:
-            async with asyncio.timeout(self._patience_s):
+            async with asyncio.timeout(self.patience_s):
                 while not await self._at_rest():
                     await asyncio.sleep(0.002)
         except TimeoutError:
-            log.warning("a skip does not wait longer than %s s for what is under way", self._patience_s)
+            log.warning("a skip does not wait longer than %s s for what is under way", self.patience_s)
 
     async def _at_rest(self) -> bool:
         """True if nobody has anything in hand, and nobody has a turn later: what ends in one is news for another."""

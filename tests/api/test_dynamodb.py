@@ -154,9 +154,8 @@ def machine(action: str, parameters: dict[str, Any], service: str = "dynamodb") 
 
 async def ended(box: Box, definition: str) -> Any:
     """DescribeExecution of a machine that asks DynamoDB."""
-    core = box.world.core
-    cloud = Cloud(core.embedded, {})
-    rows = core.registry.rows  # type: ignore[attr-defined]
+    cloud = Cloud(box.world.core.embedded, {})
+    rows = box.world.registry.rows
     rows["dynamodb"], rows["aws-sdk:dynamodb"] = Dynamodb(cloud, box.world.clock), Sdk(cloud)
     arn = await box.machine(definition, name=f"m{abs(hash(definition))}")
     return await box.call("describe_execution", executionArn=await box.run(arn))

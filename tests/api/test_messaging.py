@@ -19,10 +19,20 @@ from flowd.config import Config
 from flowd.daemon import Daemon
 
 
+class Hooks(ThreadingHTTPServer):
+    """Keeps what it was sent: its type and body."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Hook)
+        self.got: list[tuple[str, str]] = []
+
+
 class Hook(BaseHTTPRequestHandler):
+    server: Hooks
+
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        self.server.got.append((self.headers["x-amz-sns-message-type"], body))  # type: ignore[attr-defined]
+        self.server.got.append((self.headers["x-amz-sns-message-type"], body))
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -102,8 +112,7 @@ async def test_resources_of_boto3_list_and_page(daemon: Daemon) -> None:
 
 
 async def test_a_url_confirms_with_the_link_it_was_sent_and_is_told_from_then_on(daemon: Daemon) -> None:
-    hook: Any = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
-    hook.got = []
+    hook = Hooks()
     Thread(target=hook.serve_forever, daemon=True).start()
     endpoint = f"http://127.0.0.1:{hook.server_port}/"
     try:

@@ -110,7 +110,7 @@ def test_and_or_and_not_combine_and_stop_early() -> None:
         ("*a*a*a*a*a*a*a*a*b", "a" * 5000, False),
     ],
 )
-def test_string_matches(pattern: str, text: str, expected: bool) -> None:
+def test_a_pattern_of_string_matches_has_stars_and_meets_texts_only(pattern: str, text: str, expected: bool) -> None:
     assert string_matcher(pattern)(text) is expected
     assert string_matcher(pattern)(1) is False
 
@@ -119,7 +119,7 @@ def test_the_context_can_be_compared() -> None:
     assert decide({"Variable": "$$.Execution.Input.a", "NumericEquals": 1}, {"a": 1}) is True
 
 
-def test_conditions_are_booleans() -> None:
+def test_a_condition_that_is_no_boolean_fails() -> None:
     jsonata = {"QueryLanguage": "JSONata"}
     assert decide({"Condition": "{% $states.input.a > 1 %}"}, {"a": 2}, **jsonata) is True
     assert decide({"Condition": "{% $states.input.a > 1 %}"}, {"a": 0}, **jsonata) is False

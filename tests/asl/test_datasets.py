@@ -81,7 +81,7 @@ def rows(text: str, **config: Any) -> list[dict[str, str]]:
     return list(csv_items(text.splitlines(keepends=True), config or FIRST_ROW))
 
 
-def test_csv_as_recorded() -> None:
+def test_csv_becomes_items_as_recorded_of_aws() -> None:
     # All values are texts, missing cells are empty, cells beyond the headers are dropped, empty lines are no rows.
     assert rows("H1,\nValue4,Value5,Value6\n,,,\n\n   \n") == [
         {"": "Value5", "H1": "Value4"},
@@ -111,7 +111,7 @@ def test_csv_that_cannot_be_read_says_why(config: dict[str, Any], cause: str) ->
         rows("a,a\n1,2\n", **config)
 
 
-def test_json_lines() -> None:
+def test_a_line_of_json_is_an_item_and_a_bad_one_is_named() -> None:
     assert list(jsonl_items(['{"a": 1}\n', "\n", "2"])) == [{"a": 1}, 2]
     with pytest.raises(BadDataset, match="Line 2 is not JSON"):
         list(jsonl_items(["1\n", "{\n"]))

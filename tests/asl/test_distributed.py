@@ -12,7 +12,7 @@ from flowd.payload import Payload
 from tests.driver import Story
 
 PASS = {"Type": "Pass", "End": True}
-READER = {
+READER: dict[str, Any] = {
     "Resource": "arn:aws:states:::s3:getObject",
     "Parameters": {"Bucket.$": "$.bucket", "Key": "rows.csv"},
     "ReaderConfig": {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"},
@@ -86,7 +86,7 @@ def test_a_retry_is_a_new_run() -> None:
 
 def test_all_fields_are_worked_out_once() -> None:
     state = distributed(
-        ItemReader={**READER, "ReaderConfig": {**READER["ReaderConfig"], "MaxItemsPath": "$.most"}},  # type: ignore[dict-item]
+        ItemReader={**READER, "ReaderConfig": {**READER["ReaderConfig"], "MaxItemsPath": "$.most"}},
         ItemBatcher={"MaxItemsPerBatchPath": "$.per", "MaxInputBytesPerBatch": 5000, "BatchInput": {"x.$": "$.x"}},
         ResultWriter={
             "Resource": "arn:aws:states:::s3:putObject",
@@ -116,7 +116,7 @@ def test_all_fields_are_worked_out_once() -> None:
     assert story.frames["0"].items is None
 
 
-def test_jsonata_fields_too() -> None:
+def test_fields_in_jsonata_are_worked_out_too() -> None:
     state = distributed(
         Items="{% $states.input.list %}",
         ToleratedFailureCount="{% 1 + 1 %}",

@@ -50,7 +50,7 @@ class Fails:
         (["State.ALL"], "E", False),
     ],
 )
-def test_who_matches(names: list[str], error: str | None, expected: bool) -> None:
+def test_an_entry_matches_names_and_wildcards_as_aws_does(names: list[str], error: str | None, expected: bool) -> None:
     assert matches(tuple(names), Failure(error)) is expected
 
 

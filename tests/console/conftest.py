@@ -12,7 +12,7 @@ import pytest
 from textual.pilot import Pilot
 
 from console.app import FlowdApp
-from tests.console.driver import quiet
+from tests.console.driver import Expected, quiet
 from tests.console.fake import ZONE, FakeDaemon
 from tests.console.stillness import still
 from tests.console.stories import NOW
@@ -48,7 +48,7 @@ def make_app(daemon: FakeDaemon, tmp_path: Path) -> Iterator[Callable[..., Flowd
         return app
 
     yield make
-    assert [fault for app in made for fault in app.faults if not getattr(fault, "expected", False)] == []
+    assert [fault for app in made for fault in app.faults if not isinstance(fault, Expected)] == []
 
 
 @pytest.fixture

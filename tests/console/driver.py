@@ -16,6 +16,10 @@ S = TypeVar("S", bound=Screen[Any])
 DEADLINE_S = 10.0
 
 
+class Expected(KeyError):
+    """A fault that a test makes on purpose; any other that the console meets fails its test."""
+
+
 def quiet(app: FlowdApp) -> FlowdApp:
     """No animation and no blinking cursor, whatever the environment was when Textual was imported."""
     app.animation_level = "none"

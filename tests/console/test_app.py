@@ -12,7 +12,7 @@ from console.screens.executions import ExecutionsScreen
 from console.screens.inbox import InboxScreen
 from console.terminal import Bell
 from tests.console.conftest import Console
-from tests.console.driver import goes_to, notices, screen_text, sees, sees_no, until
+from tests.console.driver import Expected, goes_to, notices, screen_text, sees, sees_no, until
 from tests.console.fake import FakeDaemon, prompt
 
 
@@ -137,13 +137,11 @@ async def test_an_unexpected_error_becomes_a_notice_with_its_place_and_a_log(
         await sees(pilot, "order-1000")
 
         def broken(self: ExecutionsScreen) -> None:
-            error = KeyError("title")
-            error.expected = True  # type: ignore[attr-defined]
-            raise error
+            raise Expected("title")
 
         monkeypatch.setattr(ExecutionsScreen, "do_copy", broken)
         await pilot.press("y")
-        await until(pilot, lambda: "KeyError: 'title'" in notices(pilot))
+        await until(pilot, lambda: "Expected: 'title'" in notices(pilot))
         assert "test_app.py:" in notices(pilot) and "Traceback" not in screen_text(pilot)
         assert "Traceback" in (tmp_path / "console.log").read_text()
         await pilot.press("j")
@@ -166,9 +164,7 @@ async def test_the_link_survives_an_answer_of_the_wrong_form(
 
         async def odd(cursor: object) -> dict[str, object]:
             await asyncio.sleep(0.01)
-            error = KeyError("cursor")
-            error.expected = True  # type: ignore[attr-defined]
-            raise error
+            raise Expected("cursor")
 
         monkeypatch.setattr(daemon, "watch", odd)
         daemon.tell({"kind": "execution", "id": 1})

@@ -70,7 +70,7 @@ def test_points_in_time_are_told_from_now() -> None:
 
 
 @pytest.mark.parametrize(("amount", "shown"), [(820, "820 B"), (1234, "1.2 KB"), (352_000_000, "352 MB")])
-def test_sizes(amount: int, shown: str) -> None:
+def test_a_size_has_a_unit_that_fits(amount: int, shown: str) -> None:
     assert text.size(amount) == shown
 
 

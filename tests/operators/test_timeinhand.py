@@ -18,13 +18,15 @@ from tests.swf.test_decider import decision
 
 HOUR_MS = 3_600_000
 DOMAIN = "shop"
+LONG_S, SHORT_S = 20.0, 0.2  # patience with what comes to its end, and with what never does
 
 
 class MovableWorld(World):
     """A world whose clock is the one of a test daemon."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
-        super().__init__(folder, **settings)
+    def __init__(self, folder: Path, patience_s: float = LONG_S) -> None:
+        super().__init__(folder)
+        self.patience_s = patience_s
         self.machine_clock = self.clock
         self.clock = ScaledClock(self.machine_clock)  # type: ignore[assignment]
         self.own_lists: list[str] = []
@@ -32,7 +34,7 @@ class MovableWorld(World):
     @property
     def time(self) -> TimeInHand:
         assert isinstance(self.clock, ScaledClock)
-        return TimeInHand(self.clock, self.path.parent, self.core, lambda: self.own_lists, patience_s=0.3)
+        return TimeInHand(self.clock, self.path.parent, self.core, lambda: self.own_lists, self.patience_s)
 
 
 def waits(*seconds: int) -> dict[str, Any]:
@@ -120,7 +122,7 @@ async def test_a_skip_goes_to_each_deadline_in_turn_and_returns_after_its_effect
 
 
 async def test_a_skip_waits_for_a_call_under_way_but_not_for_ever(tmp_path: Path) -> None:
-    async with MovableWorld(tmp_path) as world:
+    async with MovableWorld(tmp_path, SHORT_S) as world:
         task = {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:hang", "End": True}
         machine = await world.machine({"StartAt": "T", "States": {"T": {**task, "TimeoutSeconds": 300}}})
         never = asyncio.get_running_loop().create_future()
@@ -128,7 +130,7 @@ async def test_a_skip_waits_for_a_call_under_way_but_not_for_ever(tmp_path: Path
         arn = await world.start(machine)
         began = asyncio.get_running_loop().time()
         skipped = await world.time.skip()
-        assert asyncio.get_running_loop().time() - began >= 0.2
+        assert asyncio.get_running_loop().time() - began >= SHORT_S
         assert skipped.deadline is not None and skipped.deadline.purpose == "timeout"
         assert (await world.execution(arn)).error == "States.Timeout"
 
@@ -154,12 +156,13 @@ async def test_a_skip_waits_for_workers_of_this_daemon_and_for_no_others(tmp_pat
         await register(world)
         await world.core.workflows.start(DOMAIN, {"workflowId": "w", "workflowType": {"name": "W", "version": "1"}})
         world.own_lists = [list_key("decision", DOMAIN, "list")]
-        skipping = asyncio.create_task(world.time.skip())
+        time = world.time
+        skipping = asyncio.create_task(time.skip())
         task = await world.core.swf_tasks.poll("decision", DOMAIN, "list", None, lambda: True, 5)
         assert task is not None
         timer = decision("StartTimer", timerId="1", startToFireTimeout="3")
         await world.core.swf_tasks.decide(task.task.token, {"decisions": [timer]})
-        # It fires, and what that wants is waited for in vain: nobody polls.
+        time.patience_s = SHORT_S  # the timer fires, and what that wants is waited for in vain: nobody polls
         first = await skipping
         assert first.deadline is not None and first.deadline.purpose == "timer"
         world.own_lists = []

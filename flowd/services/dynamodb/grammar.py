@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from flowd.services.dynamodb.errors import invalid_in
 from flowd.services.dynamodb.syntax import (
@@ -29,6 +29,7 @@ from flowd.services.dynamodb.syntax import (
 COMPARATORS: Final = frozenset({"=", "<>", "<", "<=", ">", ">="})
 MOST_OPERATORS: Final = 300
 DEEPEST: Final = 100  # of brackets and functions in each other
+T = TypeVar("T")
 _SECTIONS: Final = ("SET", "REMOVE", "ADD", "DELETE")
 
 
@@ -52,17 +53,17 @@ def projection(text: str) -> tuple[Path, ...]:
 @lru_cache(maxsize=1000)
 def update(text: str) -> Update:
     reader = _Reader(text, "UpdateExpression")
-    found: dict[str, tuple[object, ...]] = {}
+    found: dict[str, tuple[Any, ...]] = {}  # what each section has, as `actions` read it
     while not reader.at("<EOF>"):
         section = reader.section()
         if section in found:
             raise invalid_in(reader.place, f'The "{section}" section can only be used once in an update expression;')
         found[section] = reader.listed(reader.actions[section])
     return Update(
-        sets=found.get("SET", ()),  # type: ignore[arg-type]
-        removes=found.get("REMOVE", ()),  # type: ignore[arg-type]
-        adds=found.get("ADD", ()),  # type: ignore[arg-type]
-        deletes=found.get("DELETE", ()),  # type: ignore[arg-type]
+        sets=found.get("SET", ()),
+        removes=found.get("REMOVE", ()),
+        adds=found.get("ADD", ()),
+        deletes=found.get("DELETE", ()),
     )
 
 
@@ -220,7 +221,7 @@ class _Reader:
                 self._take("]")
         return Path(tuple(parts))
 
-    def listed(self, read: Callable[[], object]) -> tuple:  # type: ignore[type-arg]
+    def listed(self, read: Callable[[], T]) -> tuple[T, ...]:
         """One or more with commas between them."""
         found = [read()]
         while self.at(","):

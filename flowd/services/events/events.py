@@ -116,9 +116,6 @@ def test_event_pattern(tables: Tables, members: Members, call: Call) -> dict[str
         raise names.invalid("Parameter Event is not valid. Reason: it is nested too deeply.") from None
 
 
-test_event_pattern.__test__ = False  # type: ignore[attr-defined]  # no test of ours, whatever its name says to pytest
-
-
 def _failed(code: str, message: str) -> dict[str, Any]:
     return {"ErrorCode": code, "ErrorMessage": message}
 

@@ -107,7 +107,9 @@ async def test_a_template_that_holds_a_value_over_and_over_is_told_so(box: Box) 
     assert "its JSON has more than" in body["reason"]
 
 
-async def test_an_authorizer_that_does_not_answer_is_given_up_and_stopped(box: Box) -> None:
+async def test_an_authorizer_that_does_not_answer_is_given_up_and_stopped(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever time the integration has; AWS answers 500 then, and the API may show it otherwise."""
     authorizer = Authorizer(kind="request", function="who", sources=("method.request.querystring.who",), timeout_s=0.05)
     told = {"application/json": '{"type": "$context.error.responseType"}'}
@@ -121,7 +123,7 @@ async def test_an_authorizer_that_does_not_answer_is_given_up_and_stopped(box: B
             await asyncio.Event().wait()
             raise AssertionError
 
-        stage.host.invoke = never  # type: ignore[method-assign]
+        monkeypatch.setattr(stage.host, "invoke", never)
         async with asyncio.timeout(20):
             assert await stage.json("GET", "/a?who=ann") == (500, expected)
         assert len(stage.host.cancelled) == 1
