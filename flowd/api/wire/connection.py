@@ -7,6 +7,7 @@ slowly, for ever or not at all. It reads no request and knows no operation.
 from __future__ import annotations
 
 import asyncio
+import logging
 import select
 import socket
 import struct
@@ -20,6 +21,10 @@ DISCARDED_BYTES = 16 * 1024 * 1024  # of a request that was already answered; th
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
 
 
+_log = logging.getLogger("uvicorn.error.connection")
+_log.setLevel(logging.ERROR)
+
+
 class Connection(HttpToolsProtocol):
     """In each scope: `flowd.connection` is this object. `uid` is the peer's user id, None on TCP."""
 
@@ -28,12 +33,16 @@ class Connection(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
     _reading: bool = False
     _in_head: bool = False
-    _received: int = 0
+    _received: int = 0  # bytes of this request, of which so many are
+    _body: int = 0
+    _frame: int = 0  # what is about the chunks of a body, up to the last one
 
     def __init__(self, *, room: int, **uvicorns: Any) -> None:
         """`room`: so many connections may be open; one more over TCP is cut, over the unix socket it is let in."""
         super().__init__(**uvicorns)
         self._room = room
+        # What strangers send wrongly they are told; in the log it would push out what matters.
+        self.logger = _log
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -65,6 +74,9 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
             return
         super().data_received(data)
+        if self._reading and not self._in_head and self._received - self._body - self._frame > HEAD_BYTES:
+            self.transport.abort()  # a chunk's extension or trailers without an end, which the parser collects
+            return
         if not self._reading:
             self._stop_watching()
         elif self._timer is None:
@@ -72,13 +84,28 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._reading = self._in_head = True
-        self._received = 0
+        self._received = self._body = self._frame = 0
         super().on_message_begin()
         self.scope["flowd.connection"] = self  # type: ignore[typeddict-unknown-key]
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        self._frame = self._received - self._body
         super().on_headers_complete()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Not trailers: they come when the request has been looked at already, and would be headers that nobody has
+        checked (RFC 9110, 6.5.1)."""
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_chunk_header(self) -> None:
+        """All that has come so far and is no body was the frame of chunks."""
+        self._frame = self._received - self._body
+
+    def on_body(self, body: bytes) -> None:
+        self._body += len(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._reading = False
