@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -47,6 +48,25 @@ async def test_who_asks_for_one_operation_cannot_choose_another(box: Box) -> Non
     status, body = await stage.json("POST", "/?a=PurgeQueue", data=form)
     assert (status, list(body)) == (200, ["SendMessageResponse"])
     assert await asyncio.to_thread(lambda: box.aws("sqs").list_queues()["QueueUrls"]) == [queue]
+
+
+@pytest.mark.parametrize("more", ["Action=DeleteQueue", "Action=PurgeQueue&QueueUrl=http://x/0/others"])
+async def test_a_body_that_a_template_takes_as_it_is_chooses_no_operation_and_no_queue(box: Box, more: str) -> None:
+    """AWS's own tutorials write MessageBody=$input.body; there the role of the API refuses what was not meant."""
+    queues = {}
+    for name in ("jobs", "others"):
+        made = await asyncio.to_thread(partial(box.aws("sqs").create_queue, QueueName=name))
+        queues[name] = made["QueueUrl"]
+    apis = Apis()
+    form = {"integration.request.header.Content-Type": "'application/x-www-form-urlencoded'"}
+    send = aws(f"{GATEWAY}sqs:path/000000000000/jobs", "Action=SendMessage&MessageBody=$input.body")
+    apis.method("POST", "/", send | {"RequestParameters": form})
+    status, body = await Stage.of_template(box, apis.text).json("POST", "/", content=f"x&{more}".encode())
+    assert (status, list(body)) == (200, ["SendMessageResponse"])
+    found = await asyncio.to_thread(lambda: box.aws("sqs").receive_message(QueueUrl=queues["jobs"]))
+    assert [message["Body"] for message in found["Messages"]] == ["x"]
+    others = await asyncio.to_thread(lambda: box.aws("sqs").receive_message(QueueUrl=queues["others"]))
+    assert others.get("Messages") is None
 
 
 @pytest.mark.parametrize("name", ["Content-Length", "Transfer-Encoding", "Connection"])
