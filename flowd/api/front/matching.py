@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -23,22 +23,29 @@ class Match(NamedTuple):
 
 class _Compiled(NamedTuple):
     route: Route
-    segments: tuple[str | None, ...]  # None: a parameter
-    greedy: bool  # the last one takes all that follows
     names: tuple[str, ...]
-    rank: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class _Place:
+    """A place in the tree of all paths: where the parts so far have led to."""
+
+    fixed: dict[str, _Place] = field(default_factory=dict)
+    parameter: _Place | None = None
+    ends: list[_Compiled] = field(default_factory=list)
+    rest: list[_Compiled] = field(default_factory=list)  # those that take all that follows
 
 
 class Router:
-    """The routes in force."""
+    """The routes in force. A request costs as much as its path is long, however many there are."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self.routes = tuple(routes)
-        self._fixed: dict[str, list[_Compiled]] = {}  # by the first part of the path
-        self._others: list[_Compiled] = []
-        for each in sorted((_compile(route) for route in self.routes), key=lambda each: each.rank):
-            first = each.segments[0] if each.segments else None
-            (self._others if first is None else self._fixed.setdefault(first, [])).append(each)
+        self._root = _Place()
+        self._default: list[_Compiled] = []
+        # A route for one method goes before one for all.
+        for route in sorted(self.routes, key=lambda route: route.method == "ANY"):
+            self._add(route)
 
     def find(self, method: str, path: str) -> Match | None:
         """The best route; `path` as it stands in the request line."""
@@ -56,47 +63,40 @@ class Router:
     def _on(self, path: str) -> Iterator[tuple[_Compiled, list[str]]]:
         """The routes that a path fits, best first, with the values of their parameters."""
         before, *segments = (path.rstrip("/") or "/").split("/")
-        asked = segments if segments and not before else []
-        for each in chain(self._fixed.get(asked[0], ()) if asked else (), self._others):
-            values = _values(each, asked)
-            if values is not None:
-                yield each, values
+        if segments and not before:
+            yield from _below(self._root, segments, 0, [])
+        yield from ((each, []) for each in self._default)
 
-
-def _values(each: _Compiled, asked: list[str]) -> list[str] | None:
-    """What stands for the parameters, or None if the path is another."""
-    if each.route.path == _DEFAULT:
-        return []
-    wanted = each.segments
-    if len(asked) < len(wanted) or (len(asked) > len(wanted) and not each.greedy):
-        return None
-    values = []
-    for segment, found in zip(wanted, asked, strict=False):
-        if segment is None:
-            values.append(found)
-        elif segment != found:
-            return None
-    if each.greedy:
-        values[-1] = "/".join(asked[len(wanted) - 1 :])
-    return values if all(values) else None
-
-
-def _compile(route: Route) -> _Compiled:
-    if route.path == _DEFAULT:
-        return _Compiled(route, (), False, (), (9,))
-    names: list[str] = []
-    segments: list[str | None] = []
-    rank = []
-    greedy = False
-    for segment in (route.path.rstrip("/") or "/").split("/")[1:]:
-        found = _PARAMETER.fullmatch(segment)
-        if found is None:
-            segments.append(segment)
-            rank.append(0)
-        else:
+    def _add(self, route: Route) -> None:
+        if route.path == _DEFAULT:
+            self._default.append(_Compiled(route, ()))
+            return
+        place, names = self._root, []
+        for segment in (route.path.rstrip("/") or "/").split("/")[1:]:
+            found = _PARAMETER.fullmatch(segment)
+            if found is None:
+                place = place.fixed.setdefault(segment, _Place())
+                continue
             names.append(found[1])
-            segments.append(None)
-            greedy = bool(found[2])
-            rank.append(2 if greedy else 1)
-    # A route for one method goes before one for all; the end of a path before anything that goes on.
-    return _Compiled(route, tuple(segments), greedy, tuple(names), (*rank, -1, route.method == "ANY"))
+            if found[2]:
+                place.rest.append(_Compiled(route, tuple(names)))
+                return
+            if place.parameter is None:
+                place.parameter = _Place()
+            place = place.parameter
+        place.ends.append(_Compiled(route, tuple(names)))
+
+
+def _below(place: _Place, asked: list[str], at: int, values: list[str]) -> Iterator[tuple[_Compiled, list[str]]]:
+    """What fits from part `at` on: fixed parts before parameters, these before what takes the rest. No parameter is
+    empty."""
+    if at == len(asked):
+        yield from ((each, values) for each in place.ends)
+        return
+    segment = asked[at]
+    if (fixed := place.fixed.get(segment)) is not None:
+        yield from _below(fixed, asked, at + 1, values)
+    if segment and place.parameter is not None:
+        yield from _below(place.parameter, asked, at + 1, [*values, segment])
+    if place.rest and (rest := "/".join(asked[at:])):
+        yield from ((each, [*values, rest]) for each in place.rest)
