@@ -8,14 +8,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import re
 import signal
 import sys
 from functools import partial
 
 import uvloop
 
-from flowd import background
+from flowd import background, loglines
 from flowd.api.wire import descriptors
 from flowd.config import Config
 from flowd.daemon import Daemon
@@ -29,16 +28,6 @@ SWITCH_INTERVAL_S = 0.0005
 #: New objects between two collections of the youngest. At Python's 700 a step of a hundred objects that all live on is
 #: looked through again and again: a fifth of the processor's time went into it.
 COLLECT_EVERY = 10_000
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
-
-class OneLine(logging.Formatter):
-    """Foreign text in a message (the name of a file, say) can neither begin a line of its own nor speak to a terminal;
-    tracebacks keep their lines."""
-
-    def formatMessage(self, record: logging.LogRecord) -> str:
-        record.message = _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), record.message)
-        return super().formatMessage(record)
 
 
 async def _run(config: Config, notifier: Notifier) -> None:
@@ -97,9 +86,7 @@ def tune() -> None:
 
 def serve(config: Config) -> int:
     """Run a daemon in the foreground until SIGTERM or SIGINT; 0 after an orderly stop, 1 if it could not start."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(OneLine("%(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    loglines.configure()
     for chatty in ("apscheduler", "watchfiles"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -109,6 +96,6 @@ def serve(config: Config) -> int:
         with backup.hold(config.data):
             uvloop.run(partial(_run, config, Notifier.from_environment())())
     except FlowdError as error:
-        sys.stderr.write(f"flowd: {error}\n")
+        loglines.fatal(str(error))
         return 1
     return 0

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import socket
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +16,7 @@ from flowd.cloudsettings import CloudSettings
 from flowd.config import Config
 from flowd.daemon import Daemon
 from flowd.errors import ConfigError
-from flowd.foreground import OneLine, _start, serve
+from flowd.foreground import _start, serve
 from flowd.httpsettings import HttpSettings
 from flowd.integrations.mocks import MockedRegistry
 
@@ -149,13 +147,3 @@ async def test_a_start_that_fails_is_told(tmp_path: Path) -> None:
     (tmp_path / "w").touch()
     with pytest.raises(ConfigError, match="workflows folder"):
         await _start(Daemon(settings(tmp_path, {}, None)), asyncio.Event())
-
-
-def test_foreign_text_in_the_log_begins_no_line_of_its_own_and_does_not_speak_to_the_terminal() -> None:
-    record = logging.LogRecord("flowd", logging.ERROR, "", 0, "%s: bad", ("new\nERROR forged\x1b[31m größe",), None)
-    assert OneLine("%(levelname)s %(message)s").format(record) == "ERROR new\\nERROR forged\\x1b[31m größe: bad"
-    try:
-        raise ValueError("x")
-    except ValueError:
-        record.exc_info = sys.exc_info()
-    assert len(OneLine("%(message)s").format(record).splitlines()) > 2

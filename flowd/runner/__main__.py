@@ -17,7 +17,7 @@ from pathlib import Path
 
 import uvloop
 
-from flowd import background
+from flowd import background, loglines
 from flowd.clock import SystemClock
 from flowd.errors import ConfigError
 from flowd.runner.attempts import Ledger
@@ -40,7 +40,7 @@ _KEEP_S = 1.0
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until told to stop. With --detach the first process returns once the socket listens."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    loglines.configure()
     try:
         listener, lock = _listen(options.socket, options.socket_group)
     except ConfigError as error:
