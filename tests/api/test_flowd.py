@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
+from functools import partial
 from typing import Any
 
 import pytest
 
 from flowd.functions import FunctionSpec
 from flowd.sam.schedules import SamSchedule
-from flowd.store import matching
+from flowd.store import matching, prompts, schema
 from tests.api.box import PASS, WAIT, Box, activity_machine
 
 TEAM = "arn:aws:states:us-east-1:000000000000:activity:team"
@@ -114,10 +115,6 @@ async def test_a_claim_without_effect_does_not_block_the_prompt(box: Box) -> Non
     """As if the daemon had died between the claim and the answer."""
     await box.run(await box.machine(asking()), input='{"n": 1}')
     prompt = (await only_prompt(box))["id"]
-    from functools import partial
-
-    from flowd.store import prompts, schema
-
     claim = schema.PromptAnswer(short=prompt, execution_id=1, state="Ask", queue="team", output="1", answered_by="x")
     await box.services.core.db.write(partial(prompts.claim, answer=claim))
     assert (await box.flowd("ListPrompts", closed=True))["prompts"] == []

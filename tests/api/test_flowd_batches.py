@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from flowd.integrations.ports import Failed
 from flowd.operators import batches
 from tests.api.box import WAIT, Box
 
@@ -122,8 +123,6 @@ async def test_a_batch_goes_on_after_a_restart(box: Box, monkeypatch: pytest.Mon
 
 
 async def test_what_waits_for_a_retry_is_retried_now(box: Box) -> None:
-    from flowd.integrations.ports import Failed
-
     box.world.functions.handlers["busy"] = lambda task: Failed("Busy", "")
     arn = await box.run(await box.machine(RETRY, name="retrying"))
     await box.run(await box.machine(WAIT, name="waiting"))

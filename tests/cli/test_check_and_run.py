@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import io
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -214,9 +216,6 @@ def test_run_retries_and_reports_what_a_function_raises(flowd: Flowd, tmp_path: 
 
 
 def test_backup_and_restore_say_where_things_are(flowd: Flowd, home: Path) -> None:
-    import sqlite3
-    from contextlib import closing
-
     (home / "data").mkdir()
     with closing(sqlite3.connect(home / "data" / "flowd.db")) as connection:
         connection.execute("CREATE TABLE t (n)")

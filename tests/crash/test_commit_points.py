@@ -15,6 +15,7 @@ import pytest
 from sqlmodel import col, select
 
 from flowd import names
+from flowd.errors import ExecutionAlreadyExists
 from flowd.integrations.ports import Failed
 from flowd.payload import Payload
 from flowd.store import schema
@@ -178,8 +179,6 @@ async def play_to_the_end(world: World, story: Story, at: int, after: bool) -> t
 
 async def _finish(story: Story) -> Any:
     """The client sends its start again; a closed execution of that name is the one it meant."""
-    from flowd.errors import ExecutionAlreadyExists
-
     try:
         return await story.play()
     except ExecutionAlreadyExists:

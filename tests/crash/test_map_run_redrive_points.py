@@ -20,23 +20,17 @@ from flowd.errors import ExecutionAlreadyExists, ExecutionNotRedrivable
 from flowd.integrations.ports import Failed
 from flowd.payload import Payload
 from flowd.store import mapruns, schema
-from tests.crash.test_commit_points import Doomed, abandon
+from tests.crash.test_commit_points import Doomed, abandon, deaths_are_expected
 from tests.engine.test_mapruns import distributed
 from tests.engine.world import World, function
 
+__all__ = ["deaths_are_expected"]
 STORY = distributed(
     {"Type": "Task", "Resource": function("work"), "End": True}, MaxConcurrency=2, ToleratedFailureCount=1
 )
 ITEMS = [0, 1, 2, 3, 4]
 ODD = (0, 1)  # fail at first
 NAME = "run-1"
-
-
-@pytest.fixture(autouse=True)
-def deaths_are_expected(monkeypatch: pytest.MonkeyPatch) -> None:
-    import threading
-
-    monkeypatch.setattr(threading, "excepthook", lambda _: None)
 
 
 def work(call: Any) -> Any:

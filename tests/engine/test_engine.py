@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
 from flowd import names
-from flowd.errors import ExecutionAlreadyExists, ExecutionNotRedrivable, TaskTimedOut
+from flowd.engine import dispatch
+from flowd.errors import ExecutionAlreadyExists, ExecutionNotRedrivable, ServiceUnavailable, TaskTimedOut
 from flowd.integrations.ports import Failed, TaskCall
 from flowd.payload import Payload
-from flowd.store import executions, schema
+from flowd.store import executions, history, schema
+from flowd.store.database import raw
 from tests.engine.world import World, function
 
 DAY = 86_400
@@ -41,8 +45,6 @@ def wait(seconds: int) -> dict[str, Any]:
 
 async def open_task(world: World) -> schema.Task:
     def read(session: Any) -> list[schema.Task]:
-        from sqlmodel import select
-
         return list(session.exec(select(schema.Task)).all())
 
     [task] = await world.core.db.read(read)
@@ -207,10 +209,6 @@ async def test_a_closed_execution_is_packed_and_reads_the_same(world: World) -> 
 
 
 async def test_retention_deletes_what_is_old_and_nothing_else(world: World) -> None:
-    from functools import partial
-
-    from flowd.store import history
-
     old = await world.run(PASSES)
     await world.core.archivist.pack_all()
     world.clock.advance(91 * DAY)
@@ -265,10 +263,6 @@ async def test_a_failing_branch_cancels_its_siblings(world: World) -> None:
 async def test_a_full_disk_refuses_starts_and_keeps_outcomes_until_it_clears(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flowd.engine import dispatch
-    from flowd.errors import ServiceUnavailable
-    from flowd.store.database import raw
-
     monkeypatch.setattr(dispatch, "RETRY_S", 0.01)
     gate: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     world.functions.handlers["hang"] = lambda call: gate

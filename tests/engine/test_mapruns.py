@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from flowd.integrations.ports import Failed
-from flowd.store import mapruns, schema
+from flowd.store import mapruns, matching, schema
 from tests.engine.world import World, function
 
 PASS = {"Type": "Pass", "End": True}
@@ -181,8 +181,6 @@ async def test_a_map_run_inside_of_a_map_run(world: World) -> None:
 
 
 async def test_children_are_counted_nowhere_but_in_their_run(world: World) -> None:
-    from flowd.store import matching
-
     await world.start(await world.machine(distributed(PASS)), [1, 2, 3])
     assert await world.core.db.read(partial(matching.count, wanted=matching.Filter())) == ({"SUCCEEDED": 1}, False)
 

@@ -15,7 +15,7 @@ from flowd.errors import ServiceUnavailable, ValidationException
 from flowd.integrations.ports import Failed
 from flowd.operators.desk import Desk
 from flowd.operators.filters import parse
-from flowd.store import matching
+from flowd.store import history, matching
 from flowd.store.search import IndexUnusable, SearchIndex
 from tests.engine.world import World, function
 
@@ -131,8 +131,6 @@ async def test_a_first_index_is_nothing_to_tell(tmp_path: Path, caplog: pytest.L
 
 
 async def test_what_retention_deleted_leaves_the_index(tmp_path: Path) -> None:
-    from flowd.store import history
-
     async with World(tmp_path) as world:
         echo = await world.machine(ECHO, "echo")
         await world.start(echo, {"order": "secret"}, "gone")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.runner.harness import Functions, alive, cause, until, value
@@ -92,8 +94,6 @@ async def test_a_program_runs_in_its_folder_with_lambdas_names(functions: Functi
 
 @pytest.mark.parametrize("calls", [20])
 async def test_programs_run_beside_each_other(functions: Functions, calls: int) -> None:
-    import asyncio
-
     name = await functions.add("many", "#!/bin/sh\ncat\n")
     results = await asyncio.gather(*(functions.call(name, str(n)) for n in range(calls)))
     assert [value(result) for result in results] == list(range(calls))

@@ -17,7 +17,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from flowd.services.dynamodb import SERVICE
 from flowd.services.ports import ServiceError
+from flowd.store.dynamodb import DynamodbTables
 from tests.services.box import Box
 
 pytestmark = pytest.mark.slow
@@ -351,9 +353,6 @@ def _takes_missing_for_null(text: str, values: dict[str, Any]) -> bool:
 @pytest.fixture
 def pair(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
     moto = pytest.importorskip("moto")
-    from flowd.services.dynamodb import SERVICE
-    from flowd.store.dynamodb import DynamodbTables
-
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"):
         monkeypatch.delenv(name, raising=False)
     box = Box(SERVICE, DynamodbTables)
