@@ -47,7 +47,7 @@ BATCHES = Sheet(
         Column("", 10, 12, drop=4),
         Column("by", 6, 12, drop=2),
         Column("started", 8, 12, drop=1, words=True),
-        Column("reason", 10, 60),
+        Column("reason", 10, 120),
     ),
     batch_cells,
     lambda item: str(item["id"]),
@@ -69,8 +69,8 @@ def item_cells(item: Item, now: Now) -> list[Span]:
 BATCH_ITEMS = Sheet(
     (
         Column("", 1),
-        Column("execution", 18, 40, middle=True),
-        Column("machine", 12, 26, drop=1),
+        Column("execution", 18, 80, middle=True),
+        Column("machine", 12, 60, drop=1),
         Column("now", 11),
         Column("problem", 20, 99),
     ),
@@ -95,9 +95,9 @@ DEAD = Sheet(
     (
         Column("", 1),
         Column("count", 7, 9, right=True),
-        Column("error", 18, 40),
-        Column("at state", 12, 30),
-        Column("machine", 14, 30),
+        Column("error", 18, 80),
+        Column("at state", 12, 60),
+        Column("machine", 14, 60),
         Column("last", 9, 12),
         Column("first", 9, 12, drop=1),
     ),
@@ -132,7 +132,7 @@ def deploy_cells(item: Item, now: Now) -> list[Span]:
 DEPLOYS = Sheet(
     (
         Column("", 1),
-        Column("machine", 18, 36),
+        Column("machine", 18, 60),
         Column("ver", 7),
         Column("at", 8, 12, words=True),
         Column("by", 8, 14, drop=1),
@@ -156,7 +156,7 @@ def alias_cells(item: Item, now: Now) -> list[Span]:
 ALIASES = Sheet(
     (
         Column("", 1),
-        Column("alias", 12, 30),
+        Column("alias", 12, 60),
         Column("leads to", 20, 26),
         Column("changed", 8, 12, words=True),
         Column("description", 12, 60, drop=1),
@@ -170,34 +170,39 @@ def queue_name(item: Item) -> str:
     """An activity by its name, an SWF task list by its own, with what waits there and whose it is."""
     if "taskList" not in item:
         return str(item["name"])
-    return f"{item['taskList']} ({'decisions' if item['tasks'] == 'decision' else 'activities'} of {item['domain']})"
+    return f"{item['taskList']} of {item['domain']}: {'decisions' if item['tasks'] == 'decision' else 'activities'}"
+
+
+def idle(item: Item) -> bool:
+    """True if something waits in a queue and nobody takes it, nor a person."""
+    return bool(item["depth"] and not item["pollers"] and not item.get("openPrompts"))
 
 
 def queue_cells(item: Item, now: Now) -> list[Span]:
-    idle = item["depth"] and not item["pollers"] and not item.get("openPrompts")
+    alone = idle(item)
     oldest, polled = item.get("oldestAt"), item.get("polledAt")
     return [
-        Span("✗", "late") if idle else Span("▶", "ok") if item["pollers"] else Span("·", "faint"),
+        Span("✗", "late") if alone else Span("▶", "ok") if item["pollers"] else Span("·", "faint"),
         Span(clean(queue_name(item)), "bold"),
-        Span(number(item["depth"]), "late" if idle else ""),
-        Span(coarse(now.at - oldest) if oldest else "–", "late" if idle else "dim"),
-        Span(number(item["pollers"]), "late" if idle else ""),
+        Span(number(item["depth"]), "late" if alone else ""),
+        Span(coarse(now.at - oldest) if oldest else "–", "late" if alone else "dim"),
+        Span(number(item["pollers"]), "late" if alone else ""),
         Span(ago(polled, now.at) if polled else "never", "dim"),
         Span(clean(item.get("polledBy") or ""), "dim"),
         Span(number(item.get("openPrompts", 0)), "dim"),
-        Span("nobody polls" if idle else "", "late"),
+        Span("nobody polls" if alone else "", "late"),
     ]
 
 
 QUEUES = Sheet(
     (
         Column("", 1),
-        Column("queue", 16, 40),
+        Column("queue", 16, 80, middle=True),
         Column("waiting", 7, right=True),
         Column("oldest", 6, right=True),
         Column("pollers", 7, right=True),
         Column("last poll", 9, 12),
-        Column("worker", 8, 30, drop=2),
+        Column("worker", 8, 60, drop=2),
         Column("prompts", 7, right=True, drop=1),
         Column("", 12, 20),
     ),
@@ -230,8 +235,8 @@ AUDIT = Sheet(
         Column("at", 8, 12, words=True),
         Column("who", 8, 14),
         Column("did", 14, 26),
-        Column("to", 20, 50, middle=True),
-        Column("why", 14, 99),
+        Column("to", 20, 90, middle=True),
+        Column("why", 14, 160),
     ),
     audit_cells,
     lambda item: str(item["id"]),

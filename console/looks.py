@@ -37,6 +37,7 @@ TONES = (
     "wait",
     "accent",
     "key",
+    "press",
     "str",
     "num",
     "lit",

@@ -7,6 +7,7 @@ Pure. `now` and the zone are always arguments. Nothing that came from outside ma
 from __future__ import annotations
 
 import re
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
@@ -67,6 +68,11 @@ def clip(text: str, width: int) -> str:
     if cell_len(text) <= width:
         return text
     return set_cell_size(text, width - 1).rstrip() + "…" if width > 1 else "…"
+
+
+def in_lines(text: str, width: int) -> list[str]:
+    """The lines of a text of ours, folded at blanks."""
+    return [part for line in text.split("\n") for part in textwrap.wrap(line, max(1, width)) or [""]]
 
 
 def clip_middle(text: str, width: int, tail: int = 8) -> str:

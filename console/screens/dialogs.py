@@ -77,7 +77,7 @@ class Dialog(ModalScreen[T], Generic[T]):
 
     def on_mount(self) -> None:
         self.opened()
-        spans = [part for key, word in self._keys for part in (Span(key, "key"), Span(f" {word}   "))]
+        spans = [part for key, word in self._keys for part in (Span(key, "press"), Span(f" {word}   "))]
         self.query_one("#keys", Facts).say(*spans)
 
     def opened(self) -> None:

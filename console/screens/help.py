@@ -44,7 +44,7 @@ def _lines(action: Action, now: Situation, width: int) -> list[list[Span]]:
     why = action.why(now)
     told = Span(f"not now: {why}", "late") if why else Span(action.help, "dim")
     first, *more = folded([told], max(16, width - 26))
-    title = [Span(pad(keys, 11), "faint" if why else "key"), Span(pad(action.label, 15), "dim" if why else "")]
+    title = [Span(pad(keys, 11), "faint" if why else "press"), Span(pad(action.label, 15), "dim" if why else "")]
     return [[*title, *first], *([Span(" " * 26), *line] for line in more)]
 
 

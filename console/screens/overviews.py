@@ -137,10 +137,11 @@ class QueuesScreen(ListScreen):
     EMPTY = "no queues: no machine names an activity"
 
     async def fetch(self) -> list[Item]:
-        return await self.host.daemon.queues()
+        """Those that nobody takes from stand first."""
+        return sorted(await self.host.daemon.queues(), key=list_rows.idle, reverse=True)
 
     def facts(self) -> Sequence[Span]:
-        idle = sum(bool(q["depth"] and not q["pollers"] and not q.get("openPrompts")) for q in self.items)
+        idle = sum(map(list_rows.idle, self.items))
         return [Span(f"✗ nobody polls {count_of(idle, 'queue')}", "late")] if idle else []
 
     def lines(self, item: Item) -> list[list[Span]]:

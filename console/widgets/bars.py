@@ -88,11 +88,11 @@ def _key_width(key: tuple[str, str, bool]) -> int:
 
 
 def _key_spans(key: str, label: str, now: bool) -> list[Span]:
-    return [Span(key, "key" if now else "faint"), Span(f" {label}  ", "" if now else "faint")]
+    return [Span(key, "press" if now else "faint"), Span(f" {label}  ", "" if now else "faint")]
 
 
 class KeyBar(OneLine):
-    """The keys of the screen, those first that are used most; what cannot be done now is faint."""
+    """The keys of the screen, those first that are used most. What can be done now is bold, all else is faint."""
 
     DEFAULT_CSS = "KeyBar { dock: bottom; background: $panel; }"
 

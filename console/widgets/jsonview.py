@@ -150,8 +150,10 @@ def marked(spans: Sequence[Span], wanted: str) -> list[Span]:
 
 
 def panned(spans: Sequence[Span], left: int) -> list[Span]:
-    """The spans without their first `left` characters."""
-    kept: list[Span] = []
+    """The spans without their first `left` characters; a `…` stands for what of it was not blank."""
+    lost = "".join(span.text for span in spans)[: left + 1].strip() if left else ""
+    kept: list[Span] = [Span("…", "dim")] if lost else []
+    left += len(kept)
     for text, tone in spans:
         kept.append(Span(text[left:], tone))
         left = max(0, left - len(text))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -23,10 +23,12 @@ from textual.widget import Widget
 from console.actions import textual_key
 from console.looks import TONES, Span
 from console.messages import Opened, Selected
-from console.text import clip
+from console.text import in_lines
 
 #: Tones that can be seen on blanks.
 MARKED = frozenset({"hit"})
+#: Tones of keys: a click on one presses it.
+PRESSED = frozenset({"key", "press"})
 
 
 #: The component classes of an app whose widgets paint. They are the app's and not each widget's, because a change of
@@ -73,13 +75,27 @@ def key_at(spans: Sequence[Span], x: int) -> str:
     end, key = 0, ""
     for span in spans:
         end += cell_len(span.text)
-        if span.tone == "key":
+        if span.tone in PRESSED:
             key = span.text.strip()
         if x < end:
             return key
-        if span.tone != "key":
+        if span.tone not in PRESSED:
             key = ""
     return ""
+
+
+def within(spans: Sequence[Span], width: int) -> Sequence[Span]:
+    """The spans in at most `width` cells; what is cut off, unless it is blank, shows as one `…`."""
+    if cell_len("".join(span.text for span in spans).rstrip()) <= width:
+        return spans
+    kept, room = [], width - 1
+    for text, tone in spans:
+        size = cell_len(text)
+        kept.append(Span(text if size <= room else set_cell_size(text, room), tone))
+        room -= size
+        if room <= 0:
+            break
+    return [*kept, Span("…", "dim")]
 
 
 class OneLine(Painted):
@@ -93,7 +109,9 @@ class OneLine(Painted):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         base = self.rich_style
-        return Strip(self.paint(self.spans(width), base)).crop_extend(0, width, base) if y == 0 else Strip.blank(width)
+        if y:
+            return Strip.blank(width)
+        return Strip(self.paint(within(self.spans(width), width), base)).crop_extend(0, width, base)
 
     def on_click(self, event: events.Click) -> None:
         """A click on a key, or on the word behind it, is that key."""
@@ -176,16 +194,16 @@ class LineView(Painted, ScrollView, can_focus=True):
         lit = current and self.has_focus
         style = base + self.style_of("line--cursor") if lit else base
         mark = Span("▌", "accent" if self.has_focus else "faint") if current else Span(" ")
-        spans = [mark, *self.spans(index, width - 1)]
+        spans = [mark, *within(self.spans(index, width - 1), width - 1)]
         if style.reverse:  # in 16 colours; every tone would be a patch, and blanks would hide a bar
             spans = [Span(span.text) for span in spans]
         return Strip(self.paint(spans, style)).crop_extend(0, width, style)
 
     def _blank(self, y: int, width: int, base: Style) -> Strip:
-        lines = self.empty.split("\n") if self.empty and not self.length() else []
+        lines = in_lines(self.empty, width - 3) if self.empty and not self.length() else []
         place = y - self.head - 1
         if 0 <= place < len(lines):
-            text = Span("  " + clip(lines[place], width - 3), "dim")
+            text = Span("  " + lines[place], "dim")
             return Strip(self.paint([text], base)).crop_extend(0, width, base)
         return Strip.blank(width, base)
 

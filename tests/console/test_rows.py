@@ -77,7 +77,7 @@ async def test_prompts_machines_files_schedules_and_queues_have_rows() -> None:
     )
     assert "nobody polls" in shown(list_rows.QUEUES, (await daemon.queues())[1], 79)
     ours = {"name": "swf/decision/flowd/desk", "taskList": "desk", "domain": "flowd", "tasks": "decision"}
-    assert list_rows.queue_name(ours) == "desk (decisions of flowd)"
+    assert list_rows.queue_name(ours) == "desk of flowd: decisions"
 
 
 @pytest.mark.parametrize(
