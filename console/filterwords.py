@@ -20,6 +20,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "name": (),
     "trigger": ("schedule:", "api"),
     "type": ("standard", "express"),
+    "map": (),
+    "item": (),
 }
 
 

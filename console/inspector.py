@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from console.event_rows import document
@@ -25,13 +26,15 @@ def inspect_lines(row: Row | None, execution: Item, now: Now) -> list[list[Span]
         return lines
     visit = row.visits[-1]
     if row.many:
-        lines.append(tally(visit.status for visit in row.visits))
+        lines.append(tally(Counter(visit.status for visit in row.visits)))
     else:
         length = took((visit.end or now.at) - visit.start)
         told = [Span(f"entered {moment(visit.start, *now)}, {length}", "dim")]
         if visit.attempts > 1:
             told.append(Span(f", {count_of(visit.attempts, 'attempt')}", "late"))
         lines.append(told)
+    if visit.run:
+        lines.append([*tally(visit.tallied, visit.items or 0), Span("   enter", "press"), Span(" shows them", "dim")])
     lines += _open(row, execution, now)
     failed = next((v for v in reversed(row.visits) if v.error), None)
     return lines + (_trouble(failed.error, failed.cause) if failed else [])

@@ -6,7 +6,8 @@ the frame's id: "0/3.7" is branch 7 of what frame "0" was standing in when it fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +43,13 @@ class Visit:
     items: int | None = None
     rounds: dict[int, str] = field(default_factory=dict)  # of a Map: the status of each iteration that began
     wrong: bool = False
+    run: str = ""  # of a Distributed Map: the ARN of its Map Run, whose items are executions of their own
+    came_to: dict[str, int] = field(default_factory=dict)  # how many of these have each status, as the daemon counts
+
+    @property
+    def tallied(self) -> Counter[str]:
+        """How many items of a Map have each status."""
+        return Counter(self.came_to) if self.came_to else Counter(self.rounds.values())
 
 
 @dataclass
@@ -108,6 +116,8 @@ class Journal:
     def _touch(self, visit: Visit, event: dict[str, Any], kind: str) -> None:
         if kind == "MapStateStarted":
             visit.items = event.get("mapStateStartedEventDetails", {}).get("length", 0)
+        if kind in ("MapRunStarted", "MapRunRedriven"):
+            visit.run = details_of(event).get("mapRunArn") or visit.run
         if kind in ("MapStateFailed", "ParallelStateFailed"):
             self._end_below(visit.frame, event["timestamp"])
         if kind in _ANEW:
@@ -166,6 +176,12 @@ class Journal:
         for visit in self._at.values():
             if visit.status in ("FAILED", "ABORTED", "TIMED_OUT"):
                 visit.status, visit.end, visit.wrong = "RUNNING", None, False
+
+    def count_items(self, runs: Mapping[str, dict[str, int]]) -> None:
+        """What the items of each Map Run have come to, by its ARN."""
+        for visit in self.visits:
+            if visit.run in runs:
+                visit.came_to = runs[visit.run]
 
     def unfinished(self) -> list[Visit]:
         """The visits a redrive would continue: the last one of each line of control that did not end well."""

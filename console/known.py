@@ -40,6 +40,7 @@ class Known:
             self.definition = parse(text)[0] if isinstance(text, str) else text
         self.item = item
         self.journal.add(fresh)
+        self.journal.count_items({run["mapRunArn"]: run["counts"] for run in item.get("mapRuns") or ()})
         for event in fresh:
             named = swf_state(event, self._begun) if self.swf else state_of(event, self._names)
             event = {**event, "state": named}

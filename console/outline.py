@@ -18,7 +18,7 @@ from rich.cells import cell_len
 from console.journal import Journal, Path, Visit
 from console.looks import STATE_TYPE, VISIT, WAITING, Span
 from console.structure import caught, steps
-from console.text import clean, local, number, pad, took, until
+from console.text import clean, clip, count_of, local, number, pad, took, until
 
 NO_NOTE = Span("")
 
@@ -120,9 +120,10 @@ def waits_of(execution: dict[str, Any], now: float) -> dict[str, Span]:
     return waits
 
 
-def tally(statuses: Iterable[str], total: int = 0) -> list[Span]:
+def tally(counts: Counter[str], total: int = 0) -> list[Span]:
     """`128: 120✓ 7▶ 1✗`: how often each status occurs, of `total` (or of as many as there are)."""
-    counts = Counter(statuses)
+    if not counts:
+        return [Span(count_of(total, "item"), "dim")]
     spans = [Span(f"{number(max(total, sum(counts.values())))}:", "dim")]
     for name in ("SUCCEEDED", "RUNNING", "CAUGHT", "FAILED", "TIMED_OUT", "ABORTED"):
         if counts[name]:
@@ -206,7 +207,7 @@ def _tree(row: Row, width: int) -> list[Span]:
     glyph = STATE_TYPE.get(row.type, "?")
     look = VISIT.get(row.status, VISIT[""])
     spans.append(Span(glyph + " ", look.tone if row.visits else "faint"))
-    label = pad(row.label, min(room - 2, max(1, len(row.label))))
+    label = clip(row.label, max(1, room - 2))
     spans.append(Span(label, "bold" if row.visits else "dim"))
     left = room - 2 - cell_len(label)
     more = f"  {row.leads}" if row.leads and left > 8 else ""
@@ -218,7 +219,7 @@ def _told(row: Row) -> list[Span]:
     if not row.visits:
         return []
     if row.many:
-        return tally(visit.status for visit in row.visits)
+        return tally(Counter(visit.status for visit in row.visits))
     look = VISIT.get(row.status, VISIT[""])
     spans = [Span(f"{look.glyph} ", look.tone)]
     if row.attempts > 1:
@@ -228,7 +229,7 @@ def _told(row: Row) -> list[Span]:
     if row.note.text and row.status == "RUNNING":
         spans.append(row.note)
     elif row.visits[-1].items:
-        spans += tally(row.visits[-1].rounds.values(), row.visits[-1].items)
+        spans += tally(row.visits[-1].tallied, row.visits[-1].items)
     elif row.status == "SUCCEEDED":
         spans.append(Span("ok", "dim"))
     else:

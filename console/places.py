@@ -48,6 +48,13 @@ def execution(arn: str, name: str, view: str = "outline", state: str = "") -> Sh
     return ExecutionScreen(arn, name, view, state)
 
 
+def items(run: str, execution: str) -> Shell:
+    """The executions of a Map Run's items, by the run's ARN and the name of the execution that has it."""
+    from console.screens.executions import ExecutionsScreen
+
+    return ExecutionsScreen(scope=f"map:{run.rpartition(':')[2]}", crumbs=(execution, "items"))
+
+
 def difference(left: str, right: str) -> Shell:
     """Two executions side by side, by their ARNs."""
     from console.screens.diff import DiffScreen

@@ -44,7 +44,7 @@ def execution_cells(item: Item, now: Now) -> list[Span]:
     gone = "faint" if item.get("gone") else ""
     return [
         Span(look.glyph, look.tone),
-        Span(clean(item["name"]), gone or "bold"),
+        Span(item_name(item) or clean(item["name"]), gone or "bold"),
         Span(clean(item["stateMachineName"]), gone),
         Span(look.word or "changed", gone or ("dim" if look.tone == "ok" else look.tone)),
         Span(moment(item["startDate"], now.at, now.zone), gone),
@@ -52,6 +52,14 @@ def execution_cells(item: Item, now: Now) -> list[Span]:
         Span(at, gone),
         note,
     ]
+
+
+def item_name(execution: Item) -> str:
+    """Which items of a Distributed Map an execution has, whose own name is a UUID; "" if it is none of those."""
+    first, count = execution.get("item"), execution.get("itemCount") or 1
+    if first is None:
+        return ""
+    return f"item {number(first)}" if count == 1 else f"items {number(first)} – {number(first + count - 1)}"
 
 
 def _where(item: Item) -> tuple[str, Span]:
@@ -68,13 +76,13 @@ def _where(item: Item) -> tuple[str, Span]:
 EXECUTIONS = Sheet(
     (
         Column("", 1),
-        Column("name", 18, 40, middle=True),
-        Column("machine", 12, 26, drop=1),
+        Column("name", 18, 80, middle=True),
+        Column("machine", 12, 60, drop=1),
         Column("status", 9),
         Column("started", 8, 12, drop=3, words=True),
         Column("took", 6, drop=2, right=True),
-        Column("at state", 8, 24, drop=4),
-        Column("why", 10, 36),
+        Column("at state", 8, 60, drop=4),
+        Column("why", 10, 80),
     ),
     execution_cells,
     lambda item: str(item["id"]),
@@ -117,8 +125,8 @@ INBOX = Sheet(
         Column("", 1),
         Column("due", 8),
         Column("asks", 18, 48),
-        Column("execution", 12, 30, middle=True),
-        Column("queue", 8, 18, drop=2),
+        Column("execution", 12, 60, middle=True),
+        Column("queue", 8, 40, drop=2),
         Column("who", 6, 20, drop=3),
         Column("asked", 9, drop=1),
     ),
@@ -161,11 +169,11 @@ ANSWERS = Sheet(
     (
         Column("", 1),
         Column("answered", 8, 9),
-        Column("asked", 14, 36),
+        Column("asked", 14, 60),
         Column("by", 6, 16),
-        Column("answer", 18, 60),
-        Column("execution", 12, 30, drop=1, middle=True),
-        Column("queue", 8, 18, drop=2),
+        Column("answer", 18, 120),
+        Column("execution", 12, 60, drop=1, middle=True),
+        Column("queue", 8, 40, drop=2),
     ),
     answer_cells,
     lambda item: str(item["id"]),
@@ -227,7 +235,7 @@ def place(told: Item) -> str:
 MACHINES = Sheet(
     (
         Column("", 1),
-        Column("name", 16, 26),
+        Column("name", 16, 60),
         Column("type", 8),
         Column("ver", 4),
         Column("states", 6, drop=9, right=True),
@@ -235,9 +243,9 @@ MACHINES = Sheet(
         Column("24h", 9, 15, drop=2),
         Column("by hour", 12, 12, drop=5),
         Column("p95", 6, right=True, drop=3),
-        Column("schedule", 10, 22, drop=6),
-        Column("aliases", 8, 20, drop=7),
-        Column("file", 16, 26, drop=8),
+        Column("schedule", 10, 40, drop=6),
+        Column("aliases", 8, 40, drop=7),
+        Column("file", 16, 60, drop=8),
         Column("", 16, 99),
     ),
     machine_cells,
@@ -268,12 +276,12 @@ def schedule_cells(item: Item, now: Now) -> list[Span]:
 SCHEDULES = Sheet(
     (
         Column("", 1),
-        Column("name", 13, 24),
+        Column("name", 13, 60),
         Column("", 6),
         Column("expression", 17, 32),
         Column("next", 19, 20),
         Column("last", 9, 12),
-        Column("machine", 14, 24, drop=1),
+        Column("machine", 14, 60, drop=1),
         Column("zone", 6, 16, drop=3),
         Column("overlap", 12, 22, drop=2),
     ),

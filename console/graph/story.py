@@ -31,7 +31,7 @@ class Story:
         """`128: 120✓ 7▶ 1✗` for a Map that has begun."""
         row = self.rows.get(path)
         visit = row.visits[-1] if row is not None and row.visits else None
-        return tally(visit.rounds.values(), visit.items) if visit is not None and visit.items else []
+        return tally(visit.tallied, visit.items) if visit is not None and visit.items else []
 
     def tone(self, owner: Owner, kinds: dict[EdgeKey, str]) -> str:
         """The tone of a cell of the drawing."""

@@ -35,9 +35,10 @@ class ExecutionsScreen(ExecutionVerbs):
     BINDINGS = bindings("executions")
     KINDS: ClassVar[frozenset[str]] = frozenset({"execution"})
 
-    def __init__(self, text: str = "") -> None:
+    def __init__(self, text: str = "", scope: str = "", crumbs: Sequence[str] = ()) -> None:
+        """With a scope: only the executions that this filter holds, under a name of their own."""
         super().__init__()
-        self.text = text
+        self.text, self.scope, self._crumbs = text, scope, crumbs
         self.counts: dict[str, int] = {}
         self.newer = 0
         self.refused = ""  # what is wrong with the filter in the line
@@ -61,6 +62,13 @@ class ExecutionsScreen(ExecutionVerbs):
         self.query_one(Facts).say()
         self.table.focus()
 
+    def crumbs(self) -> Sequence[str]:
+        return (*super().crumbs(), *self._crumbs)
+
+    def within(self, text: str) -> str:
+        """A filter, together with the scope of the screen."""
+        return f"{self.scope} {text}".strip()
+
     def facts(self) -> Sequence[Span]:
         return rows.counts_line(self.counts)
 
@@ -71,7 +79,7 @@ class ExecutionsScreen(ExecutionVerbs):
 
     async def load(self) -> None:
         daemon = self.host.daemon
-        self.counts = (await daemon.count("")).get("counts") or {}
+        self.counts = (await daemon.count(self.scope)).get("counts") or {}
         if self._stale or self._source is None:
             await self._fresh()
         else:
@@ -80,13 +88,13 @@ class ExecutionsScreen(ExecutionVerbs):
 
     async def _fresh(self) -> None:
         """Read the list from its top."""
-        daemon, text = self.host.daemon, self.text
-        source = KeysetSource(partial(daemon.executions, text), 0 if text else sum(self.counts.values()))
+        daemon, text = self.host.daemon, self.within(self.text)
+        source = KeysetSource(partial(daemon.executions, text), 0 if self.text else sum(self.counts.values()))
         await source.step(0)
         self._source, self._stale, self.newer = source, False, 0
-        self._more = bool(text) and not source.ended
+        self._more = bool(self.text) and not source.ended
         self._changed.clear()
-        self.table.empty = NO_MATCH if text else EMPTY
+        self.table.empty = NO_MATCH if self.text else EMPTY
         self.table.show_rows(source, keep=False)
         if self._more:
             self._tell()  # the rows are here; how many there are in all takes longer
@@ -101,7 +109,7 @@ class ExecutionsScreen(ExecutionVerbs):
         if not source.total:
             await self._fresh()
             return
-        newest = (await self.host.daemon.executions(self.text, None, LOOK_BACK)).get("executions") or []
+        newest = (await self.host.daemon.executions(self.within(self.text), None, LOOK_BACK)).get("executions") or []
         self.newer = sum(1 for row in newest if row["id"] > source.top)
         changed, self._changed = self._changed, {}
         if changed:
@@ -213,7 +221,11 @@ class ExecutionsScreen(ExecutionVerbs):
     async def _bulk(self, verb: str) -> None:
         """One verb for all that is marked: what it would do, why, and then the daemon does it."""
         ask = self.host.daemon.ask
-        which: Item = {"filter": self.text} if self.table.everything else {"ids": sorted(map(int, self.table.marked))}
+        which: Item = (
+            {"filter": self.within(self.text)}
+            if self.table.everything
+            else {"ids": sorted(map(int, self.table.marked))}
+        )
         preview = await ask("StartBatch", verb=verb, dryRun=True, **which)
         if not preview["applies"]:
             self.say(f"{WORDS[verb]}: it is for none of the {number(preview['matches'])} that are marked")
@@ -240,9 +252,9 @@ class ExecutionsScreen(ExecutionVerbs):
 
     async def do_save_view(self) -> None:
         async def send(text: str, entries: dict[str, str]) -> None:
-            await self.host.daemon.ask("SaveView", name=entries["name"], filter=self.text)
+            await self.host.daemon.ask("SaveView", name=entries["name"], filter=self.within(self.text))
 
-        lines = [[Span("/ ", "key"), Span(clean(self.text) or "(everything)")]]
+        lines = [[Span("/ ", "key"), Span(clean(self.within(self.text)) or "(everything)")]]
         hints = {"name": "what to call it; the same name again replaces it"}
         told = "Keep this filter under a name"
         if await self.app.push_screen_wait(Fill(told, "save", send, entries=(("name", ""),), lines=lines, hints=hints)):
@@ -305,7 +317,7 @@ class ExecutionsScreen(ExecutionVerbs):
     async def _try_filter(self, text: str) -> None:
         """A filter the daemon refuses stays in the line, to be mended."""
         try:
-            await self.host.daemon.executions(text, None, 1)
+            await self.host.daemon.executions(self.within(text), None, 1)
         except RemoteError as error:
             self._refuse(clean(error).removeprefix("Filter: "))
         except Unreachable as error:

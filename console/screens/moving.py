@@ -6,6 +6,7 @@ import shlex
 
 from textual.widgets import Input
 
+from console import places
 from console.comparing import origin_of, succeeded_like
 from console.event_rows import is_failure
 from console.looks import Span
@@ -92,11 +93,13 @@ class ExecutionMoves(ExecutionViews):
         self.query_one(GraphView).action_visited()
 
     def do_open(self) -> None:
-        """From a state to its events; from an event to its state."""
+        """From a state to its events, from a Distributed Map to its items; from an event to its state."""
+        visit = self.visit()
         if self.view == "events":
             self.show("outline")
-            return
-        if self.visit() is not None:
+        elif visit is not None and visit.run:
+            self.app.push_screen(places.items(visit.run, self._label))
+        elif visit is not None:
             self.do_view_events()
 
     def on_opened(self, event: Opened) -> None:

@@ -24,7 +24,7 @@ from console.messages import Chosen, News
 from console.outline import Row
 from console.pages import ListSource
 from console.reasons import Situation
-from console.rows import Now
+from console.rows import Now, item_name
 from console.screens.verbs import ExecutionVerbs, read_history
 from console.stages import Stage, log, merged, stages, trial_of, variables_before
 from console.text import clean, clip, count_of, moment, took
@@ -168,7 +168,7 @@ class ExecutionViews(ExecutionVerbs):
     async def load(self) -> None:
         daemon = self.host.daemon
         item = await daemon.execution(self.arn)
-        self._label = clean(item["name"])
+        self._label = item_name(item) or clean(item["name"])
         self.known.learn(item, await read_history(daemon, self.arn, self.known.journal.last))
         if not self.selected:
             self.selected = self._first()
@@ -244,6 +244,9 @@ class ExecutionViews(ExecutionVerbs):
 
     def tick(self) -> None:
         item = self.known.item
+        runs = (item or {}).get("mapRuns") or ()
+        if any(run["status"] == "RUNNING" for run in runs):
+            self.reload()  # what its items come to is no change of this execution
         if item is not None and item["status"] == "RUNNING" and self.known.past is None:
             now = self.host.now().at
             states = self.query_one(OutlineView)

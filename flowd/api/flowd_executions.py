@@ -138,6 +138,19 @@ async def get_execution(do: Services, request: Naming, caller: Caller) -> Body:
         ],
         redriveStatus="REDRIVABLE" if reason is None else "NOT_REDRIVABLE",
         redriveStatusReason=reason,
+        mapRuns=[_map_run_body(run, items) for run, items in found.map_runs] or None,
+    )
+
+
+def _map_run_body(run: schema.MapRun, counts: dict[str, int]) -> Body:
+    """What a Distributed Map's children have come to, in items; `items` is absent until they have been read."""
+    return present(
+        mapRunArn=run.arn,
+        frame=run.frame,
+        status=run.status,
+        startDate=date(run.started_ms),
+        items=run.items if run.items >= 0 else None,
+        counts=counts,
     )
 
 
@@ -166,6 +179,8 @@ def execution_body(row: schema.Execution) -> Body:
         error=row.error,
         redriveCount=row.redrive_count,
         trigger=row.trigger,
+        item=row.map_item if row.map_run_id else None,
+        itemCount=row.item_count if row.map_run_id else None,
     )
 
 

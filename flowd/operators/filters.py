@@ -3,7 +3,8 @@
     status:failed,running  machine:order-*  on:Approve  since:24h  error:Card*  waiting:prompt  waiting:>1h  4711
 
 A word without a key is searched in names, errors, inputs and outputs; `name:` holds for names only, with `*` for
-anything; quotes keep blanks together (`"card declined"`).
+anything; quotes keep blanks together (`"card declined"`). `map:` (a Map Run, by its ARN or the end of it) looks at the
+executions of its items instead, `item:7431` at the one that has this item.
 """
 
 from __future__ import annotations
@@ -40,7 +41,19 @@ def parse(text: str | None, now_ms: int) -> Filter:
         field, found = read(word, value, now_ms)
         earlier = conditions.get(field)
         conditions[field] = _both(field, earlier, found) if earlier is not None else found
+    _together(conditions)
     return Filter(**conditions)
+
+
+def _together(conditions: dict[str, Any]) -> None:
+    """Items of a Map Run have no machine of their own, and their texts are not in the search index."""
+    if "map_run" not in conditions:
+        if "item" in conditions:
+            raise ValidationException("Filter: item: holds for a Map Run; say which one with map:")
+        return
+    for field, word in (("words", "a word to search for"), ("machines", "machine:"), ("types", "type:")):
+        if field in conditions:
+            raise ValidationException(f"Filter: {word} does not go with map:; status:, error:, on:, item: do")
 
 
 def _words(text: str) -> list[str]:
@@ -60,6 +73,8 @@ def _both(field: str, earlier: Any, found: Any) -> Any:
         return min(earlier, found)
     if field == "words":
         return (*earlier, *found)
+    if field in ("map_run", "item"):
+        raise ValidationException(f"Filter: two words for {field.replace('_run', '')}:; one can be looked at")
     if field in ("machines", "names", "errors", "states", "triggers"):
         raise ValidationException(f"Filter: two words for {field}; join their values with a comma in one word")
     return tuple(value for value in earlier if value in found) or ("",)
@@ -122,6 +137,17 @@ def _moment(field: str) -> Any:
     return read
 
 
+def _map_run(word: str, value: str, now_ms: int) -> tuple[str, str]:
+    return "map_run", value
+
+
+def _item(word: str, value: str, now_ms: int) -> tuple[str, int]:
+    digits = value.replace(",", "").replace("_", "")
+    if not digits.isdecimal() or len(digits) > 12:
+        raise _bad(word, "an item is a number; the first one is 0")
+    return "item", int(digits)
+
+
 def _near(typed: str, known: Iterable[str]) -> str:
     """What somebody who mistyped it may have meant, first of all: the list of all that is known is long."""
     found = get_close_matches(typed, known, 1, 0.5)
@@ -145,4 +171,6 @@ _KEYS: dict[str, Any] = {
     "input": _search("input"),
     "output": _search("output"),
     "type": _one_of("types", TYPES, str.upper),
+    "map": _map_run,
+    "item": _item,
 }

@@ -127,6 +127,13 @@ def tally(session: Session, run_id: int) -> Tally:
     return found
 
 
+def items_of_runs(session: Session, execution_id: int, limit: int) -> list[tuple[schema.MapRun, dict[str, int]]]:
+    """The latest Map Runs that an execution started, oldest first, each with its items by status."""
+    runs = of_execution(session, execution_id, None, limit)[::-1]
+    query = "SELECT status, sum(item_count) FROM execution WHERE map_run_id=? AND map_run_id != 0 GROUP BY status"
+    return [(run, dict(raw(session).execute(query, (run.id,)).fetchall())) for run in runs]
+
+
 def covered(session: Session, run_id: int) -> list[tuple[int, int]]:
     """The first item and the number of items of every child, in order."""
     return [

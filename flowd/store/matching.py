@@ -53,7 +53,8 @@ class Filter:
     since_ms: int | None = None
     until_ms: int | None = None
     ids: tuple[int, ...] | None = None  # one of these
-    map_run: int = 0  # children of this Map Run; 0: executions that are no children
+    map_run: int | str = 0  # children of this Map Run, by its id, its ARN or the end of that; 0: no children
+    item: int | None = None  # the child that has this item
     pending_redrive: bool | None = None  # whether their Map Run is about to redrive them
     redriven: bool | None = None
 
@@ -226,7 +227,8 @@ def count(session: Session, wanted: Filter, most: int | None = None) -> Tally:
         return _tally(session.exec(query).all())
     if wanted == Filter(statuses=wanted.statuses, machines=wanted.machines, types=wanted.types):
         return _by_machine(session, wanted)
-    if most is not None and wanted.ids is None:
+    by_run = wanted == Filter(statuses=wanted.statuses, map_run=wanted.map_run)  # an index has just these columns
+    if most is not None and wanted.ids is None and not by_run:
         return _up_to(session, wanted, most)
     among = [_among_searched(wanted)] if wanted.words else []
     return _tally(session.exec(_by_status(wanted).where(*among)).all())
@@ -284,7 +286,9 @@ def conditions(wanted: Filter) -> list[Any]:
     if wanted.ids is not None:
         found.append(col(row.id).in_(wanted.ids))
     if wanted.map_run:
-        found.append(row.map_run_id == wanted.map_run)
+        found.append(row.map_run_id == _run_id(wanted.map_run))
+    if wanted.item is not None:
+        found += [col(row.map_item) <= wanted.item, col(row.map_item) + col(row.item_count) > wanted.item]
     if wanted.pending_redrive is not None:
         found.append((col(row.waiting) == "redrive") == wanted.pending_redrive)
     if wanted.redriven is not None:
@@ -314,6 +318,18 @@ def conditions(wanted: Filter) -> list[Any]:
     if wanted.until_ms is not None:
         found.append(col(row.started_ms) < wanted.until_ms)
     return found
+
+
+def _run_id(run: int | str) -> Any:
+    if isinstance(run, int):
+        return run
+    arn = col(schema.MapRun.arn)
+    return (
+        select(schema.MapRun.id)
+        .where(or_(arn == run, arn.endswith(f":{run}", autoescape=True)))
+        .limit(1)
+        .scalar_subquery()
+    )
 
 
 def _ages(wanted: Filter) -> list[Any]:

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 from flowd.frames import Frame
 from flowd.history import HistoryEvent
 from flowd.payload import Payload
-from flowd.store import history, schema
+from flowd.store import history, mapruns, schema
 from flowd.store.codec import Decoder
 from flowd.store.database import raw
 from flowd.store.executions import by_arn, payload_texts
@@ -22,6 +22,7 @@ from flowd.store.executions import by_arn, payload_texts
 T = TypeVar("T")
 PAGE_BYTES = 4 * 1024 * 1024  # of payloads in one answer: a page is encoded on the event loop
 OUTPUTS = 1000
+MAP_RUNS = 50
 
 
 @dataclass
@@ -35,6 +36,7 @@ class Detail:
     tasks: list[schema.Task] = field(default_factory=list)
     deadlines: list[schema.Deadline] = field(default_factory=list)
     frames: dict[str, Frame] = field(default_factory=dict)
+    map_runs: list[tuple[schema.MapRun, dict[str, int]]] = field(default_factory=list)
 
 
 def running_of(session: Session, machine_id: int) -> int:
@@ -82,12 +84,13 @@ def definition(session: Session, arn: str, canonical: str) -> tuple[schema.Execu
 
 
 def detail(session: Session, arn: str, canonical: str) -> Detail | None:
-    """One execution with input, output, definition, open tasks and deadlines."""
+    """One execution with input, output, definition, open tasks, deadlines and its latest Map Runs."""
     row = find(session, arn, canonical)
     if row is None:
         return None
     definition = session.get(schema.Definition, row.definition_id)  # an SWF execution's decider is elsewhere
     found = Detail(row, *texts(session, row), definition.text if definition is not None else "")
+    found.map_runs = mapruns.items_of_runs(session, row.id or 0, MAP_RUNS)
     if row.status == "RUNNING":
         _open_parts(session, row.id or 0, found)
     return found

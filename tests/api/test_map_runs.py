@@ -84,6 +84,32 @@ async def test_children_are_listed_by_their_map_run_only(box: Box) -> None:
     assert [event["type"] for event in history][-1] == "ExecutionSucceeded"
 
 
+async def test_operators_find_the_items_of_a_map_run_by_status_and_by_number(box: Box) -> None:
+    odd = {"Variable": "$.bad", "IsPresent": True, "Next": "Bad"}
+    states = {
+        "Each": {"Type": "Choice", "Choices": [odd], "Default": "Good"},
+        "Good": {"Type": "Pass", "End": True},
+        "Bad": {"Type": "Fail", "Error": "BadItem"},
+    }
+    whole = json.loads(definition(PASS, ToleratedFailurePercentage=100))
+    whole["States"]["All"]["ItemProcessor"]["States"] = states
+    arn = await box.run(await box.machine(json.dumps(whole)), input='[{"n":0},{"n":1,"bad":1},{"n":2},{"n":3}]')
+    shown = await box.flowd("GetExecution", executionArn=arn)
+    (run,) = shown["mapRuns"]
+    assert (run["status"], run["items"], run["counts"]) == ("SUCCEEDED", 4, {"SUCCEEDED": 3, "FAILED": 1})
+    for name in (run["mapRunArn"], run["mapRunArn"].rpartition(":")[2]):
+        found = (await box.flowd("ListExecutions", filter=f"map:{name}"))["executions"]
+        assert [(each["item"], each["itemCount"]) for each in found] == [(3, 1), (2, 1), (1, 1), (0, 1)]
+        (failed,) = (await box.flowd("ListExecutions", filter=f"map:{name} status:failed"))["executions"]
+        assert (failed["item"], failed["error"]) == (1, "BadItem")
+        (third,) = (await box.flowd("ListExecutions", filter=f"map:{name} item:2"))["executions"]
+        assert third["item"] == 2
+        counted = await box.flowd("CountExecutions", filter=f"map:{name}", most=2)
+        assert (counted["total"], counted.get("more")) == (4, None)
+    assert (await box.flowd("ListExecutions", filter="map:%"))["executions"] == []
+    assert [each["executionArn"] for each in (await box.flowd("ListExecutions"))["executions"]] == [arn]
+
+
 async def test_a_running_map_run_is_changed_and_an_ended_one_is_not(box: Box) -> None:
     arn = await box.run(await box.machine(definition(WAIT, MaxConcurrency=1)), input="[1,2,3]")
     run = (await box.call("list_map_runs", executionArn=arn))["mapRuns"][0]["mapRunArn"]

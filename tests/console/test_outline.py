@@ -159,6 +159,13 @@ def test_wide_names_do_not_break_the_columns() -> None:
     assert cell_len(joined(render(row, (0, 1), 79, NOW))) == 79
 
 
+def test_wide_names_are_cut_where_the_room_ends_and_not_before() -> None:
+    for name in ("🚀 Launch", "注文を確認する"):
+        definition = {"StartAt": name, "States": {name: {"Type": "Pass", "End": True}}}
+        [row] = outline(definition, Journal())
+        assert name in joined(render(row, (0.0, 1.0), 80, 1.0))
+
+
 def test_the_lines_below_the_outline_tell_place_time_and_trouble() -> None:
     rows = outline(ORDER, journal_of(stories.failed(NOW - 60)))
     charge = next(row for row in rows if row.label == "Charge")

@@ -34,6 +34,8 @@ HOUR = 3_600_000
         ),
         ("input:4711 output:P-77", Filter(words=('input : "4711" *', 'output : "P-77" *'))),
         ('name:"a b"', Filter(names=("a b",))),
+        ("map:5a1f-run status:failed", Filter(map_run="5a1f-run", statuses=("FAILED",))),
+        ("map:5a1f-run item:7,431", Filter(map_run="5a1f-run", item=7431)),
         ("#1 a\\b", Filter(words=('"#1" *', '"a\\b" *'))),
     ],
 )
@@ -53,6 +55,11 @@ def test_words_become_conditions(text: str | None, wanted: Filter) -> None:
         ("name:a name:b", "names"),
         ("waiting:>soon", "waiting:>soon"),
         ("a #", "letter or a digit"),
+        ("item:3", "which one with map:"),
+        ("map:a item:last", "item:last"),
+        ("map:a map:b", "map:"),
+        ("map:a 4711", "a word to search for"),
+        ("map:a machine:b", "machine:"),
     ],
 )
 def test_a_bad_word_is_named(text: str, named: str) -> None:
