@@ -4,6 +4,7 @@ a claim, which makes the others ask first: two people must not do the same work.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -58,32 +59,27 @@ class Holds:
             now_ms=now_ms,
             force=force,
         )
-        before = holds.holder(await self._hold(short), now_ms)
-        first = await self._db.write(claim)
-        if first != who:
+        hold, before = await self._db.write(claim)
+        if hold.claimed_by != who:
+            first = hold.claimed_by
             raise ConflictException(f"'{short}' is claimed by {first}; it can be taken over (force)", by=first)
         if before != who:
             taken = f"taken over from {before}" if before else None
             await self._audit.note(who, "ClaimPrompt", short, taken)
-        hold = await self._hold(short)
-        assert hold is not None
         return hold
 
     async def release(self, short: str, who: str) -> None:
         """Work on it no longer; a claim of somebody else stays."""
-        task = await self._open(short)
-        if holds.holder(await self._hold(short), self._clock.now_ms()) == who:
-            values = {"claimed_by": None, "claimed_until_ms": 0}
-            await self._db.write(partial(holds.change, short=short, execution_id=task.execution_id, values=values))
+        await self._open(short)
+        if await self._db.write(partial(holds.release, short=short, who=who, now_ms=self._clock.now_ms())):
             await self._audit.note(who, "ReleasePrompt", short)
 
     async def assign(self, short: str, to: str | None, comment: str | None, who: str) -> PromptHold:
         """It is meant for somebody else now (None: for whom the definition says). Whoever delegates has no claim."""
         task = await self._open(short)
         values: dict[str, Any] = {"assigned_to": to or None, "assigned_by": who if to else None}
-        if holds.holder(await self._hold(short), self._clock.now_ms()) == who and to != who:
-            values |= {"claimed_by": None, "claimed_until_ms": 0}
-        hold = await self._db.write(partial(holds.change, short=short, execution_id=task.execution_id, values=values))
+        leaving = None if to == who else who
+        hold = await self._db.write(self._change(task, values, leaving))
         await self._audit.note(who, "AssignPrompt", short, to or "nobody in particular")
         if comment:
             await self.comment(short, comment, who)
@@ -95,10 +91,7 @@ class Holds:
         if until_ms is not None and not now_ms < until_ms <= now_ms + LONGEST_MS:
             raise ValidationException("it can be put off until a time to come, a year at most")
         task = await self._open(short)
-        values: dict[str, Any] = {"later_ms": until_ms or 0}
-        if holds.holder(await self._hold(short), now_ms) == who:
-            values |= {"claimed_by": None, "claimed_until_ms": 0}
-        hold = await self._db.write(partial(holds.change, short=short, execution_id=task.execution_id, values=values))
+        hold = await self._db.write(self._change(task, {"later_ms": until_ms or 0}, who))
         at = datetime.fromtimestamp(until_ms / 1000, UTC).isoformat(timespec="seconds") if until_ms else "no longer"
         await self._audit.note(who, "PostponePrompt", short, at)
         return hold
@@ -129,6 +122,17 @@ class Holds:
             raise ConflictException(
                 f"'{short}' is claimed by {first}; ask them, or take it over (claim with force)", by=first
             )
+
+    def _change(self, task: schema.Task, values: dict[str, Any], leaving: str | None) -> Callable[..., PromptHold]:
+        """The write of some columns; who is leaving is looked up in it, for others may take it over meanwhile."""
+        return partial(
+            holds.change,
+            short=task.short or "",
+            execution_id=task.execution_id,
+            values=values,
+            leaving=leaving,
+            now_ms=self._clock.now_ms(),
+        )
 
     async def _hold(self, short: str) -> PromptHold | None:
         return (await self._db.read(partial(holds.of, shorts=[short]))).get(short)

@@ -47,22 +47,41 @@ def reminders(session: Session) -> list[tuple[schema.Task, PromptHold | None]]:
 # -- writes --------------------------------------------------------------------
 
 
-def change(session: Session, short: str, execution_id: int, values: dict[str, Any]) -> PromptHold:
-    """Write: some columns of a prompt's hold, which is made if it is new."""
+FREE: dict[str, Any] = {"claimed_by": None, "claimed_until_ms": 0}
+
+
+def change(
+    session: Session, short: str, execution_id: int, values: dict[str, Any], leaving: str | None = None, now_ms: int = 0
+) -> PromptHold:
+    """Write: some columns of a prompt's hold, which is made if it is new; a claim of `leaving` ends with that.
+
+    Returns how it is then: the row itself may be changed once more by another write of the same transaction.
+    """
     row = of(session, [short]).get(short) or PromptHold(short=short, execution_id=execution_id)
-    row.sqlmodel_update(values)
+    row.sqlmodel_update({**values, **(FREE if leaving is not None and holder(row, now_ms) == leaving else {})})
     session.add(row)
     session.flush()
-    return row
+    return PromptHold(**row.model_dump())
 
 
-def claim(session: Session, short: str, execution_id: int, who: str, until_ms: int, now_ms: int, force: bool) -> str:
-    """Write: `who` works on it until then, unless somebody else does; returns who does."""
+def claim(
+    session: Session, short: str, execution_id: int, who: str, until_ms: int, now_ms: int, force: bool
+) -> tuple[PromptHold, str | None]:
+    """Write: `who` works on it until then, unless somebody else does; the hold as it is now, and who had it before."""
     row = of(session, [short]).get(short)
-    if row is not None and not force and holder(row, now_ms) not in (None, who):
-        return row.claimed_by or ""
-    change(session, short, execution_id, {"claimed_by": who, "claimed_until_ms": until_ms})
-    return who
+    before = holder(row, now_ms)
+    if row is not None and not force and before not in (None, who):
+        return PromptHold(**row.model_dump()), before
+    return change(session, short, execution_id, {"claimed_by": who, "claimed_until_ms": until_ms}), before
+
+
+def release(session: Session, short: str, who: str, now_ms: int) -> bool:
+    """Write: `who` works on it no longer; False if it was not theirs."""
+    row = of(session, [short]).get(short)
+    if row is None or holder(row, now_ms) != who:
+        return False
+    change(session, short, row.execution_id, FREE)
+    return True
 
 
 def holder(row: PromptHold | None, now_ms: int) -> str | None:

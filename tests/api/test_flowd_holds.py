@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import grp
 import json
 import os
@@ -80,6 +81,33 @@ async def test_a_claim_can_be_taken_over_and_stands_in_the_audit(box: Box, as_us
         assert (await box.flowd_refused("AnswerPrompt", id=prompt, output="1")).members["by"] == "bob"
     entries = [(each["who"], each["verb"], each.get("detail")) for each in (await box.flowd("ListAudit"))["entries"]]
     assert entries[:2] == [("bob", "ClaimPrompt", "taken over from eva"), ("eva", "ClaimPrompt", None)]
+
+
+async def test_of_many_that_take_it_over_at_once_each_is_told_of_the_one_before(box: Box) -> None:
+    prompt, holds = await ask(box), box.services.desk.holds
+    people = [f"p{number}" for number in range(8)]
+    claims = await asyncio.gather(*(holds.claim(prompt, who, force=True) for who in people))
+    assert [hold.claimed_by for hold in claims] == people
+    entries = (await box.flowd("ListAudit"))["entries"][: len(people)]
+    told = {each["who"]: each.get("detail", "").removeprefix("taken over from ") for each in entries}
+    chain = [""]
+    while (after := [who for who, before in told.items() if before == chain[-1]]) and len(chain) <= len(people):
+        chain.append(*after)
+    assert sorted(chain[1:]) == people
+    assert chain[-1] == (await listed(box))["claimedBy"]
+
+
+async def test_a_claim_that_was_taken_over_meanwhile_is_not_let_go(box: Box) -> None:
+    prompt, holds = await ask(box), box.services.desk.holds
+    await holds.claim(prompt, "eva")
+    over, *_ = await asyncio.gather(
+        holds.claim(prompt, "bob", force=True), holds.release(prompt, "eva"), holds.postpone(prompt, None, "eva")
+    )
+    assert over.claimed_by == "bob"
+    assert (await listed(box))["claimedBy"] == "bob"
+    entries = (await box.flowd("ListAudit"))["entries"]
+    taken = [each.get("detail") for each in entries if (each["who"], each["verb"]) == ("bob", "ClaimPrompt")]
+    assert not (taken == ["taken over from eva"] and any(each["verb"] == "ReleasePrompt" for each in entries))
 
 
 async def test_claims_comments_and_drafts_survive_a_restart(box: Box, as_user: As) -> None:
