@@ -90,6 +90,13 @@ def undeployable(now: Situation) -> str:
     return ""
 
 
+def superseded(now: Situation) -> str:
+    item = now.item or {}
+    if "version" not in item:
+        return row(now) or "the file was rejected"
+    return "it is in force" if item.get("current") else ""
+
+
 def marked_or(why: Why) -> Why:
     """Marked rows are looked at by the daemon, one by one; the row under the cursor is looked at here."""
     return lambda now: writes(now) or ("" if now.marked else why(now))

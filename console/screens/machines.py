@@ -28,6 +28,7 @@ from console.screens.shell import Shell
 from console.screens.textdiff import show_versions
 from console.screens.verbs import definition_of
 from console.text import clean, count_of, moment
+from console.widgets.bars import Facts, tab_spans
 from console.widgets.graph import GraphView
 from console.widgets.jsonview import JsonView
 from console.widgets.outline import OutlineView
@@ -173,11 +174,11 @@ class MachinesScreen(MachineVerbs, ListScreen):
         if item is not None and "stateMachineArn" in item:
             self.app.push_screen(MachineScreen(item))
         elif item is not None:
-            self.say(f"{clean(item['path'])} was rejected: E opens it, and it is read again as soon as it changes")
+            self.say(f"{clean(item['path'])} was rejected: e opens it, and it is read again as soon as it changes")
 
 
-#: The views of one machine, and what has the focus in each.
-VIEWS = {"states": "#outline", "graph": "#graph", "text": "#text"}
+#: The views of one machine: what has the focus in each, and what it is called.
+VIEWS = {"states": ("#outline", "states"), "graph": ("#graph", "graph"), "text": ("#text", "definition")}
 
 
 class MachineScreen(MachineVerbs):
@@ -192,6 +193,7 @@ class MachineScreen(MachineVerbs):
         self.machine = machine
 
     def body(self) -> Iterable[Widget]:
+        yield Facts(id="tabs")
         with ContentSwitcher(initial="states"):
             with Vertical(id="states"):
                 yield OutlineView(self.host.now, id="outline", empty="reading …", timed=False)
@@ -217,7 +219,7 @@ class MachineScreen(MachineVerbs):
         self.dismiss()
 
     def opened(self) -> None:
-        self.query_one(OutlineView).focus()
+        self._show("states")
 
     async def load(self) -> None:
         arn = self.machine["stateMachineArn"]
@@ -236,15 +238,20 @@ class MachineScreen(MachineVerbs):
             self.query_one(GraphView).select(row.path)
         self.query_one(Panel).show_lines(lines)
 
-    def do_source(self) -> None:
-        """From the states to the graph, to the text, and round again."""
-        views = list(VIEWS)
-        current = self.query_one(ContentSwitcher).current or views[0]
-        self._show(views[(views.index(current) + 1) % len(views)])
+    def do_view_states(self) -> None:
+        self._show("states")
+
+    def do_view_graph(self) -> None:
+        self._show("graph")
+
+    def do_view_text(self) -> None:
+        self._show("text")
 
     def _show(self, view: str) -> None:
         self.query_one(ContentSwitcher).current = view
-        self.query_one(VIEWS[view]).focus()
+        self.query_one(VIEWS[view][0]).focus()
+        tabs = [tab_spans(key, word, name == view) for key, (name, (_, word)) in enumerate(VIEWS.items(), 1)]
+        self.query_one("#tabs", Facts).say(*(span for tab in tabs for span in tab))
 
     def on_chosen(self, event: Chosen) -> None:
         """What is selected in the graph is selected in the outline."""

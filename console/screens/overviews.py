@@ -16,6 +16,7 @@ from console.screens.bulk import Reasoned, preview_lines
 from console.screens.executions import ExecutionsScreen
 from console.screens.listing import ListScreen
 from console.screens.machines import diagnostic_lines
+from console.screens.restoring import put_back
 from console.screens.textdiff import show_versions
 from console.text import ago, clean, count_of, moment, number
 
@@ -115,6 +116,10 @@ class DeploysScreen(ListScreen):
             return
         old, new = sorted(chosen, key=lambda item: float(item["at"]))
         self.work(show_versions(self, old, new))
+
+    async def do_restore(self) -> None:
+        await put_back(self, self.item() or {})
+        self.reload()
 
     def _before(self, item: Item) -> list[Item]:
         """The version before this one, which the list has below it."""

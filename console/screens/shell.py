@@ -330,5 +330,6 @@ WRITES = frozenset(
         "change",
         "delete",
         "undeploy",
+        "restore",
     }
 )

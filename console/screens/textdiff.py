@@ -67,12 +67,17 @@ class TextDiff(Shell):
         self.query_one(DiffLines).focus()
 
 
+def indented(definition: str) -> str:
+    """A definition as text that can be compared line by line."""
+    return json.dumps(json.loads(definition), indent=2, ensure_ascii=False)
+
+
 async def show_versions(shell: Shell, old: Item, new: Item) -> None:
     """Two published versions of a machine, as ListDeploys tells of them, side by side."""
     texts, names = [], []
     for item in (old, new):
         definition = (await shell.host.daemon.machine(item["stateMachineVersionArn"]))["definition"]
-        texts.append(json.dumps(json.loads(definition), indent=2, ensure_ascii=False))
+        texts.append(indented(definition))
         names.append(f"{item['stateMachineName']} v{item['version']}")
     if old["stateMachineName"] == new["stateMachineName"]:
         names[1] = f"v{new['version']}"

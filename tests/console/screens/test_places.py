@@ -24,13 +24,13 @@ async def test_a_machine_opens_as_outline_graph_and_text_and_leads_to_its_execut
         await sees(pilot, "disk-runbook")
         await pilot.press("j", "enter")
         await sees(pilot, "machines › disk-runbook", "‖ PayAndTell  ↯ Refund")
-        await pilot.press("G", "d")
+        await pilot.press("G", "2")
         await sees(pilot, "┌┄ ‖ PayAndTell", "[✗ NotDone")
         await pilot.press("k")
         await sees(pilot, "[ƒ Refund")
-        await pilot.press("d")
+        await pilot.press("3")
         await sees(pilot, '"StartAt": "CheckOrder"')
-        await pilot.press("e")
+        await pilot.press("o")
         await sees(pilot, "/ machine:disk-runbook", "249 match")
 
 
