@@ -199,3 +199,40 @@ async def runs(world: World, arn: str) -> list[schema.MapRun]:
     row = await world.execution(arn)
     read = partial(mapruns.of_execution, execution_id=row.id or 0, before=None, limit=10)
     return await world.core.db.read(read)
+
+
+async def test_a_run_beside_a_branch_that_failed_goes_on_with_that(world: World) -> None:
+    world.functions.handlers["hang"] = lambda call: asyncio.Event().wait()
+    world.functions.handlers["work"] = fails_for(7)
+    fan = distributed(HANG)["States"]["All"]
+    branches = [
+        {"StartAt": "All", "States": {"All": {**fan, "ItemsPath": "$.items"}}},
+        {
+            "StartAt": "Later",
+            "States": {"Later": {"Type": "Wait", "Seconds": 9, "Next": "One"}, "One": {**TASK, "InputPath": "$.one"}},
+        },
+    ]
+    machine = {"StartAt": "Both", "States": {"Both": {"Type": "Parallel", "Branches": branches, "End": True}}}
+    arn = await world.start(await world.machine(machine), {"items": [0, 1], "one": 7})
+    await world.pass_time(9)
+    assert (await world.execution(arn)).error == "Boom"
+    assert (await the_run(world, arn)).status == "ABORTED"
+    for name in ("work", "hang"):
+        world.functions.handlers[name] = fails_for()
+    await redrive(world, arn)
+    assert await world.output(arn) == [["ok", "ok"], "ok"]
+    run = await the_run(world, arn)
+    assert (run.status, run.redrive_count) == ("SUCCEEDED", 1)
+
+
+async def test_a_run_that_was_begun_again_by_a_retry_is_the_one_that_goes_on(world: World) -> None:
+    retry = [{"ErrorEquals": ["States.ALL"], "MaxAttempts": 1, "IntervalSeconds": 1}]
+    world.functions.handlers["work"] = fails_for(1)
+    arn = await world.start(await world.machine(distributed(TASK, Retry=retry, MaxConcurrency=1)), [0, 1])
+    await world.pass_time(2)
+    assert (await world.execution(arn)).status == "FAILED"
+    world.functions.handlers["work"] = fails_for()
+    world.functions.calls.clear()
+    await redrive(world, arn)
+    assert (await world.output(arn), calls(world)) == (["ok", "ok"], [1])
+    assert [run.redrive_count for run in await runs(world, arn)] == [1, 0]  # newest first
