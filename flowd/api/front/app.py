@@ -25,6 +25,9 @@ from flowd.routes import Route
 log = logging.getLogger(__name__)
 OPENAPI: Final = "/openapi.json"
 LINKS: Final = "/links"
+#: Bytes of bodies that all requests together may hold: strangers begin many large ones and end none.
+HELD: Final = 256 * 1024 * 1024
+FEW: Final = 64 * 1024  # of one, which are not refused for the others
 _BODILESS: Final = (204, 304)
 
 
@@ -40,6 +43,8 @@ class Application:
         self._decisions = decisions.Decisions(operate, key)
         self._clock = clock
         self._router = Router(())
+        self._held: dict[str, int] = {}  # bytes by request
+        self._all_held = 0
         self.refused: dict[Route, str] = {}
         self.set_routes(())
 
@@ -75,6 +80,8 @@ class Application:
         except Exception:
             log.exception("request %s failed: %s %s", request_id, scope["method"], scope["path"])
             reply = json_reply(500, {"message": "Internal Server Error", "requestId": request_id})
+        finally:
+            self._all_held -= self._held.pop(request_id, 0)
         headers = [*(each for each in reply.headers if each[0].lower() not in OWN), ("x-amzn-requestid", request_id)]
         if reply.status not in _BODILESS:
             headers.append(("content-length", _length(reply, scope["method"])))
@@ -94,29 +101,31 @@ class Application:
             path=scope["raw_path"].decode("latin-1").partition("?")[0],
             query=scope["query_string"].decode("latin-1"),
             headers=headers,
-            body=await self._body(dict(headers), receive),
+            body=await self._body(dict(headers), receive, request_id),
             source_ip=client[0] if client else "",
             request_id=request_id,
             at_ms=self._clock.now_ms(),
         )
 
-    async def _body(self, headers: dict[str, str], receive: Receive) -> bytes:
+    async def _body(self, headers: dict[str, str], receive: Receive, request_id: str) -> bytes:
         largest = self._settings.largest_body
         announced = headers.get("content-length", "0")
         if announced.isdecimal() and int(announced) > largest:
             raise Problem(413, "Request Entity Too Large", limit=largest)
-        parts: list[bytes] = []
-        size = 0
+        body = bytearray()
         while True:
             message = await receive()
             if message["type"] != "http.request":
                 raise Problem(400, "The connection ended before the request did")
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > largest:
+            body += message.get("body", b"")
+            if len(body) > largest:
                 raise Problem(413, "Request Entity Too Large", limit=largest)
+            self._all_held += len(body) - self._held.get(request_id, 0)
+            self._held[request_id] = len(body)
+            if len(body) > FEW and self._all_held > HELD:
+                raise Problem(503, "Service Unavailable", reason="too many large requests at once; try again")
             if not message.get("more_body", False):
-                return b"".join(parts)
+                return bytes(body)
 
     async def _reply(self, request: Request, match: Match | None) -> Reply:
         methods = self._router.methods(request.path) if match is None or request.method == "OPTIONS" else []

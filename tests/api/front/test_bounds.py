@@ -6,12 +6,13 @@ import asyncio
 import json
 import threading
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from flowd import patterns
-from flowd.api.front import requests, work
+from flowd.api.front import app, requests, work
 from flowd.api.front.matching import Router
 from flowd.functions import FunctionResult
 from flowd.payload import dumps, loads
@@ -181,3 +182,35 @@ def test_a_path_is_looked_for_among_ten_thousand_routes_in_no_time() -> None:
         assert found is not None and (found.route.path, found.parameters) == ("/api/r2499/{id}", {"id": "y"})
         assert router.find("GET", "/api/none/x") is None and router.methods("/api/none/x") == []
     assert time.process_time() - begun < 1
+
+
+async def test_bodies_that_are_begun_and_not_ended_fill_a_bounded_room(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anybody has shown a key. What is held is free again when a request ends, however it ends."""
+    monkeypatch.setattr(app, "HELD", 250_000)
+    stage = Stage(box, Route(method="POST", path="/f", action="function", target="f", source="t"))
+    stage.host.handlers["f"] = lambda event: {"statusCode": 200}
+    begun, go_on = asyncio.Semaphore(0), asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"x" * 100_000
+        begun.release()
+        await go_on.wait()
+        yield b"x"
+
+    waiting = [asyncio.create_task(stage.ask("POST", "/f", content=slow())) for _ in range(2)]
+    async with asyncio.timeout(20):
+        for _ in waiting:
+            await begun.acquire()
+        refused = await stage.json("POST", "/f", content=b"x" * 100_000)
+        assert refused == (
+            503,
+            {"message": "Service Unavailable", "reason": "too many large requests at once; try again"},
+        )
+        waiting[0].cancel()
+        await asyncio.wait(waiting[:1])
+        assert (await stage.ask("POST", "/f", content=b"x" * 100_000)).status_code == 200
+        go_on.set()
+        assert (await waiting[1]).status_code == 200
+    assert (await stage.ask("POST", "/f", content=b"x" * 240_000)).status_code == 200
