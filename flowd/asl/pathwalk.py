@@ -71,7 +71,7 @@ def render(segments: tuple[Segment, ...]) -> str:
 
 def kind(node: Any) -> str:
     """The JSON type of a value, for messages."""
-    return _KINDS[type(node)]
+    return _KINDS.get(type(node), "object")
 
 
 _KINDS: Final = {

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, Protocol
 from flowd.asl import intrinsics, jsonata, paths
 from flowd.asl.context import Env
 from flowd.asl.faults import DATA_LIMIT_BYTES, INTRINSIC_FAILURE, EvaluationFault, Fault, runtime, too_large
+from flowd.asl.pathwalk import kind
 from flowd.payload import InvalidJson, Payload, dumps, measure
 
 Language = Literal["JSONPath", "JSONata"]
@@ -146,7 +147,7 @@ class Expression:
     def unexpected(self, expected: str, found: Any) -> EvaluationFault:
         """The value has another JSON type than the field wants (recorded for Items)."""
         return self.fault(
-            f"returned an unexpected result type. Expected '{expected}', but was '{json_type(found)}' for value: "
+            f"returned an unexpected result type. Expected '{expected}', but was '{kind(found)}' for value: "
             f"{dumps(found)}"
         )
 
@@ -236,22 +237,6 @@ def payload_of(template: Template, env: Env, value: Any) -> Payload:
     except InvalidJson as error:
         raise runtime(str(error)) from None
     return made
-
-
-def json_type(value: Any) -> str:
-    """The name of a JSON value's type in AWS's messages."""
-    return _TYPE_NAMES.get(type(value), "object")
-
-
-_TYPE_NAMES: Final = {
-    dict: "object",
-    list: "array",
-    str: "string",
-    bool: "boolean",
-    int: "number",
-    float: "number",
-    type(None): "null",
-}
 
 
 def selector(text: str) -> Selector:

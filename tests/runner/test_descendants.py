@@ -69,15 +69,21 @@ async def test_an_executable_that_ends_leaves_nothing_behind(functions: Function
     await until(left.gone)
 
 
+async def connected(runner: RunnerProcess, folder: Path) -> RunnerClient:
+    """A daemon's line to a runner, with the function `leaves`."""
+    client = RunnerClient(runner.socket)
+    await client.connect()
+    file = folder / "leaves.py"
+    file.write_text(LEAVES)
+    await client.register([FunctionSpec(name="leaves", kind="python", path=str(file))], {})
+    return client
+
+
 async def test_the_runner_s_end_is_theirs_while_a_warm_process_may_keep_them(
     own_runner: Callable[..., RunnerProcess], tmp_path: Path
 ) -> None:
     left, runner = Left(tmp_path), own_runner()
-    client = RunnerClient(runner.socket)
-    await client.connect()
-    file = tmp_path / "leaves.py"
-    file.write_text(LEAVES)
-    await client.register([FunctionSpec(name="leaves", kind="python", path=str(file))], {})
+    client = await connected(runner, tmp_path)
     assert value(await client.invoke("k", "leaves", f'{{"file": "{left.name}"}}')) == "left"
     await client.acknowledge("k")
     await until(left.there)
@@ -92,11 +98,7 @@ async def test_of_a_runner_that_is_killed_the_next_one_ends_them(
     own_runner: Callable[..., RunnerProcess], tmp_path: Path
 ) -> None:
     left, runner = Left(tmp_path), own_runner()
-    client = RunnerClient(runner.socket)
-    await client.connect()
-    file = tmp_path / "leaves.py"
-    file.write_text(LEAVES)
-    await client.register([FunctionSpec(name="leaves", kind="python", path=str(file))], {})
+    client = await connected(runner, tmp_path)
     await client.invoke("k", "leaves", f'{{"file": "{left.name}"}}')
     await until(left.there)
     runner.kill()

@@ -178,27 +178,35 @@ BEFORE_REDRIVEN_RUNS = (
 )
 
 
-async def test_a_database_of_before_scheduled_rules_keeps_its_rules(tmp_path: Path) -> None:
-    database = Database(tmp_path / "f.db")
+async def opened_again(folder: Path, number: int, *statements: str) -> Database:
+    """A database that is brought back to schema `number` by some statements, and then opened by this release."""
+    path = folder / "f.db"
+    database = Database(path)
     await database.start()
 
     def earlier(session: Session) -> None:
-        for statement in (
-            "INSERT INTO event_rule (bus, name, pattern, schedule, enabled, description, role, owner, tags)"
-            " VALUES ('default', 'r', '{}', '', 1, '', '', 'api', '{}')",
-            "DROP INDEX ix_event_rule_due_ms",
-            "ALTER TABLE event_rule DROP COLUMN due_ms",
-            "ALTER TABLE event_rule DROP COLUMN schedule",
-            "DROP TABLE prompt_hold",  # came later: it is made whole
-            *BEFORE_REDRIVEN_RUNS,
-            "UPDATE meta SET value='3' WHERE key='schema'",
-        ):
+        for statement in (*statements, f"UPDATE meta SET value='{number}' WHERE key='schema'"):
             raw(session).execute(statement)
 
     await database.write(earlier)
     await database.stop()
-    later = Database(tmp_path / "f.db")
+    later = Database(path)
     await later.start()
+    return later
+
+
+async def test_a_database_of_before_scheduled_rules_keeps_its_rules(tmp_path: Path) -> None:
+    later = await opened_again(
+        tmp_path,
+        3,
+        "INSERT INTO event_rule (bus, name, pattern, schedule, enabled, description, role, owner, tags)"
+        " VALUES ('default', 'r', '{}', '', 1, '', '', 'api', '{}')",
+        "DROP INDEX ix_event_rule_due_ms",
+        "ALTER TABLE event_rule DROP COLUMN due_ms",
+        "ALTER TABLE event_rule DROP COLUMN schedule",
+        "DROP TABLE prompt_hold",  # came later: it is made whole
+        *BEFORE_REDRIVEN_RUNS,
+    )
     found = await later.read(lambda session: EventsTables(session).rule("default", "r"))
     assert found is not None
     assert (found.pattern, found.schedule, found.due_ms) == ("{}", "", None)
@@ -206,46 +214,28 @@ async def test_a_database_of_before_scheduled_rules_keeps_its_rules(tmp_path: Pa
 
 
 async def test_a_database_of_before_prompts_could_be_put_off_keeps_its_claims(tmp_path: Path) -> None:
-    database = Database(tmp_path / "f.db")
-    await database.start()
-
-    def earlier(session: Session) -> None:
-        for statement in (
-            "ALTER TABLE prompt_hold DROP COLUMN later_ms",
-            "INSERT INTO prompt_hold (short, execution_id, claimed_by, claimed_until_ms, reminded, remind_ms)"
-            " VALUES ('7f3a', 1, 'eva', 9, 0, 0)",
-            *BEFORE_REDRIVEN_RUNS,
-            "UPDATE meta SET value='4' WHERE key='schema'",
-        ):
-            raw(session).execute(statement)
-
-    await database.write(earlier)
-    await database.stop()
-    later = Database(tmp_path / "f.db")
-    await later.start()
+    later = await opened_again(
+        tmp_path,
+        4,
+        "ALTER TABLE prompt_hold DROP COLUMN later_ms",
+        "INSERT INTO prompt_hold (short, execution_id, claimed_by, claimed_until_ms, reminded, remind_ms)"
+        " VALUES ('7f3a', 1, 'eva', 9, 0, 0)",
+        *BEFORE_REDRIVEN_RUNS,
+    )
     held = (await later.read(lambda session: holds.of(session, ["7f3a"])))["7f3a"]
     assert (held.claimed_by, held.later_ms) == ("eva", 0)
     await later.stop()
 
 
 async def test_a_database_of_before_map_runs_were_redriven_keeps_its_runs(tmp_path: Path) -> None:
-    database = Database(tmp_path / "f.db")
-    await database.start()
-
-    def earlier(session: Session) -> None:
-        for statement in (
-            *BEFORE_REDRIVEN_RUNS,
-            "INSERT INTO map_run (arn, execution_id, frame, attempt, machine_arn, child_type, status, definition_id,"
-            " items, plan, concurrency, started_ms, stopped_ms)"
-            " VALUES ('r', 1, '0', 1, 'm', 'STANDARD', 'FAILED', 1, 1, '{}', 0, 5, 9)",
-            "UPDATE meta SET value='5' WHERE key='schema'",
-        ):
-            raw(session).execute(statement)
-
-    await database.write(earlier)
-    await database.stop()
-    later = Database(tmp_path / "f.db")
-    await later.start()
+    later = await opened_again(
+        tmp_path,
+        5,
+        *BEFORE_REDRIVEN_RUNS,
+        "INSERT INTO map_run (arn, execution_id, frame, attempt, machine_arn, child_type, status, definition_id,"
+        " items, plan, concurrency, started_ms, stopped_ms)"
+        " VALUES ('r', 1, '0', 1, 'm', 'STANDARD', 'FAILED', 1, 1, '{}', 0, 5, 9)",
+    )
     run = await later.read(lambda session: mapruns.by_arn(session, "r"))
     assert run is not None
     assert (run.status, run.redrive_count, run.redriven_ms) == ("FAILED", 0, 0)
@@ -271,21 +261,12 @@ def test_the_tables_are_those_that_sqlalchemy_would_make() -> None:
 
 
 async def test_a_database_of_before_activities_had_keys_keeps_its_activities(tmp_path: Path) -> None:
-    database = Database(tmp_path / "f.db")
-    await database.start()
-
-    def earlier(session: Session) -> None:
-        for statement in (
-            *BEFORE_KEYS,
-            "INSERT INTO activity (name, arn, tags, implicit, created_ms) VALUES ('a', 'arn', '{}', 0, 5)",
-            "UPDATE meta SET value='6' WHERE key='schema'",
-        ):
-            raw(session).execute(statement)
-
-    await database.write(earlier)
-    await database.stop()
-    later = Database(tmp_path / "f.db")
-    await later.start()
+    later = await opened_again(
+        tmp_path,
+        6,
+        *BEFORE_KEYS,
+        "INSERT INTO activity (name, arn, tags, implicit, created_ms) VALUES ('a', 'arn', '{}', 0, 5)",
+    )
     found = await later.read(lambda session: activities.by_name(session, "a"))
     assert found is not None
     assert (found.created_ms, found.encryption) == (5, "{}")
