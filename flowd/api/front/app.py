@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from flowd.api.front import callbacks, decisions, gatewayresponses, links, openapi
+from flowd.api.front.aside import aside
 from flowd.api.front.guard import Guard
 from flowd.api.front.matching import Match, Router
 from flowd.api.front.requests import OWN, Problem, Reply, Request, json_reply
@@ -43,6 +44,7 @@ class Application:
         self._decisions = decisions.Decisions(operate, key)
         self._clock = clock
         self._router = Router(())
+        self._described: tuple[Router, Reply] | None = None
         self._held: dict[str, int] = {}  # bytes by request
         self._all_held = 0
         self.refused: dict[Route, str] = {}
@@ -168,7 +170,12 @@ class Application:
         return None
 
     async def _openapi(self, request: Request, who: str) -> Reply:
-        return json_reply(200, openapi.describe(self._settings, self._router.routes))
+        """Written once for the routes in force: everybody may ask, and there may be thousands of them."""
+        router = self._router
+        if self._described is None or self._described[0] is not router:
+            document = await aside(lambda: json_reply(200, openapi.describe(self._settings, router.routes)))
+            self._described = router, document
+        return self._described[1]
 
     async def _callback(self, request: Request, who: str) -> Reply:
         return await callbacks.answer(request, self._operate, who)

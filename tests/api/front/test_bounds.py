@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from flowd import patterns
-from flowd.api.front import app, requests, work
+from flowd.api.front import app, openapi, requests, work
 from flowd.api.front.matching import Router
 from flowd.functions import FunctionResult
 from flowd.payload import dumps, loads
@@ -214,3 +214,23 @@ async def test_bodies_that_are_begun_and_not_ended_fill_a_bounded_room(
         go_on.set()
         assert (await waiting[1]).status_code == 200
     assert (await stage.ask("POST", "/f", content=b"x" * 240_000)).status_code == 200
+
+
+async def test_the_description_of_all_routes_is_written_once_for_them(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described: list[int] = []
+    describe = openapi.describe
+
+    def counted(settings: Any, routes: Any) -> Any:
+        described.append(len(routes))
+        return describe(settings, routes)
+
+    monkeypatch.setattr(openapi, "describe", counted)
+    first = Route(method="GET", path="/a", action="start", target="m", source="t")
+    stage = Stage(box, first)
+    for _ in range(3):
+        assert list((await stage.json("GET", "/openapi.json"))[1]["paths"]) == ["/a"]
+    stage.front.set_routes([first, Route(method="GET", path="/b", action="start", target="m", source="t")])
+    assert list((await stage.json("GET", "/openapi.json"))[1]["paths"]) == ["/a", "/b"]
+    assert described == [1, 2]
