@@ -90,7 +90,9 @@ def _refusal(data: Path) -> int | None:
 
 
 def _space(patient: Patient) -> Iterator[Finding]:
-    folder = next((each for each in (patient.config.data, *patient.config.data.parents) if each.exists()), Path("/"))
+    folder = next(
+        (each for each in (patient.config.data, *patient.config.data.parents) if os.path.exists(each)), Path("/")
+    )
     free = shutil.disk_usage(folder).free
     if free < _FREE_FAILURE:
         hint = "the daemon stops accepting when the disk is full; make room, it resumes by itself"

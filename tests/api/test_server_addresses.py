@@ -38,6 +38,13 @@ async def test_a_socket_file_left_by_a_dead_daemon_is_replaced(tmp_path: Path) -
     await running.server.stop()
 
 
+async def test_folders_that_are_made_for_the_socket_can_be_entered(tmp_path: Path) -> None:
+    server = Server({}, Addresses(unix=tmp_path / "new" / "er" / "s"), SystemClock(), KEY)
+    await server.start()
+    assert {path.stat().st_mode & 0o700 for path in (tmp_path / "new", tmp_path / "new" / "er")} == {0o700}
+    await server.stop()
+
+
 async def test_a_socket_path_that_is_no_socket_or_too_long_is_told(tmp_path: Path) -> None:
     (tmp_path / "s").write_text("mine")
     with pytest.raises(ConfigError, match="no socket"):

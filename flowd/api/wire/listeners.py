@@ -64,15 +64,16 @@ def _bound(path: Path, mode: int) -> Listener:
         )
     _clear(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o777 & ~mode)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        sock.bind(str(path))
+        before = os.umask(0o777 & ~mode)  # of the socket: a folder without `x` could not be entered
+        try:
+            sock.bind(str(path))
+        finally:
+            os.umask(before)
     except OSError as error:
         sock.close()
         raise _no_socket(path, error) from None
-    finally:
-        os.umask(before)
     return Listener(sock, str(path), path)
 
 
