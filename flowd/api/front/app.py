@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from flowd.api.front import callbacks, decisions, gatewayresponses, links, openapi
-from flowd.api.front.aside import aside
+from flowd.api.front.aside import aside, if_long
 from flowd.api.front.guard import Guard
 from flowd.api.front.matching import Match, Router
 from flowd.api.front.requests import OWN, Problem, Reply, Request, json_reply
@@ -184,7 +184,7 @@ class Application:
         """POST /links: a link for the task whose token the body has. Whoever has the token may decide anyway."""
         if request.method != "POST":
             raise Problem(405, "Method Not Allowed", allowed=["POST"])
-        value = request.json()
+        value = await if_long(len(request.body), request.json)
         if not isinstance(value, dict) or "taskToken" not in value:
             raise Problem(400, 'The body is {"taskToken": ..., "expiresInSeconds"?: ..., "choices"?: [...]}')
         return json_reply(201, await self._operate(f"{decisions.FLOWD}.CreateLink", value, who))

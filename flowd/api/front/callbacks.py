@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from flowd.api.front.aside import if_long
 from flowd.api.front.requests import Problem, Reply, Request, json_reply
 from flowd.api.front.work import STATES, Operate
 from flowd.payload import Payload
@@ -24,7 +25,11 @@ async def answer(request: Request, operate: Operate, who: str) -> Reply:
         raise Problem(404, "Not Found")
     if request.method != "POST":
         raise Problem(405, "Method Not Allowed", reason="a callback is a POST")
-    await operate(f"{STATES}.{_VERBS[verb]}", {"taskToken": token, **_members(request, verb)}, who)
+    await operate(
+        f"{STATES}.{_VERBS[verb]}",
+        {"taskToken": token, **(await if_long(len(request.body), _members, request, verb))},
+        who,
+    )
     return json_reply(200, {})
 
 

@@ -234,3 +234,19 @@ async def test_the_description_of_all_routes_is_written_once_for_them(
     stage.front.set_routes([first, Route(method="GET", path="/b", action="start", target="m", source="t")])
     assert list((await stage.json("GET", "/openapi.json"))[1]["paths"]) == ["/a", "/b"]
     assert described == [1, 2]
+
+
+async def test_a_cookie_made_for_those_who_undo_quotes_is_passed_on_at_once(box: Box) -> None:
+    stage = Stage(box, Route(method="GET", path="/f", action="function", target="f", format="2.0", source="t"))
+    stage.host.handlers["f"] = lambda event: {"statusCode": 200}
+    quoted = 'q="' + "\\\\" * 15_000 + '"'
+    begun = time.process_time()
+    await stage.ask("GET", "/f", headers=[("Cookie", f"a=1; {quoted};odd; b = 2 ; c=d=e"), ("Cookie", "z=")])
+    assert time.process_time() - begun < 2
+    assert stage.host.events[0]["cookies"] == ["a=1", quoted, "b = 2", "c=d=e", "z="]
+
+
+def test_a_form_of_a_million_fields_is_not_read() -> None:
+    form = requests.Request("POST", "/", "", (), b"a=b&" * 100_000, "", "", 0)
+    with pytest.raises(requests.Problem, match="Too Large"):
+        form.form()
