@@ -5,9 +5,6 @@ Whatever the point: the same history, the same close status, no function run twi
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -19,40 +16,10 @@ from flowd.errors import ExecutionAlreadyExists
 from flowd.integrations.ports import Failed
 from flowd.payload import Payload
 from flowd.store import schema
-from flowd.store.database import Database
+from tests.crash.doom import deaths_are_expected, dies
 from tests.engine.world import World, function
 
-
-class Crash(BaseException):
-    """The power is gone."""
-
-
-class Doomed:
-    """Lets a database die at a given commit."""
-
-    def __init__(self, database: Database, at: int, after: bool) -> None:
-        self.database, self.at, self.after = database, at, after
-        self.commits = 0
-        self.died = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-        self._real = database._commit
-        database._commit = self._commit  # type: ignore[method-assign]
-
-    def _commit(self, session: Any, batch: list[Any]) -> None:
-        self.commits += 1
-        if self.commits != self.at:
-            self._real(session, batch)
-            return
-        if self.after:
-            self._real(session, batch)
-        else:
-            session.rollback()
-        self._loop.call_soon_threadsafe(self.died.set)
-        raise Crash
-
-    def spare(self) -> None:
-        """The story is over before its commit: what else is committed is not struck."""
-        self.at = 0
+__all__ = ["deaths_are_expected"]
 
 
 def step(name: str, **fields: Any) -> dict[str, Any]:
@@ -102,11 +69,6 @@ STORY = {
 INPUT = {"items": [1, 2, 3], "note": "n" * 3000}
 
 
-@pytest.fixture(autouse=True)
-def deaths_are_expected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threading, "excepthook", lambda _: None)
-
-
 class Story:
     """One order from its start to its end, by a client that repeats what was not acknowledged."""
 
@@ -150,31 +112,10 @@ class Story:
         )
 
 
-async def abandon(world: World) -> None:
-    """What a kill -9 leaves: files, and whatever lives in other processes."""
-    me = asyncio.current_task()
-    doomed = [task for task in asyncio.all_tasks() if task is not me]
-    for task in doomed:
-        task.cancel()
-    await asyncio.gather(*doomed, return_exceptions=True)
-    database = world.core.db
-    database._readers.shutdown(wait=True)
-    database._read_engine.dispose()
-    database._write_engine.dispose()
-
-
 async def play_to_the_end(world: World, story: Story, at: int, after: bool) -> tuple[bool, Any]:
     """Play with a death at commit `at`; returns whether it struck, and what came of the story."""
-    doomed = Doomed(world.core.db, at, after)
-    playing = asyncio.create_task(story.play())
-    dying = asyncio.create_task(doomed.died.wait())
-    await asyncio.wait([playing, dying], return_when=asyncio.FIRST_COMPLETED)
-    if doomed.died.is_set():
-        await abandon(world)
-        await world.boot()
-        with contextlib.suppress(Exception):
-            return True, await _finish(story)
-    return False, await playing
+    struck, outcome = await dies(world, at, after, story.play)
+    return struck, await _finish(story) if struck else outcome
 
 
 async def _finish(story: Story) -> Any:

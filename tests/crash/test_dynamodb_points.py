@@ -3,8 +3,7 @@ follows it."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from sqlmodel import text
 
 from flowd.errors import ApiError
 from flowd.services.dynamodb import backfill
-from tests.crash.test_commit_points import Doomed, abandon, deaths_are_expected
+from tests.crash.doom import deaths_are_expected, dies
 from tests.engine.world import World
 
 __all__ = ["deaths_are_expected"]
@@ -68,22 +67,6 @@ async def delete_index(world: World) -> None:
         await world.pass_time(1)
 
 
-async def die(world: World, at: int, after: bool, what: Callable[[World], Coroutine[Any, Any, None]] = delete) -> bool:
-    """Delete the table, with a death at commit `at`; whether it struck."""
-    doomed = Doomed(world.core.db, at, after)
-    deleting = asyncio.create_task(what(world))
-    dying = asyncio.create_task(doomed.died.wait())
-    await asyncio.wait([deleting, dying], return_when=asyncio.FIRST_COMPLETED)
-    if not doomed.died.is_set():
-        doomed.spare()
-        dying.cancel()
-        await deleting
-        return False
-    await abandon(world)
-    await world.boot()
-    return True
-
-
 @pytest.mark.parametrize(
     "after", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["before the commit", "after the commit"]
 )
@@ -97,7 +80,7 @@ async def test_a_table_is_whole_or_gone_wherever_its_deletion_is_cut(
         folder.mkdir()
         async with World(folder) as world:
             await fill(world)
-            struck = await die(world, at, after)
+            struck, _ = await dies(world, at, after, partial(delete, world))
             try:
                 found = await ask(world, "Scan", TableName="large", IndexName="by_kind")
             except ApiError as error:
@@ -127,7 +110,7 @@ async def test_an_index_is_whole_or_gone_wherever_its_deletion_is_cut(
         folder.mkdir()
         async with World(folder) as world:
             await fill(world)
-            struck = await die(world, at, after, delete_index)
+            struck, _ = await dies(world, at, after, partial(delete_index, world))
             try:
                 found = await ask(world, "Scan", TableName="large", IndexName="by_kind")
             except ApiError as error:

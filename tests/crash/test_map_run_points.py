@@ -5,7 +5,6 @@ Whatever the point: the parent's history, the output and the children are the sa
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 from collections import Counter
@@ -21,7 +20,7 @@ from flowd.errors import ExecutionAlreadyExists
 from flowd.integrations.ports import Failed
 from flowd.payload import Payload
 from flowd.store import mapruns, schema
-from tests.crash.test_commit_points import Doomed, abandon, deaths_are_expected
+from tests.crash.doom import deaths_are_expected, dies
 from tests.engine.world import World, function
 
 __all__ = ["deaths_are_expected"]
@@ -94,7 +93,7 @@ async def test_a_death_at_any_commit_of_a_map_run_changes_nothing(tmp_path: Path
     at, struck = 1, True
     while struck:
         async with new_world(tmp_path / f"death-{at}") as world:
-            struck = await dies(world, at, after)
+            struck, _ = await dies(world, at, after, partial(play, world))
             assert await play(world) == expected, f"a death at commit {at} changed the story"
             worked = Counter(call.parameters.text for call in world.functions.calls)
             assert set(worked.values()) == {1}, f"a death at commit {at} worked on an item twice"
@@ -107,19 +106,3 @@ def new_world(folder: Path) -> World:
     bucket.mkdir(parents=True)
     (bucket / "file.jsonl").write_text("".join(json.dumps(item) + "\n" for item in ITEMS))
     return World(folder)
-
-
-async def dies(world: World, at: int, after: bool) -> bool:
-    """Play with a death at commit `at` and boot again; False if the story was over before."""
-    doomed = Doomed(world.core.db, at, after)
-    playing = asyncio.create_task(play(world))
-    dying = asyncio.create_task(doomed.died.wait())
-    await asyncio.wait([playing, dying], return_when=asyncio.FIRST_COMPLETED)
-    if not doomed.died.is_set():
-        dying.cancel()
-        doomed.spare()
-        await playing
-        return False
-    await abandon(world)
-    await world.boot()
-    return True

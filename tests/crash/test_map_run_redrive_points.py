@@ -5,7 +5,6 @@ Whatever the point: every item succeeds, what has succeeded never runs again, an
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections import Counter
 from functools import partial
@@ -20,7 +19,7 @@ from flowd.errors import ExecutionAlreadyExists, ExecutionNotRedrivable
 from flowd.integrations.ports import Failed
 from flowd.payload import Payload
 from flowd.store import mapruns, schema
-from tests.crash.test_commit_points import Doomed, abandon, deaths_are_expected
+from tests.crash.doom import deaths_are_expected, dies
 from tests.engine.test_mapruns import distributed
 from tests.engine.world import World, function
 
@@ -73,25 +72,9 @@ async def test_a_death_at_any_commit_of_a_redriven_map_run_changes_nothing(tmp_p
     at, struck = 1, True
     while struck:
         async with World(tmp_path / f"death-{at}") as world:
-            struck = await dies(world, at, after)
+            struck, _ = await dies(world, at, after, partial(play, world))
             assert await play(world) == expected, f"a death at commit {at} changed the story"
             worked = Counter(call.parameters.value for call in world.functions.calls)
             assert all(worked[number] <= (2 if number in ODD else 1) for number in ITEMS), f"commit {at}: {worked}"
         at += 1
     assert at > 8
-
-
-async def dies(world: World, at: int, after: bool) -> bool:
-    """Play with a death at commit `at` and boot again; False if the story was over before."""
-    doomed = Doomed(world.core.db, at, after)
-    playing = asyncio.create_task(play(world))
-    dying = asyncio.create_task(doomed.died.wait())
-    await asyncio.wait([playing, dying], return_when=asyncio.FIRST_COMPLETED)
-    if not doomed.died.is_set():
-        dying.cancel()
-        doomed.spare()
-        await playing
-        return False
-    await abandon(world)
-    await world.boot()
-    return True

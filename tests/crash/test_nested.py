@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 from flowd.errors import ExecutionAlreadyExists
 from flowd.payload import Payload
 from flowd.store import machines
-from tests.crash.test_commit_points import Doomed, abandon, deaths_are_expected
+from tests.crash.doom import deaths_are_expected, dies
 from tests.integrations.nested import CHILD, WAIT, Nest, nested, task
 
 __all__ = ["deaths_are_expected"]
@@ -57,17 +57,9 @@ async def test_a_death_at_any_commit_starts_no_second_child(tmp_path: Path, kind
         folder = tmp_path / f"death-{at}"
         folder.mkdir()
         async with Nest(folder) as nest:
-            doomed = Doomed(nest.core.db, at, after)
-            playing = asyncio.create_task(play(nest, PARENTS[kind]))
-            dying = asyncio.create_task(doomed.died.wait())
-            await asyncio.wait([playing, dying], return_when=asyncio.FIRST_COMPLETED)
-            struck = doomed.died.is_set()
+            struck, outcome = await dies(nest, at, after, partial(play, nest, PARENTS[kind]))
             if struck:
-                await abandon(nest)
-                await nest.boot()
-                assert await play(nest, PARENTS[kind]) == expected, at
-            else:
-                dying.cancel()
-                assert await playing == expected
+                outcome = await play(nest, PARENTS[kind])
+            assert outcome == expected, at
         at += 1
     assert at > 5

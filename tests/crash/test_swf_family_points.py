@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Sequence
 from functools import partial
@@ -16,7 +15,7 @@ from flowd.history import HistoryEvent
 from flowd.store import history, swf, swf_reads
 from flowd.swf.registration import RegisteredType
 from flowd.swf_frames import WorkflowFrame
-from tests.crash.test_commit_points import Doomed, abandon, deaths_are_expected
+from tests.crash.doom import deaths_are_expected, dies
 from tests.crash.test_swf_points import DEFAULTS
 from tests.engine.world import World
 from tests.swf import invariants
@@ -122,15 +121,9 @@ async def test_a_death_at_any_commit_changes_nothing_of_the_family(tmp_path: Pat
         folder.mkdir()
         async with World(folder) as world:
             family = Family(world)
-            doomed = Doomed(world.core.db, at, after)
-            playing, dying = asyncio.create_task(family.play()), asyncio.create_task(doomed.died.wait())
-            await asyncio.wait([playing, dying], return_when=asyncio.FIRST_COMPLETED)
-            struck = doomed.died.is_set()
+            struck, outcome = await dies(world, at, after, family.play)
             if struck:
-                await abandon(world)
-                await world.boot()
-            outcome = await (family.play() if struck else playing)
-            dying.cancel()
+                outcome = await family.play()
         expected = [
             ("parent", "COMPLETED", "signals: 1"),
             ("kid", "CONTINUED_AS_NEW", ""),

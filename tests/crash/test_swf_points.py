@@ -6,7 +6,6 @@ cut off by the death times out and comes again, so histories may differ; what ca
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 from functools import partial
@@ -20,7 +19,7 @@ from flowd.errors import ApiError
 from flowd.store import history, swf, swf_reads
 from flowd.swf.registration import Kind, RegisteredType
 from flowd.swf_frames import WorkflowFrame
-from tests.crash.test_commit_points import Doomed, abandon, deaths_are_expected
+from tests.crash.doom import deaths_are_expected, dies
 from tests.engine.world import World
 from tests.swf import invariants
 from tests.workflows.test_swf_order import decider, worker
@@ -135,16 +134,8 @@ class Story:
 async def played(world: World, at: int, after: bool) -> tuple[bool, Any]:
     """Play with a death at commit `at`; whether it struck, and what came of the order."""
     story = Story(world)
-    doomed = Doomed(world.core.db, at, after)
-    playing = asyncio.create_task(story.play())
-    dying = asyncio.create_task(doomed.died.wait())
-    await asyncio.wait([playing, dying], return_when=asyncio.FIRST_COMPLETED)
-    if not doomed.died.is_set():
-        dying.cancel()
-        return False, await playing
-    await abandon(world)
-    await world.boot()
-    return True, await story.play()
+    struck, outcome = await dies(world, at, after, story.play)
+    return struck, await story.play() if struck else outcome
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ from flowd.store.schema_swf import SwfExecution
 from flowd.swf.faults import SwfFault
 from flowd.swf.registration import DEPRECATED, Kind, RegisteredType
 from flowd.swf_frames import WorkflowFrame
-from tests.crash.test_commit_points import Crash, abandon
+from tests.crash.doom import Crash, abandon
 from tests.engine.world import World
 from tests.swf import invariants
 
