@@ -44,8 +44,13 @@ class CloudSettings:
         return frozenset(name for name, place in self.services.items() if place == MOCK)
 
     def endpoints(self, url: str) -> dict[str, str]:
-        """What SDKs read to find the services that this daemon serves at `url`."""
-        return {f"AWS_ENDPOINT_URL_{id}": url for name, id in ENDPOINTS.items() if self.serves(name)}
+        """What SDKs read to find the services that this daemon serves at `url`.
+
+        Some calls go to another host unless that is turned off: StartSyncExecution and TestState to `sync-HOST`, which
+        nobody knows here (SDKs and tools reference, "Host prefix injection").
+        """
+        found = {f"AWS_ENDPOINT_URL_{id}": url for name, id in ENDPOINTS.items() if self.serves(name)}
+        return {**found, "AWS_DISABLE_HOST_PREFIX_INJECTION": "true"} if found else found
 
     def serves(self, service: str) -> bool:
         """True if SDKs are to ask this daemon. A mock answers Tasks only, and no reason to send SDKs to AWS."""

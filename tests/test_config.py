@@ -175,6 +175,7 @@ def test_services_are_here_off_at_aws_or_at_a_url(tmp_path: Path) -> None:
     assert found.cloud.remote == {"glue": "aws"}
     assert (found.cloud.profile, found.cloud.serves("sns"), found.cloud.serves("sqs")) == ("p", False, True)
     assert found.cloud.endpoints("http://here")["AWS_ENDPOINT_URL_SFN"] == "http://here"
+    assert found.cloud.endpoints("http://here")["AWS_DISABLE_HOST_PREFIX_INJECTION"] == "true"
 
 
 def test_a_service_on_mock_is_not_passed_on_and_its_file_counts_from_the_settings(tmp_path: Path) -> None:

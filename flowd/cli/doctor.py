@@ -172,8 +172,9 @@ def _sync_host(patient: Patient) -> Iterator[Finding]:
         socket.getaddrinfo(name, port)
     except (OSError, UnicodeError):
         text = f"SDKs send StartSyncExecution and TestState to {name}, which is no known host"
-        hint = "client setting Config(inject_host_prefix=False); or use the endpoint http://localhost:PORT and a line "
-        yield Finding("warning", "sync- host", text, f"{hint}`127.0.0.1 sync-localhost` in /etc/hosts")
+        hint = "`flowd env` turns that off for boto3 and the AWS CLI; other SDKs have a client setting: "
+        named = "Config(inject_host_prefix=False), for Node disableHostPrefix: true"
+        yield Finding("warning", "sync- host", text, f"{hint}{named}; or a line `{host} {name}` in /etc/hosts")
     else:
         yield Finding("ok", "sync- host", f"{name} is known, so StartSyncExecution works with every SDK")
 

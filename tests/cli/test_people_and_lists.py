@@ -173,6 +173,7 @@ def test_env_prints_what_an_sdk_needs_and_makes_no_key(flowd: Flowd, daemon: Fak
     assert "export AWS_ENDPOINT_URL_SFN=http://127.0.0.1:4711" in lines
     assert "export AWS_ENDPOINT_URL_SWF=http://127.0.0.1:4711" in lines
     assert "export AWS_ACCESS_KEY_ID=AKIA1" in lines
+    assert "export AWS_DISABLE_HOST_PREFIX_INJECTION=true" in lines
     assert flowd("env", "--json").json["AWS_REGION"] == "us-east-1"
 
 
