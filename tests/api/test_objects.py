@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from flowd.services.objects import facts
@@ -81,6 +84,19 @@ async def test_conditions_hold(shop: Shop) -> None:
     )
     assert (await shop.put("new", b"", IfNoneMatch="*"))["status"] == 200
     assert await shop.refused("get_object", Bucket="box", Key="k", Range="bytes=9-") == ("InvalidRange", 416)
+
+
+async def test_an_answer_without_a_body_ends_with_its_head(shop: Shop) -> None:
+    etag = (await shop.put("k"))["ETag"]
+    url = urlsplit(shop.client().generate_presigned_url("get_object", Params={"Bucket": "box", "Key": "k"}))
+    asked = f"GET {url.path}?{url.query} HTTP/1.1\r\nHost: {url.netloc}\r\n"
+    reader, writer = await asyncio.open_connection(url.hostname, url.port)
+    writer.write(f"{asked}If-None-Match: {etag}\r\n\r\n{asked}Connection: close\r\n\r\n".encode())
+    unchanged, whole, body = (await reader.read(-1)).split(b"\r\n\r\n")
+    writer.close()
+    await writer.wait_closed()
+    assert (unchanged[:12], whole[:12], body) == (b"HTTP/1.1 304", b"HTTP/1.1 200", b"hello")
+    assert b"content-length" not in unchanged
 
 
 async def test_a_wrong_checksum_is_refused_and_a_right_one_is_shown_when_asked(shop: Shop) -> None:
@@ -155,6 +171,56 @@ async def test_large_uploads_come_in_parts(shop: Shop) -> None:
     got = await shop.get("big")
     assert (got["Body"], got["ContentType"]) == (b"".join(bodies), "video/mp4")
     assert (await shop.refused("upload_part", **names, PartNumber=3, Body=b""))[0] == "NoSuchUpload"
+
+
+async def test_a_part_can_be_a_piece_of_another_object(shop: Shop) -> None:
+    etag = (await shop.put("from", b"0123456789"))["ETag"]
+    upload = (await shop("create_multipart_upload", Bucket="box", Key="to"))["UploadId"]
+    names = {"Bucket": "box", "Key": "to", "UploadId": upload, "PartNumber": 1, "CopySource": "box/from"}
+    for span in ("2-4", "bytes=-4", "bytes=2-", "bytes=4-2", "bytes=2-10"):
+        assert await shop.refused("upload_part_copy", **names, CopySourceRange=span) == ("InvalidArgument", 400)
+    made = await shop("upload_part_copy", **names, CopySourceRange="bytes=2-4", CopySourceIfMatch=etag)
+    parts = {"Parts": [{"PartNumber": 1, "ETag": made["CopyPartResult"]["ETag"]}]}
+    await shop("complete_multipart_upload", Bucket="box", Key="to", UploadId=upload, MultipartUpload=parts)
+    assert (await shop.get("to"))["Body"] == b"234"
+
+
+async def test_boto3_copies_large_objects_in_parts(shop: Shop) -> None:
+    body = bytes(range(256)) * 40_000
+    await shop.put("from", body)
+    config = TransferConfig(multipart_threshold=5 * MB, multipart_chunksize=5 * MB)
+    await asyncio.to_thread(shop.client().copy, {"Bucket": "box", "Key": "from"}, "box", "to", Config=config)
+    assert (await shop.get("to"))["Body"] == body
+
+
+async def test_what_changes_an_object_can_have_conditions(shop: Shop) -> None:
+    etag = (await shop.put("k"))["ETag"]
+    other, later = '"other"', datetime.now(UTC) + timedelta(hours=1)
+    failed = ("PreconditionFailed", 412)
+    names = {"Bucket": "box", "Key": "to", "CopySource": "box/k"}
+    for wrong in (
+        {"CopySourceIfMatch": other},
+        {"CopySourceIfNoneMatch": etag},
+        {"CopySourceIfModifiedSince": later},
+        {"CopySourceIfUnmodifiedSince": later - timedelta(days=1)},
+    ):
+        assert await shop.refused("copy_object", **names, **wrong) == failed, wrong
+    await shop("copy_object", **names, CopySourceIfMatch=etag, CopySourceIfUnmodifiedSince=later)
+    upload = (await shop("create_multipart_upload", Bucket="box", Key="to"))["UploadId"]
+    names = {"Bucket": "box", "Key": "to", "UploadId": upload}
+    part = await shop("upload_part", **names, PartNumber=1, Body=b"x")
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    assert await shop.refused("complete_multipart_upload", **names, MultipartUpload=parts, IfNoneMatch="*") == failed
+    assert await shop.refused("delete_object", Bucket="box", Key="k", IfMatch=other) == failed
+    assert sorted(await shop.keys()) == ["k", "to"]
+    await shop("delete_object", Bucket="box", Key="k", IfMatch=etag)
+    assert await shop.keys() == ["to"]
+
+
+async def test_an_object_is_read_as_one_part(shop: Shop) -> None:
+    await shop.put("k")
+    assert (await shop.get("k", PartNumber=1))["Body"] == b"hello"
+    assert await shop.refused("get_object", Bucket="box", Key="k", PartNumber=2) == ("InvalidPartNumber", 416)
 
 
 async def test_boto3_s_own_transfer_works_and_an_abort_leaves_nothing(shop: Shop) -> None:

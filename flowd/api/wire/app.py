@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 LARGEST_BODY = 4 * 1024 * 1024  # AWS's 1 MB of definition, with room for the escapes of JSON in JSON
 LARGEST_OBJECT = 64 * 1024 * 1024  # of other services: an object, a part of one, a function's code
 PIECE = 256 * 1024  # of a body that lies in a file
+_BODILESS = (204, 304)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -192,10 +193,14 @@ def _request(scope: Scope, headers: Mapping[str, str]) -> HttpRequest:
 
 
 async def _send(send: Send, request: HttpRequest, answer: HttpAnswer, request_id: str) -> None:
-    """HEAD is told how long the body would be and gets none."""
+    """HEAD is told how long the body would be and gets none; 204 and 304 end with their head (RFC 9110, 6.4.1)."""
+    if answer.status in _BODILESS:
+        answer = replace(answer, body=b"", file=None)
     head = request.method == "HEAD"
     headers = {name.lower(): value for name, value in answer.headers}
-    if not head or "content-length" not in headers or answer.status >= 300:
+    if answer.status in _BODILESS:
+        headers.pop("content-type", None)
+    elif not head or "content-length" not in headers or answer.status >= 300:
         headers["content-length"] = str(len(answer.body))
     if answer.file is not None and not head:
         headers["content-length"] = str(answer.file.length)

@@ -46,6 +46,10 @@ def not_built(what: str) -> ServiceError:
     return ServiceError("NotImplemented", f"{what} is not built in flowd, whose buckets are folders", status=501)
 
 
+def unchanged() -> ServiceError:
+    return ServiceError("304", "Not Modified", status=304)
+
+
 def precondition(name: str) -> ServiceError:
     said = "At least one of the pre-conditions you specified did not hold"
     return ServiceError("PreconditionFailed", said, status=412, Condition=name)

@@ -24,6 +24,7 @@ MOST: Final = 10_000
 SMALLEST: Final = 5 * 1024 * 1024  # of all parts but the last
 _ABOUT: Final = "upload.json"
 _UPLOAD: Final = re.compile(r"[\w-]{1,64}", re.ASCII)  # an id as we make them: it is the name of a folder
+_RANGE: Final = re.compile(r"bytes=(\d{1,18})-(\d{1,18})", re.ASCII)
 _INVALID_PART: Final = (
     "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified "
     "entity tag may not match the part's entity tag."
@@ -65,17 +66,31 @@ def upload_part(buckets: FolderBuckets, members: Members, call: Call) -> dict[st
 
 def upload_part_copy(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
     folder, _ = _upload(buckets, members)
-    source, _ = objects.source_of(buckets, members["CopySource"])
-    if members.get("CopySourceRange"):
-        raise errors.not_built("CopySourceRange")
-    path = _write_part(folder, int(members["PartNumber"]), objects.pieces(source))
+    source, kept = objects.source_of(buckets, members)
+    span = _span(members["CopySourceRange"], kept.size) if members.get("CopySourceRange") else ()
+    path = _write_part(folder, int(members["PartNumber"]), objects.pieces(source, *span))
     made = facts.of(path)
     return {"CopyPartResult": {"ETag": made.etag, "LastModified": made.mtime_ns / 1e9}, **objects.ENCRYPTION}
+
+
+def _span(text: str, size: int) -> tuple[int, int]:
+    """Start and length of a part of another object."""
+    found = _RANGE.fullmatch(text)
+    if found is None:
+        raise errors.invalid(
+            "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the "
+            "zero-based offsets of the first and last bytes to copy"
+        )
+    first, last = int(found[1]), int(found[2])
+    if not first <= last < size:
+        raise errors.invalid(f"Range specified is not valid for source object of size: {size}")
+    return first, last - first + 1
 
 
 def complete_multipart_upload(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
     folder, about = _upload(buckets, members)
     bucket, key = members["Bucket"], members["Key"]
+    objects.check_conditions(members, objects.existing(buckets, bucket, key), changing=True)
     wanted = (members.get("MultipartUpload") or {}).get("Parts") or []
     if not all("PartNumber" in part and "ETag" in part for part in wanted):
         raise errors.invalid(objects.SCHEMA, "MalformedXML")

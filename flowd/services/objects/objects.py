@@ -38,8 +38,7 @@ _RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
 def put_object(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
     refuse_what_is_not_built(members)
     bucket, key, body = members["Bucket"], members["Key"], bytes(members.get("Body") or b"")
-    found = _existing(buckets, bucket, key)
-    _check_conditions(members, found)
+    check_conditions(members, existing(buckets, bucket, key), changing=True)
     sums = checksums.checked(members, body)
     etag = f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
     kept = write(buckets, bucket, key, [body], etag, told(members), sums)
@@ -65,7 +64,7 @@ def head_object(buckets: FolderBuckets, members: Members, call: Call) -> dict[st
 def copy_object(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
     refuse_what_is_not_built(members)
     bucket, key = members["Bucket"], members["Key"]
-    source, kept = source_of(buckets, members["CopySource"])
+    source, kept = source_of(buckets, members)
     replaced = members.get("MetadataDirective") == "REPLACE"
     if source == buckets.path(bucket, key) and not replaced:
         raise errors.invalid(
@@ -80,6 +79,8 @@ def copy_object(buckets: FolderBuckets, members: Members, call: Call) -> dict[st
 
 def delete_object(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
     refuse_what_is_not_built(members)
+    if members.get("IfMatch"):
+        check_conditions(members, existing(buckets, members["Bucket"], members["Key"]), changing=True)
     with _errors(members["Bucket"]):
         if buckets.delete(members["Bucket"], members["Key"]):
             notices.deleted(call, members["Bucket"], members["Key"])
@@ -132,17 +133,22 @@ def write(
     return kept
 
 
-def source_of(buckets: FolderBuckets, given: Any) -> tuple[Path, Facts]:
-    """The object that CopySource names: `bucket/key`, percent-encoded, or a mapping as boto3 has it."""
+def source_of(buckets: FolderBuckets, members: Members) -> tuple[Path, Facts]:
+    """The object that CopySource names: `bucket/key`, percent-encoded, or a mapping as boto3 has it. It must be as the
+    conditions of the request say."""
+    given = members["CopySource"]
     if isinstance(given, dict):
         bucket, key = given["Bucket"], given["Key"]
     else:
         bucket, _, key = unquote(str(given)).lstrip("/").partition("/")
     if "?versionId=" in key:
         raise errors.not_built("VersionId")
-    found = _existing(buckets, bucket, key)
+    found = existing(buckets, bucket, key)
     if found is None:
         raise errors.no_such_key(key)
+    begin = "CopySource"
+    asked = {name.removeprefix(begin): value for name, value in members.items() if name.startswith(f"{begin}If")}
+    check_conditions(asked, found, changing=True)
     return found
 
 
@@ -163,7 +169,8 @@ def _errors(bucket: str) -> Iterator[None]:
         raise errors.invalid(_BELOW) from None
 
 
-def _existing(buckets: FolderBuckets, bucket: str, key: str) -> tuple[Path, Facts] | None:
+def existing(buckets: FolderBuckets, bucket: str, key: str) -> tuple[Path, Facts] | None:
+    """The object, or None if there is none."""
     with _errors(bucket):
         path = buckets.path(bucket, key)
         try:
@@ -174,25 +181,26 @@ def _existing(buckets: FolderBuckets, bucket: str, key: str) -> tuple[Path, Fact
 
 def _wanted(buckets: FolderBuckets, members: Members) -> tuple[Path, Facts]:
     refuse_what_is_not_built(members)
-    found = _existing(buckets, members["Bucket"], members["Key"])
+    found = existing(buckets, members["Bucket"], members["Key"])
     if found is None:
         raise errors.no_such_key(members["Key"])
-    _check_conditions(members, found)
+    if int(members.get("PartNumber") or 1) != 1:
+        raise errors.invalid("The requested partnumber is not satisfiable", "InvalidPartNumber", 416)
+    check_conditions(members, found)
     return found
 
 
-def _check_conditions(members: Members, found: tuple[Path, Facts] | None) -> None:
+def check_conditions(members: Members, found: tuple[Path, Facts] | None, *, changing: bool = False) -> None:
+    """If-Match and its kin. What reads is told that nothing is new, what changes something that it must not."""
     etag = found[1].etag if found else None
     modified = found[1].mtime_ns // 1_000_000_000 if found else 0
     wanted, unwanted = members.get("IfMatch"), members.get("IfNoneMatch")
     if wanted and not _matches(wanted, etag):
         raise errors.precondition("If-Match")
     if unwanted and _matches(unwanted, etag):
-        if "Body" in members:
-            raise errors.precondition("If-None-Match")
-        raise errors.invalid("Not Modified", "304", 304)
+        raise errors.precondition("If-None-Match") if changing else errors.unchanged()
     if members.get("IfModifiedSince") and not unwanted and modified <= members["IfModifiedSince"]:
-        raise errors.invalid("Not Modified", "304", 304)
+        raise errors.precondition("If-Modified-Since") if changing else errors.unchanged()
     if members.get("IfUnmodifiedSince") and not wanted and modified > members["IfUnmodifiedSince"]:
         raise errors.precondition("If-Unmodified-Since")
 
@@ -230,7 +238,11 @@ def _shown(kept: Facts, members: Members) -> dict[str, Any]:
     }
 
 
-def pieces(path: Path) -> Iterator[bytes]:
+def pieces(path: Path, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+    """The bytes of a file, or `length` of them from `start`."""
+    left = path.stat().st_size if length is None else length
     with path.open("rb") as file:
-        while piece := file.read(1 << 20):
+        file.seek(start)
+        while left > 0 and (piece := file.read(min(left, 1 << 20))):
+            left -= len(piece)
             yield piece
