@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from flowd.api.wire import answers, presigned
 from flowd.api.wire.caller import Caller, refuse_browsers, refuse_foreign_hosts, user_name
 from flowd.api.wire.connection import Connection
-from flowd.api.wire.protocols import chunked, hosts
+from flowd.api.wire.protocols import chunked, elsewhere, hosts
 from flowd.api.wire.protocols.front import Front, Target, is_unsigned
 from flowd.api.wire.protocols.models import HttpAnswer, HttpRequest
 from flowd.api.wire.sigv4 import ChunkSigner, Verifier
@@ -89,19 +89,20 @@ class App:
             request = _request(scope, headers)
             target = self._front.target(request)
             if target is not None:
-                answer = await self._foreign(self._front, target, request, scope, receive, request_id)
-                await _send(send, request, answer, request_id)
+                told = await self._foreign(self._front, target, request, scope, receive, request_id)
+                await _send(send, request, told, request_id)
                 return
         try:
             status, body = 200, await self._answer(scope, headers, receive)
-        except MissingAuthenticationTokenException as error:
-            request = _request(scope, headers)
-            meant = self._front.guess(request) if self._front is not None else None
-            if meant is not None:
-                await _send(send, request, meant.error(error, request_id), request_id)
-                return
-            status, body = error.status, answers.error_body(error)
         except ApiError as error:
+            request = _request(scope, headers)
+            answer = elsewhere.refusal(headers, error, request_id)
+            if answer is None and isinstance(error, MissingAuthenticationTokenException) and self._front is not None:
+                meant = self._front.guess(request)
+                answer = None if meant is None else meant.error(error, request_id)
+            if answer is not None:
+                await _send(send, request, answer, request_id)
+                return
             status, body = error.status, answers.error_body(error)
         except asyncio.CancelledError:
             raise
@@ -153,6 +154,9 @@ class App:
             return user_name(connection.uid)
         if self._verifier is None:
             return "anonymous"
+        if "multipart/form-data" in headers.get("content-type", ""):
+            said = "uploads by a form (presigned POST) are not built in flowd: sign a URL for PutObject"
+            raise MissingAuthenticationTokenException(said)
         path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
         if presigned.is_presigned(query) and "authorization" not in headers:
             return presigned.check(self._verifier, scope["method"], path, query, headers, self._clock.now_ms())

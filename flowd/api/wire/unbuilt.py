@@ -12,11 +12,16 @@ from functools import cache
 
 from flowd.api.wire.shapes import operation_names
 from flowd.errors import ApiError, NotYetBuilt, UnknownOperationException
+from flowd.names import ENDPOINTS
 
 STATES = "AWSStepFunctions"
 SWF = ("SimpleWorkflowService", "com.amazonaws.swf.service.model.SimpleWorkflowService")
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
 _ACTION = re.compile(rb"(?:^|&)Action=([A-Za-z0-9]+)")
+_NOT_HERE = (
+    f"is not built in flowd, which serves {', '.join(sorted(ENDPOINTS))}: "
+    "unset AWS_ENDPOINT_URL, `flowd env` prints one variable for each of them"
+)
 
 
 @cache
@@ -38,13 +43,13 @@ def no_such_operation(method: str, path: str, target: str, headers: Mapping[str,
     if service == "Flowd":
         return UnknownOperationException(f"flowd has no operation named '{operation}'; docs/api.md lists them")
     if target:
-        return NotYetBuilt(f"{target} is not built in flowd; it serves Step Functions ({STATES}.*)")
+        return NotYetBuilt(f"{target} {_NOT_HERE}")
     action = _ACTION.search(body[:4096])
     signed = _SCOPE.search(headers.get("authorization", ""))
     if action or signed:
         name = f"{signed[1]}: " if signed else ""
         what = action[1].decode() if action else f"{method} {path}"
-        return NotYetBuilt(f"{name}{what} is not built in flowd; it serves Step Functions ({STATES}.*)")
+        return NotYetBuilt(f"{name}{what} {_NOT_HERE}")
     return UnknownOperationException(
         f"{method} {path} is no operation: send POST / with the header X-Amz-Target (docs/api.md), or use an AWS SDK"
     )

@@ -79,9 +79,7 @@ class Front:
 
     def guess(self, request: HttpRequest) -> Target | None:
         """The service that somebody means who did not sign, for the form of the refusal; None for Step Functions'."""
-        if "x-www-form-urlencoded" in request.headers.get("content-type", ""):
-            name = "sns"
-        elif routes.find("lambda", request) is not None:
+        if routes.find("lambda", request) is not None:
             name = "lambda"
         elif request.method != "POST" or request.path != "/":
             name = "s3"

@@ -91,6 +91,11 @@ _QUERY_CODES: Final = {
 }
 
 
+def query_code(error: ApiError) -> str:
+    """What the Query protocol calls an error that no model has."""
+    return _QUERY_CODES.get(type(error).__name__, error.code)
+
+
 def error_codes(service: str, error: ApiError) -> ErrorCodes:
     """An error that the model does not have goes by its own code in both."""
     shape = _errors(service).get(error.code)
@@ -99,7 +104,7 @@ def error_codes(service: str, error: ApiError) -> ErrorCodes:
         if service == "s3":
             code = _S3_CODES.get(kind, error.code)
             return ErrorCodes(code, code, error.status)
-        return ErrorCodes(error.code, _QUERY_CODES.get(kind, error.code), error.status)
+        return ErrorCodes(error.code, query_code(error), error.status)
     facts = shape.metadata.get("error", {})
     query = sqs.CODES.get(shape.name) if service == "sqs" else None
     status = error.status if error.status != ApiError.status else int(facts.get("httpStatusCode", error.status))

@@ -73,7 +73,8 @@ def _value(shape: Shape, form: Fields, place: str) -> Any:
         return _structure(shape, form, place) if _has(form, place) else None
     if isinstance(shape, ListShape):
         each = place if names.is_flat(shape) else f"{place}.{names.entry(shape)}"
-        return _numbered(form, each, lambda at: _value(shape.member, form, at))
+        found = _numbered(form, each, lambda at: _value(shape.member, form, at))
+        return [] if found is None and form.get(place) == "" else found  # SDKs write an empty list as `Entries=`
     if isinstance(shape, MapShape):
         key, value = names.pair(shape)
         each = place if names.is_flat(shape) else f"{place}.entry"

@@ -44,10 +44,10 @@ class Route:
 
 @cache
 def routes(service: str) -> tuple[Route, ...]:
-    """All routes of a service, the most demanding first."""
+    """All routes of a service, the most demanding first; of two in one place, that which is not deprecated."""
     model = service_model(service)
-    found = [_route(model.operation_model(name)) for name in model.operation_names]
-    return tuple(sorted(found, key=lambda route: route.weight, reverse=True))
+    operations = sorted(map(model.operation_model, model.operation_names), key=lambda each: each.deprecated)
+    return tuple(sorted(map(_route, operations), key=lambda route: route.weight, reverse=True))
 
 
 def find(service: str, request: HttpRequest) -> tuple[str, dict[str, str]] | None:

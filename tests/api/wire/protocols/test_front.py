@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError
 from flowd.api.server import Addresses, Server
 from flowd.api.wire.caller import Caller
 from flowd.api.wire.credentials import Credentials
-from flowd.api.wire.protocols import json
+from flowd.api.wire.protocols import json, routes
 from flowd.api.wire.protocols.front import Front
 from flowd.api.wire.protocols.models import HttpRequest, operation_model
 from flowd.clock import SystemClock
@@ -304,6 +304,11 @@ async def test_what_is_not_built_is_named(wire: Wire) -> None:
     with pytest.raises(ClientError) as caught:
         await wire.call("dynamodb", "list_tables")
     assert "ListTables is an operation of DynamoDB that is not built in flowd" in str(caught.value)
+
+
+def test_of_two_operations_in_one_place_the_one_that_is_not_deprecated_is_meant() -> None:
+    found = routes.find("s3", HttpRequest("GET", "/b", "lifecycle", {}, b""))
+    assert found is not None and found[0] == "GetBucketLifecycleConfiguration"
 
 
 async def test_a_mistake_of_a_service_is_a_500_without_its_words(wire: Wire) -> None:
