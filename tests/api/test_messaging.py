@@ -99,6 +99,15 @@ async def test_what_no_xml_can_hold_does_not_make_an_answer_unreadable(daemon: D
     await ask(daemon, "sns", use)
 
 
+async def test_a_batch_of_nothing_is_told_from_one_that_is_missing(daemon: Daemon) -> None:
+    def use(sns: Any) -> None:
+        topic = sns.create_topic(Name="news")["TopicArn"]
+        with pytest.raises(sns.exceptions.EmptyBatchRequestException):
+            sns.publish_batch(TopicArn=topic, PublishBatchRequestEntries=[])
+
+    await ask(daemon, "sns", use)
+
+
 async def test_resources_of_boto3_list_and_page(daemon: Daemon) -> None:
     def use(sns: Any) -> None:
         for number in range(101):
@@ -107,6 +116,9 @@ async def test_resources_of_boto3_list_and_page(daemon: Daemon) -> None:
         assert len([topic for page in pages for topic in page["Topics"]]) == 101
         with pytest.raises(sns.exceptions.NotFoundException):
             sns.publish(TopicArn="arn:aws:sns:us-east-1:000000000000:no", Message="x")
+        for token in ("nonsense", "é"):
+            with pytest.raises(sns.exceptions.InvalidParameterException, match="NextToken"):
+                sns.list_topics(NextToken=token)
 
     await ask(daemon, "sns", use)
 

@@ -58,6 +58,7 @@ def describe_archive(tables: Tables, members: Members, call: Call) -> dict[str, 
 
 
 def list_archives(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
+    names.check_one_filter("ListArchives", members)
     after, limit = names.page(members)
     found = tables.resources(KIND, members.get("NamePrefix") or "", after, limit + 1)
     shown, token = names.paged(found, limit)

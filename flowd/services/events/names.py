@@ -72,6 +72,13 @@ def page(members: Members) -> tuple[str, int]:
     return after, int(members.get("Limit", PAGE))
 
 
+def check_one_filter(operation: str, members: Members) -> None:
+    """ "Filter parameters are exclusive" (API reference, ListArchives and ListReplays)."""
+    if sum(members.get(name) is not None for name in ("State", "EventSourceArn", "NamePrefix")) > 1:
+        said = "Use either : State, EventSourceArn, or NamePrefix."
+        raise invalid(f"At most one filter is allowed for {operation}. {said}")
+
+
 def paged(found: Any, limit: int) -> tuple[list[Any], dict[str, str]]:
     """The rows of a page, of which one more was asked for, and the token of the next."""
     shown = list(found[:limit])

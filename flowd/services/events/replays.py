@@ -58,6 +58,7 @@ def describe_replay(tables: Tables, members: Members, call: Call) -> dict[str, A
 
 
 def list_replays(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
+    names.check_one_filter("ListReplays", members)
     after, limit = names.page(members)
     found = tables.resources(KIND, members.get("NamePrefix") or "", after, limit + 1)
     shown, token = names.paged(found, limit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -136,10 +137,14 @@ def set_topic_attributes(tables: Tables, members: Members, call: Call) -> dict[s
 
 
 def list_topics(tables: Tables, members: Members, call: Call) -> dict[str, Any]:
-    found = tables.topics(str(members.get("NextToken") or ""), PAGE + 1)
+    try:
+        after = b64decode(str(members.get("NextToken") or ""), altchars=b"-_", validate=True).decode()
+    except ValueError:
+        raise invalid("NextToken Reason: it is none that flowd gave") from None
+    found = tables.topics(after, PAGE + 1)
     answer: dict[str, Any] = {"Topics": [{"TopicArn": topic.arn} for topic in found[:PAGE]]}
     if len(found) > PAGE:
-        answer["NextToken"] = found[PAGE - 1].name
+        answer["NextToken"] = urlsafe_b64encode(found[PAGE - 1].name.encode()).decode()
     return answer
 
 

@@ -130,6 +130,13 @@ def test_what_cannot_be_is_refused(box: Box, operation: str, members: dict[str, 
         box(operation, **members)
 
 
+@pytest.mark.parametrize("operation", ["ListArchives", "ListReplays"])
+def test_a_list_takes_one_filter(box: Box, operation: str) -> None:
+    box(operation, NamePrefix="a")
+    with pytest.raises(ServiceError, match=f"At most one filter is allowed for {operation}"):
+        box(operation, NamePrefix="a", EventSourceArn=BUS)
+
+
 @pytest.mark.parametrize(
     ("members", "said"),
     [
