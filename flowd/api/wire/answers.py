@@ -6,6 +6,8 @@ Errors never carry `x-amzn-query-error`: botocore would take its code for the er
 from __future__ import annotations
 
 import os
+from email.utils import formatdate
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -43,8 +45,15 @@ def new_request_id() -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
-def headers(request_id: str, length: int) -> list[tuple[bytes, bytes]]:
+@lru_cache(maxsize=4)
+def http_date(seconds: int) -> bytes:
+    """The header Date. By it SDKs find out that their machine's clock is wrong, and sign again (Node, Java, Go)."""
+    return formatdate(seconds, usegmt=True).encode()
+
+
+def headers(request_id: str, length: int, now_ms: int) -> list[tuple[bytes, bytes]]:
     return [
+        (b"date", http_date(now_ms // 1000)),
         (b"content-type", CONTENT_TYPE),
         (b"content-length", str(length).encode()),
         (b"x-amzn-requestid", request_id.encode()),

@@ -90,7 +90,7 @@ class App:
             target = self._front.target(request)
             if target is not None:
                 told = await self._foreign(self._front, target, request, scope, receive, request_id)
-                await _send(send, request, told, request_id)
+                await _send(send, request, told, request_id, self._clock.now_ms())
                 return
         try:
             status, body = 200, await self._answer(scope, headers, receive)
@@ -101,7 +101,7 @@ class App:
                 meant = self._front.guess(request)
                 answer = None if meant is None else meant.error(error, request_id)
             if answer is not None:
-                await _send(send, request, answer, request_id)
+                await _send(send, request, answer, request_id, self._clock.now_ms())
                 return
             status, body = error.status, answers.error_body(error)
         except asyncio.CancelledError:
@@ -109,7 +109,8 @@ class App:
         except Exception:
             log.exception("request %s failed: %s", request_id, headers.get("x-amz-target", "no target"))
             status, body = InternalFailure.status, answers.error_body(InternalFailure())
-        await send({"type": "http.response.start", "status": status, "headers": answers.headers(request_id, len(body))})
+        head = answers.headers(request_id, len(body), self._clock.now_ms())
+        await send({"type": "http.response.start", "status": status, "headers": head})
         await send({"type": "http.response.body", "body": body})
 
     async def _answer(self, scope: Scope, headers: Mapping[str, str], receive: Receive) -> bytes:
@@ -196,7 +197,7 @@ def _request(scope: Scope, headers: Mapping[str, str]) -> HttpRequest:
     return HttpRequest(scope["method"], path, query, headers, b"")
 
 
-async def _send(send: Send, request: HttpRequest, answer: HttpAnswer, request_id: str) -> None:
+async def _send(send: Send, request: HttpRequest, answer: HttpAnswer, request_id: str, now_ms: int) -> None:
     """HEAD is told how long the body would be and gets none; 204 and 304 end with their head (RFC 9110, 6.4.1)."""
     if answer.status in _BODILESS:
         answer = replace(answer, body=b"", file=None)
@@ -210,6 +211,7 @@ async def _send(send: Send, request: HttpRequest, answer: HttpAnswer, request_id
         headers["content-length"] = str(answer.file.length)
     headers["x-amzn-requestid"] = request_id
     raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
+    raw.append((b"date", answers.http_date(now_ms // 1000)))
     await send({"type": "http.response.start", "status": answer.status, "headers": raw})
     if answer.file is not None and not head:
         await _send_file(send, answer.file)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import boto3
@@ -79,6 +81,15 @@ async def test_what_only_s3_s_old_clients_send_is_refused_in_its_form(url: str) 
     assert "Signature Version 4" in old.text
     assert (form.status_code, "<Code>AccessDenied</Code>" in form.text) == (403, True)
     assert "sign a URL for PutObject" in form.text
+
+
+@pytest.mark.parametrize("target", ["AWSStepFunctions.ListActivities", ""])
+async def test_a_client_whose_clock_is_wrong_is_told_the_time(url: str, target: str) -> None:
+    before = int(time.time())
+    async with httpx.AsyncClient() as http:
+        answer = await http.get(f"{url}/box", headers={"x-amz-target": target} if target else {})
+    assert answer.status_code == 403
+    assert before <= parsedate_to_datetime(answer.headers["date"]).timestamp() <= time.time()
 
 
 async def test_a_client_that_speaks_cbor_is_told_in_cbor(url: str) -> None:
