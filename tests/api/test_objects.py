@@ -36,6 +36,20 @@ async def test_an_object_is_a_file_with_what_its_maker_said(shop: Shop) -> None:
     assert (head["ContentLength"], head["ETag"], head["Metadata"]) == (5, etag, {"who": "me"})
 
 
+async def test_who_reads_may_have_other_headers_as_a_signed_url_does(shop: Shop) -> None:
+    at = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
+    await shop.put("k", ContentType="text/plain", Expires=at)
+    assert (await shop.get("k"))["ExpiresString"] == "Wed, 02 Jan 2030 03:04:05 GMT"
+    asked = {"ResponseContentType": "text/csv", "ResponseContentDisposition": "attachment", "ResponseExpires": at}
+    params = {"Bucket": "box", "Key": "k", **asked, "ResponseCacheControl": "no-store"}
+    url = shop.client().generate_presigned_url("get_object", Params=params)
+    async with httpx.AsyncClient() as http:
+        answer = await http.get(url, headers={"sec-fetch-mode": "cors"})  # as Node's fetch sends it
+    assert (answer.status_code, answer.text, answer.headers["content-type"]) == (200, "hello", "text/csv")
+    assert (answer.headers["content-disposition"], answer.headers["cache-control"]) == ("attachment", "no-store")
+    assert answer.headers["expires"] == "Wed, 02 Jan 2030 03:04:05 GMT"
+
+
 async def test_a_file_that_was_dropped_there_is_an_object(shop: Shop) -> None:
     (shop.folder / "box" / "page.html").write_text("<p>")
     got = await shop.get("page.html")

@@ -231,6 +231,10 @@ async def test_odd_requests_are_refused(running: Running, headers: dict[str, str
     assert "x-amzn-query-error" not in answer.headers
 
 
+async def test_node_s_fetch_is_no_browser(running: Running) -> None:
+    assert (await running.post(headers={"sec-fetch-mode": "cors"})).status_code == 200
+
+
 async def test_a_foreign_host_name_is_refused_on_tcp(running: Running) -> None:
     request = b"POST / HTTP/1.1\r\nHost: %s\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
     assert b"not as 'evil.example'" in await running.raw(request % b"evil.example:8083")

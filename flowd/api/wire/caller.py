@@ -56,8 +56,10 @@ def groups_of(uid: int, names: Iterable[str]) -> set[str]:
 
 
 def refuse_browsers(headers: Mapping[str, str]) -> None:
-    """A web page must not reach the daemon through its visitor's browser: browsers name themselves by these headers."""
-    if "origin" in headers or "sec-fetch-site" in headers or "sec-fetch-mode" in headers:
+    """A web page must not reach the daemon through its visitor's browser: browsers name themselves by these headers.
+    `Sec-Fetch-Mode` tells nothing: Node's fetch sends it alone, browsers only with `Sec-Fetch-Site` (Fetch Metadata).
+    """
+    if "origin" in headers or "sec-fetch-site" in headers:
         raise AccessDeniedException("flowd does not answer browsers (the request carries an Origin)")
 
 

@@ -19,7 +19,7 @@ from flowd.services.s3 import BadKey, FolderBuckets, Interrupted, LedOut, NoSuch
 ENCRYPTION: Final = {"ServerSideEncryption": "AES256"}
 HEADERS: Final = (
     *("ContentType", "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage"),
-    "WebsiteRedirectLocation",
+    *("Expires", "WebsiteRedirectLocation"),
 )
 #: Members that ask for what folders do not have.
 _NOT_BUILT: Final = (
@@ -225,6 +225,10 @@ def _range(text: str, size: int) -> tuple[int, int] | None:
 
 
 def _shown(kept: Facts, members: Members) -> dict[str, Any]:
+    asked = {name: members[f"Response{name}"] for name in HEADERS if members.get(f"Response{name}")}
+    headers = {**kept.headers, **asked}
+    if "Expires" in headers:
+        headers["Expires"] = float(headers["Expires"])
     sums = kept.checksums if members.get("ChecksumMode") == "ENABLED" and not members.get("Range") else {}
     return {
         "AcceptRanges": "bytes",
@@ -232,7 +236,7 @@ def _shown(kept: Facts, members: Members) -> dict[str, Any]:
         "LastModified": kept.mtime_ns // 1_000_000_000,
         "Metadata": kept.metadata,
         **ENCRYPTION,
-        **kept.headers,
+        **headers,
         **sums,
         **checksums.kind_of(sums),
     }

@@ -77,6 +77,7 @@ class ErrorCodes:
 
 #: What S3 calls what its sender cannot prove (S3 API reference, "Error responses"), by our class.
 _S3_CODES: Final = {
+    "AccessDeniedException": "AccessDenied",
     "InvalidSignatureException": "SignatureDoesNotMatch",
     "SignatureExpired": "RequestTimeTooSkewed",
     "MissingAuthenticationTokenException": "AccessDenied",
