@@ -24,7 +24,7 @@ from flowd.services.dynamodb.syntax import (
     Path,
     Update,
 )
-from flowd.services.dynamodb.values import SETS, checked, kind
+from flowd.services.dynamodb.values import SETS, Value, checked, compare, kind
 
 _OLD: Final = (
     *("Expected", "ConditionalOperator", "AttributeUpdates", "AttributesToGet"),
@@ -60,14 +60,16 @@ def expected(members: Mapping[str, Any]) -> Condition | None:
 def _expectation(path: Path, said: Mapping[str, Any]) -> Condition:
     if said.get("ComparisonOperator") is not None:
         return _comparison(path, said)
-    exists = said.get("Exists", True)
-    value = said.get("Value")
-    if not exists:
+    name, exists, value = path.parts[0], said.get("Exists"), said.get("Value")
+    if said.get("AttributeValueList") is not None:
+        raise invalid_values(f"AttributeValueList can only be used with a ComparisonOperator for Attribute: {name}")
+    if exists is False:
         if value is not None:
-            raise invalid_values(f"Value cannot be used when Exists is set to false for Attribute: {path.parts[0]}")
+            raise invalid_values(f"Value cannot be used when Exists is false for Attribute: {name}")
         return Function("attribute_not_exists", (path,))
     if value is None:
-        raise invalid_values(f"Value must be provided when Exists is set to true for Attribute: {path.parts[0]}")
+        shown = "null" if exists is None else "true"
+        raise invalid_values(f"Value must be provided when Exists is {shown} for Attribute: {name}")
     return Comparison("=", path, Constant(checked(value)))
 
 
@@ -108,6 +110,12 @@ def _comparison(path: Path, said: Mapping[str, Any]) -> Condition:
     if name not in ("EQ", "NE", "NOT_NULL", "NULL"):
         for constant in constants:
             _check_scalar(name, constant)
+    if len({kind(constant.value) for constant in constants}) > 1:
+        raise invalid_values("AttributeValues inside AttributeValueList must be of same type")
+    if name == "BETWEEN" and (compare(*(constant.value for constant in constants)) or 0) > 0:
+        raise invalid(
+            "The BETWEEN condition was provided a range where the lower bound is greater than the upper bound"
+        )
     return make(path, constants)
 
 
@@ -160,15 +168,23 @@ def attribute_updates(members: Mapping[str, Any]) -> Update | None:
         value = None if said.get("Value") is None else checked(said["Value"])
         if value is None:
             if action != "DELETE":
-                raise invalid_values(f"Only DELETE action is allowed when no attribute value is specified: {name}")
+                raise invalid_values("Only DELETE action is allowed when no attribute value is specified")
             removes.append(path)
         elif action == "PUT":
             sets.append((path, Constant(value)))
+        elif action == "ADD" and kind(value) == "L":
+            sets.append((path, _appended(path, value)))
         elif kind(value) not in (*SETS, *(("N",) if action == "ADD" else ())):
-            raise invalid_values(f"{action} action is not supported for the type {kind(value)}")
+            what = "ADD action" if action == "ADD" else "DELETE action with value"
+            raise invalid_values(f"{what} is not supported for the type {kind(value)}")
         else:
             (adds if action == "ADD" else deletes).append((path, Constant(value)))
     return Update(tuple(sets), tuple(removes), tuple(adds), tuple(deletes))
+
+
+def _appended(path: Path, value: Value) -> Operand:
+    """ADD of a list, which the reference does not mention: to the end of the list, or of none."""
+    return Function("list_append", (Function("if_not_exists", (path, Constant({"L": []}))), Constant(value)))
 
 
 def attributes_to_get(members: Mapping[str, Any]) -> tuple[Path, ...]:

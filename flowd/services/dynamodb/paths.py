@@ -52,18 +52,17 @@ def put(item: Item, path: Path, value: Value) -> None:
         container[last] = value
 
 
-def remove(item: Item, paths: Iterable[Path]) -> None:
-    """Take them away; places in lists are those before any of them was taken. What is not there is no error, but its
-    parent has to be."""
-    doomed = [(_container(item, path), path.parts[-1]) for path in paths]
-    for container, last in sorted(doomed, key=_place, reverse=True):
-        if isinstance(last, str):
-            container.pop(last, None)
-        elif last < len(container):
-            del container[last]
+def remove(item: Item, paths: Iterable[Path], before: Item) -> None:
+    """Take away what was there `before` the update; places in lists are those of then.
+
+    What was not there is no error, but its parent has to be.
+    """
+    doomed = [(_container(item, path), path.parts[-1], find(before, path)) for path in paths]
+    for container, last, _ in sorted((one for one in doomed if one[2] is not None), key=_place, reverse=True):
+        del container[last]
 
 
-def _place(found: tuple[Any, str | int]) -> int:
+def _place(found: tuple[Any, str | int, Value | None]) -> int:
     return found[1] if isinstance(found[1], int) else -1
 
 

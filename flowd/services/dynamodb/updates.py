@@ -35,7 +35,7 @@ def apply(update: Update, old: Item) -> Item:
         put(new, path, deepcopy(value))
         if len(path.parts) > 1:
             _check_depth(new, path)
-    remove(new, removed)
+    remove(new, removed, old)
     return new
 
 

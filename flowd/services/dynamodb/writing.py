@@ -43,30 +43,31 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What a request says in expressions, or in the parameters that were before them."""
+    """What a request says by itself: its item or key, and its expressions or the parameters that were before them."""
 
+    item: Item
     condition: Condition | None
     update: Update
 
 
 def bind(members: Mapping[str, Any]) -> Bound:
-    """AWS reads all expressions before it looks for a table or an item. Raises what is wrong with them."""
+    """AWS reads all values and expressions before it looks for a table or an item. Raises what is wrong with them."""
+    item = checked_item(members.get("Item") or members.get("Key") or {})
     binder = Binder(members)
     update = legacy.attribute_updates(members) or binder.update()
     condition = legacy.expected(members) or binder.condition("ConditionExpression")
     binder.finish()
-    return Bound(condition, update)
+    return Bound(item, condition, update)
 
 
 def prepare_put(
     tables: Tables, members: Mapping[str, Any], shown: Table | None = None, bound: Bound | None = None
 ) -> Change:
     """PutItem, up to its effect. Raises what it refuses with."""
-    given = required(members, "Item")
+    required(members, "Item")
     said = bound or bind(members)
     found = shown or table(tables, members)
-    schema = Schema(found)
-    item = checked_item(given)
+    schema, item = Schema(found), said.item
     schema.key.check_item(item)
     for index in schema.indexes.values():
         index.check_item(item)

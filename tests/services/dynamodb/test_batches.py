@@ -134,11 +134,19 @@ def test_a_token_makes_a_transaction_count_once(ddb: Box) -> None:
         ([], "'transactItems' failed to satisfy constraint"),
         ([counter(f"k{n}") for n in range(101)], "Member must have length less than or equal to 100"),
         ([counter("a"), there("a")], "Transaction request cannot include multiple operations on one item"),
+        ([there("b"), {"Put": {**T, "Item": key("b")}}], "ValidationException: Transaction request cannot include"),
         ([{}], "TransactItems can only contain one of Check, Put, Update or Delete"),
         ([{"ConditionCheck": {**T, "Key": key("a")}}], "Value null at 'conditionExpression'"),
         ([{"Put": {"TableName": "zzz", "Item": key("a")}}], "ResourceNotFoundException"),
+        # Values are read before any table is looked for; the type of a key is the table's, so it is a reason.
+        ([{"Delete": {"TableName": "zzz", "Key": key("a")}}, {"Put": {**T, "Item": {**key("b"), "x": {"SS": []}}}}],
+         "ValidationException: One or more parameter values were invalid: An string set  may not be empty"),
+        ([{"Put": {**T, "Item": {**key("b"), "x": {"N": "1e126"}}}}], "ValidationException: Number overflow"),
+        ([{"Put": {**T, "Item": key("")}}], "ValidationException: One or more parameter values are not valid"),
+        ([{"Delete": {**T, "Key": {"id": {"S": "b"}, "n": {"N": "x"}}}}], "ValidationException: The parameter"),
+        ([{"Put": {**T, "Item": {**key("b"), "n": {"S": "1"}}}}], "TransactionCanceledException"),
     ],
-)
+)  # fmt: skip
 def test_a_transaction_that_cannot_be_is_refused(ddb: Box, actions: Any, words: str) -> None:
     put(ddb, "a")
     assert words in refusal(ddb, "TransactWriteItems", TransactItems=actions)

@@ -160,6 +160,12 @@ START: dict[str, Any] = {
          {"l": {"L": [{"N": "0"}, {"S": "x"}, {"N": "2"}, {"S": "x"}]}}),
         ("SET m.x = :v, m.y = m.x", {":v": {"S": "new"}}, {"m": {"M": {"x": {"S": "new"}, "y": {"S": "old"}}}}),
         ("REMOVE l[0], l[1], l[7], m.x, m.zzz", None, {"l": {"L": [{"N": "2"}]}, "m": {"M": {}}}),
+        # Places are those before the update: what is set behind the end is not what is removed there.
+        ("REMOVE l[3] SET l[7] = :v", {":v": {"S": "x"}}, {"l": {"L": [*START["l"]["L"], {"S": "x"}]}}),
+        ("REMOVE l[0] SET l[1] = :v, m.x = l", {":v": {"S": "x"}},
+         {"l": {"L": [{"S": "x"}, {"N": "2"}]}, "m": {"M": {"x": START["l"]}}}),
+        ("REMOVE l[0] SET m.x = if_not_exists(l, :v)", {":v": {"S": "x"}},
+         {"l": {"L": START["l"]["L"][1:]}, "m": {"M": {"x": START["l"]}}}),
         ("ADD n1 :v, n2 :v", {":v": {"N": "1.5"}}, {"n1": {"N": "2.5"}, "n2": {"N": "1.5"}}),
         ("ADD ss :v", {":v": {"SS": ["c", "a"]}}, {"ss": {"SS": ["a", "b", "c"]}}),
         ("DELETE ss :v", {":v": {"SS": ["a", "zzz"]}}, {"ss": {"SS": ["b"]}}),

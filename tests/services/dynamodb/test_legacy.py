@@ -29,6 +29,7 @@ def op(name: str, *values: Any) -> dict[str, Any]:
         ({"y": op("NOT_CONTAINS", {"S": "z"})}, False),
         ({"x": op("GT", ONE)}, False),
         ({"x": op("NE", TWO)}, True),
+        ({"y": op("NE", TWO)}, True),
     ],
 )
 def test_expectations(ddb: Box, expected: Any, holds: bool) -> None:
@@ -60,6 +61,15 @@ def test_whole_attributes_are_put_added_and_deleted(ddb: Box) -> None:
     assert answer["Attributes"] == get(ddb, "a") == after
 
 
+def test_a_list_is_added_to_the_end_of_a_list(ddb: Box) -> None:
+    put(ddb, "a", li={"L": [ONE]}, s={"S": "x"})
+    more = {"Action": "ADD", "Value": {"L": [TWO]}}
+    ddb("UpdateItem", **T, Key=key("a"), AttributeUpdates={"li": more, "new": more})
+    assert get(ddb, "a") == {**key("a"), "s": {"S": "x"}, "li": {"L": [ONE, TWO]}, "new": {"L": [TWO]}}
+    words = refusal(ddb, "UpdateItem", T, Key=key("a"), AttributeUpdates={"s": more})
+    assert "incorrect data type" in words
+
+
 def test_queries_and_scans_by_conditions(ddb: Box) -> None:
     for number in range(4):
         put(ddb, "a", number, x={"N": str(number % 2)})
@@ -72,7 +82,12 @@ def test_queries_and_scans_by_conditions(ddb: Box) -> None:
 @pytest.mark.parametrize(
     ("operation", "members", "words"),
     [
-        ("DeleteItem", {"Key": key("a"), "Expected": {"x": {"Exists": True}}}, "Value must be provided when Exists"),
+        ("DeleteItem", {"Key": key("a"), "Expected": {"x": {"Exists": True}}}, "must be provided when Exists is true"),
+        ("DeleteItem", {"Key": key("a"), "Expected": {"x": {}}}, "when Exists is null for Attribute: x"),
+        ("DeleteItem", {"Key": key("a"), "Expected": {"x": {"AttributeValueList": [ONE]}}}, "with a Comparison"),
+        ("DeleteItem", {"Key": key("a"), "Expected": {"x": op("IN", ONE, {"S": "1"})}}, "must be of same type"),
+        ("DeleteItem", {"Key": key("a"), "Expected": {"x": op("BETWEEN", TWO, ONE)}}, "lower bound is greater than"),
+        ("Scan", {"ScanFilter": {"x": op("BETWEEN", ONE, {"S": "1"})}}, "must be of same type"),
         ("DeleteItem", {"Key": key("a"), "Expected": {"x": op("EQ")}}, "Invalid number of argument(s) for the EQ"),
         ("DeleteItem", {"Key": key("a"), "Expected": {"x": op("FROB", ONE)}}, "'comparisonOperator' failed"),
         ("DeleteItem", {"Key": key("a"), "Expected": {"x": op("LT", {"L": []})}}, "LT is not valid for L"),
@@ -80,6 +95,8 @@ def test_queries_and_scans_by_conditions(ddb: Box) -> None:
          "Can not use both expression and non-expression parameters in the same request: Non-expression parameters: "
          "{Expected} Expression parameters: {ConditionExpression}"),
         ("UpdateItem", {"Key": key("a"), "AttributeUpdates": {"x": {"Action": "ADD"}}}, "Only DELETE action is"),
+        ("UpdateItem", {"Key": key("a"), "AttributeUpdates": {"x": {"Action": "DELETE", "Value": ONE}}},
+         "DELETE action with value is not supported for the type N"),
         ("UpdateItem", {"Key": key("a"), "AttributeUpdates": {"id": {"Value": {"S": "b"}}}}, "part of the key"),
         ("GetItem", {"Key": key("a"), "AttributesToGet": ["x", "x"]}, "Duplicate value in attribute name list"),
         ("Query", {"KeyConditions": {"id": op("NE", {"S": "a"})}}, "Invalid operator used"),
