@@ -16,7 +16,7 @@ from flowd.names import ENDPOINTS
 
 STATES = "AWSStepFunctions"
 SWF = ("SimpleWorkflowService", "com.amazonaws.swf.service.model.SimpleWorkflowService")
-_SCOPE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
+_SCOPE = re.compile(r"Credential=[^/=]+/\d+/[^/=]+/([^/=]+)/aws4_request")
 _ACTION = re.compile(rb"(?:^|&)Action=([A-Za-z0-9]+)")
 _NOT_HERE = (
     f"is not built in flowd, which serves {', '.join(sorted(ENDPOINTS))}: "

@@ -22,7 +22,7 @@ from flowd.errors import ApiError, NotYetBuilt
 
 #: What anybody may ask of SNS: who knows the token or the id of a subscription has been told it by SNS.
 _UNSIGNED: Final = frozenset({"ConfirmSubscription", "Unsubscribe"})
-_SCOPE: Final = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
+_SCOPE: Final = re.compile(r"Credential=[^/=]+/\d+/[^/=]+/([^/=]+)/aws4_request")
 
 
 class Backend(Protocol):
