@@ -36,6 +36,11 @@ class Request:
     at_ms: int
     authorizer: dict[str, Any] = field(default_factory=dict)  # what an authorizer said of the caller
 
+    @property
+    def size(self) -> int:
+        """About how much there is to look at: characters, of which a header's name and value cost many."""
+        return len(self.body) + len(self.query) + 100 * len(self.headers)
+
     @cached_property
     def header(self) -> dict[str, str]:
         """Values of a repeated header are joined."""

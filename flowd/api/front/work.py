@@ -103,7 +103,7 @@ class Work:
     async def _members(self, request: Request, match: Match, template: Template) -> dict[str, Any]:
         """Of a start. What a route looks for in a request may be anywhere in it."""
         searching = match.route.has_input or match.route.execution_name
-        return await if_long(LONG + 1 if searching else len(request.body), self._mapped, request, match, template)
+        return await if_long(LONG + 1 if searching else request.size, self._mapped, request, match, template)
 
     def _mapped(self, request: Request, match: Match, template: Template) -> dict[str, Any]:
         document = request.document(match.parameters)
@@ -132,7 +132,7 @@ class Work:
         return json_reply(match.route.status, shown)
 
     async def _function(self, request: Request, match: Match, who: str, _: Template) -> Reply:
-        event = await if_long(len(request.body), self._event, request, match)
+        event = await if_long(request.size, self._event, request, match)
         result = await self._functions.call(match.route.target, event)
         if result.error is not None:
             raise Problem(502, proxy.BROKEN, reason=f"the function failed: {result.error}")
@@ -143,7 +143,9 @@ class Work:
         return dumps(proxy.event(request, match, self.account))
 
     async def _integration(self, request: Request, match: Match, who: str, _: Template) -> Reply:
-        exchange = Exchange(request, match, proxy.context(request, match, self.account))
+        exchange = await if_long(
+            request.size, lambda: Exchange(request, match, proxy.context(request, match, self.account))
+        )
         return await integrations.run(exchange, self._upstream, who)
 
 

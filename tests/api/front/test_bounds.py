@@ -141,7 +141,7 @@ async def test_what_an_authorizer_says_wrongly_is_the_apis_fault(box: Box) -> No
 
 
 @pytest.mark.parametrize("path", ["/f", "/m"])
-async def test_a_long_body_is_worked_on_in_a_thread(box: Box, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_long_request_is_worked_on_in_a_thread(box: Box, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a function's event and of a machine's input; a short one stays on the loop, which is quicker."""
     stage = Stage(
         box,
@@ -157,9 +157,9 @@ async def test_a_long_body_is_worked_on_in_a_thread(box: Box, path: str, monkeyp
 
     monkeypatch.setattr(work, "dumps", dumped)
     monkeypatch.setattr(requests, "loads", lambda text: (dumped(0), loads(text))[1])
-    for size, thread in ((10, "MainThread"), (100_000, "front")):
+    for size, count, thread in ((10, 1, "MainThread"), (100_000, 1, "front"), (10, 1_000, "front")):
         where.clear()
-        await stage.ask("POST", path, json={"text": "x" * size})
+        await stage.ask("POST", path, json={"text": "x" * size}, headers={f"x-{n}": "y" for n in range(count)})
         assert set(where) == {thread}
 
 
