@@ -202,7 +202,9 @@ class Shell(Screen[None]):
         """Header, key bar and greying follow the state of the line, the data and the cursor."""
         if not self.ready or not self.is_attached:
             return
-        header, bar = self.query(Header).first(), self.query(KeyBar).first()
+        header, bar = next(iter(self.query(Header)), None), next(iter(self.query(KeyBar)), None)
+        if header is None or bar is None:
+            return  # a screen that is being taken down loses its widgets before it goes
         told = (tuple(self.crumbs()), tuple(self.facts()), tuple(self.host.badge()))
         now = self.situation()
         told_of = [action for action in actions.of(self.NAME) if action.bar and self.offers(action.name)]

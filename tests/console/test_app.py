@@ -10,7 +10,9 @@ import pytest
 from console.app import FlowdApp
 from console.screens.executions import ExecutionsScreen
 from console.screens.inbox import InboxScreen
+from console.screens.shell import Shell
 from console.terminal import Bell
+from console.widgets.bars import Header
 from tests.console.conftest import Console
 from tests.console.driver import Expected, goes_to, notices, screen_text, sees, sees_no, until
 from tests.console.fake import FakeDaemon, prompt
@@ -170,6 +172,15 @@ async def test_the_link_survives_an_answer_of_the_wrong_form(
         daemon.tell({"kind": "execution", "id": 1})
         await until(pilot, lambda: isinstance(pilot.app, FlowdApp) and pilot.app.faults)
         await sees(pilot, "order-1000")
+
+
+async def test_news_of_the_line_reach_a_screen_that_is_being_taken_down(console: Console) -> None:
+    async with console() as pilot:
+        await sees(pilot, "● live")
+        shell = pilot.app.screen
+        assert isinstance(shell, Shell)
+        await shell.query_one(Header).remove()
+        shell.refresh_bars()
 
 
 async def test_the_palette_has_what_the_console_can_do_and_nothing_of_the_toolkit(console: Console) -> None:
