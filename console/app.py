@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import tzinfo
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from rich.console import Console
 from rich.text import Text
 from textual import events
 from textual.app import ScreenError, SuspendNotSupported, SystemCommand
+from textual.binding import Binding, BindingType
 from textual.css.query import NoMatches
 from textual.filter import LineFilter
 from textual.screen import Screen
@@ -50,14 +51,6 @@ LONGEST_LINE = 10_000
 PREPARE_S = 1.0  # by then the first screen is there
 
 
-class Opening(NamedTuple):
-    """What the console shows first: an execution, in one of its views, at one of its states."""
-
-    arn: str
-    view: str = "outline"
-    state: str = ""
-
-
 class FlowdApp(Plain):
     """The console. `now` gives epoch seconds; `zone` None is the machine's own; `state_dir` gets the log of faults.
 
@@ -70,6 +63,7 @@ class FlowdApp(Plain):
         name: partial(places.mode, name) for name in places.MODES
     }
     DEFAULT_MODE = "executions"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+z", "suspend_process", show=False)]
     COMPONENT_CLASSES = PAINTS
     ENABLE_COMMAND_PALETTE = True
     NOTIFICATION_TIMEOUT = 4
@@ -86,7 +80,7 @@ class FlowdApp(Plain):
         theme: str = "",
         usual: str = themes.DEFAULT,
         plain: bool = False,
-        opening: Opening | None = None,
+        opening: places.Opening | None = None,
     ) -> None:
         super().__init__()
         self.daemon, self.readonly = daemon, readonly

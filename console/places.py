@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from textual.screen import Screen
 
@@ -32,6 +32,14 @@ MODES: Final = {
 }
 PAUSE_S: Final = 0.05
 _OTHERS: Final = ("execution", "answer", "help", "diff")
+
+
+class Opening(NamedTuple):
+    """What the console shows first: an execution, in one of its views, at one of its states."""
+
+    arn: str
+    view: str = "outline"
+    state: str = ""
 
 
 def mode(name: str) -> Shell:

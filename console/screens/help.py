@@ -20,6 +20,7 @@ MOVING = (
     ("j k ↑ ↓", "move", "page keys by screens, g G to the ends"),
     ("space z", "fold", "in JSON: one, or all with - +; h l sideways"),
     ("tab", "next part", "to the next part of the screen"),
+    ("ctrl+z", "suspend", "to the shell; fg comes back"),
     ("ctrl+p", "palette", "every action by name, and the themes"),
 )
 

@@ -9,7 +9,8 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from console.app import Opening, run
+from console.app import run
+from console.places import Opening
 from console.plainglyphs import wanted
 from console.terminal import Bell
 from console.themes import THEMES

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from console.app import Opening
+from console.places import Opening
 from console.terminal import Bell
 from flowd.__main__ import main
 from flowd.cli import console

@@ -15,8 +15,9 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from console.app import FlowdApp, Opening
+from console.app import FlowdApp
 from console.client import SocketDaemon
+from console.places import Opening
 from flowd.cli.story import Stage
 from flowd.client import Client
 from tests.console.cells import Renderer

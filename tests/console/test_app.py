@@ -18,6 +18,15 @@ from tests.console.driver import Expected, goes_to, notices, screen_text, sees, 
 from tests.console.fake import FakeDaemon, prompt
 
 
+async def test_ctrl_z_gives_the_terminal_back_to_the_shell(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped: list[str] = []
+    monkeypatch.setattr(FlowdApp, "action_suspend_process", lambda app: stopped.append(app.current_mode))
+    async with console() as pilot:
+        await sees(pilot, "● live")
+        await pilot.press("ctrl+z", "slash")
+        await until(pilot, lambda: stopped == ["executions"])
+
+
 async def test_the_console_opens_on_the_executions_with_counts_and_the_inbox_badge(console: Console) -> None:
     async with console() as pilot:
         text = await sees(pilot, "● live", "order-1000", "▣ inbox 4 (1 due)")

@@ -15,7 +15,8 @@ from textual.color import Color
 from textual.pilot import Pilot
 
 from console import actions, looks, places, preferences, themes
-from console.app import FlowdApp, Opening
+from console.app import FlowdApp
+from console.places import Opening
 from console.plainglyphs import PlainGlyphs, table, wanted
 from console.widgets.graph import GraphView
 from tests.console.driver import notices, quiet, screen_text, sees, until
