@@ -28,11 +28,19 @@ _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256\s+Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/aws4_request,\s*"
     r"SignedHeaders=([a-z0-9;_-]+),\s*Signature=([0-9a-f]{64})"
 )
+#: Without `=` in its parts, so that each place of a text is looked at once: it may be a stranger's.
+_SCOPE = re.compile(r"Credential=[^/=]+/\d+/[^/=]+/([^/=]+)/aws4_request")
 _DATE = re.compile(r"\d{8}T\d{6}Z")
 _SLASHES = re.compile("//+")
 _BLANKS = re.compile(r" +")
 _KEYS_KEPT = 64
 _CHUNKS = "STREAMING-AWS4-HMAC-SHA256"
+
+
+def signed_for(authorization: str) -> str:
+    """The service that a header Authorization says it is signed for, "" if it says none; nothing is checked."""
+    found = _SCOPE.search(authorization)
+    return found[1] if found else ""
 
 
 @dataclass(slots=True)

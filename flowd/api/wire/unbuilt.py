@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from functools import cache
 
 from flowd.api.wire.shapes import operation_names
+from flowd.api.wire.sigv4 import signed_for
 from flowd.errors import ApiError, NotYetBuilt, UnknownOperationException
 from flowd.names import ENDPOINTS
 
 STATES = "AWSStepFunctions"
 SWF = ("SimpleWorkflowService", "com.amazonaws.swf.service.model.SimpleWorkflowService")
-_SCOPE = re.compile(r"Credential=[^/=]+/\d+/[^/=]+/([^/=]+)/aws4_request")
 _ACTION = re.compile(rb"(?:^|&)Action=([A-Za-z0-9]+)")
 _NOT_HERE = (
     f"is not built in flowd, which serves {', '.join(sorted(ENDPOINTS))}: "
@@ -45,9 +45,9 @@ def no_such_operation(method: str, path: str, target: str, headers: Mapping[str,
     if target:
         return NotYetBuilt(f"{target} {_NOT_HERE}")
     action = _ACTION.search(body[:4096])
-    signed = _SCOPE.search(headers.get("authorization", ""))
+    signed = signed_for(headers.get("authorization", ""))
     if action or signed:
-        name = f"{signed[1]}: " if signed else ""
+        name = f"{signed}: " if signed else ""
         what = action[1].decode() if action else f"{method} {path}"
         return NotYetBuilt(f"{name}{what} {_NOT_HERE}")
     return UnknownOperationException(

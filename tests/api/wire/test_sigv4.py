@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,10 +11,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as Keys
 
-from flowd.api.wire import unbuilt
 from flowd.api.wire.credentials import Credentials
-from flowd.api.wire.protocols import front
-from flowd.api.wire.sigv4 import ChunkSigner, Verifier
+from flowd.api.wire.sigv4 import ChunkSigner, Verifier, signed_for
 from flowd.errors import (
     ApiError,
     InvalidSignatureException,
@@ -160,12 +157,11 @@ def test_an_empty_part_of_a_path_is_not_signed() -> None:
     assert check(headers, path="/2015-03-31/functions//configuration") == OURS.access_key
 
 
-@pytest.mark.parametrize("pattern", [unbuilt._SCOPE, front._SCOPE])
-def test_the_service_of_a_signature_is_found_in_one_go(pattern: re.Pattern[str]) -> None:
+def test_the_service_of_a_signature_is_found_in_one_go() -> None:
     """Before anybody has signed anything: a header made for it had held the loop for half a second."""
-    found = pattern.search("AWS4-HMAC-SHA256 Credential=AKIA/20260101/us-east-1/sns/aws4_request, SignedHeaders=host")
-    assert found is not None and found[1] == "sns"
+    header = "AWS4-HMAC-SHA256 Credential=AKIA/20260101/us-east-1/sns/aws4_request, SignedHeaders=host"
+    assert signed_for(header) == "sns"
     begun = time.process_time()
     for _ in range(20):
-        assert pattern.search("Credential=" * 5_500) is None
+        assert signed_for("Credential=a" * 5_000) == ""
     assert time.process_time() - begun < 1

@@ -6,15 +6,14 @@ for it: some take longer to parse than a request may take.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
 from flowd.api.wire.protocols import xml
 from flowd.api.wire.protocols.models import HttpAnswer, query_code
+from flowd.api.wire.sigv4 import signed_for
 from flowd.errors import ApiError
 
-_SCOPE: Final = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
 #: Whose REST has bodies of XML, by the names that they sign with (the models' protocol `rest-xml`).
 _REST_XML: Final = ("cloudfront", "route53", "s3", "s3-object-lambda", "s3-outposts", "s3express")
 _VERSION_2: Final = "AWS "  # signatures that only S3 still knew
@@ -26,8 +25,7 @@ def refusal(headers: Mapping[str, str], error: ApiError, request_id: str) -> Htt
     if headers.get("smithy-protocol") == _CBOR:
         return _cbor(error)
     authorization = headers.get("authorization", "")
-    signed = _SCOPE.search(authorization)
-    scope = signed[1] if signed else "s3" if authorization.startswith(_VERSION_2) else ""
+    scope = signed_for(authorization) or ("s3" if authorization.startswith(_VERSION_2) else "")
     form = "x-www-form-urlencoded" in headers.get("content-type", "")
     if "x-amz-target" in headers or not (form or scope in _REST_XML):
         return None

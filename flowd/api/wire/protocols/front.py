@@ -6,7 +6,6 @@ refuses. What an operation does, it does not know: services come in as backends.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -18,11 +17,11 @@ from flowd.api.wire.caller import Caller
 from flowd.api.wire.presigned import is_old
 from flowd.api.wire.protocols import hosts, json, query, rest, routes
 from flowd.api.wire.protocols.models import HttpAnswer, HttpRequest, Members, operation_model, service_model
+from flowd.api.wire.sigv4 import signed_for
 from flowd.errors import ApiError, NotYetBuilt
 
 #: What anybody may ask of SNS: who knows the token or the id of a subscription has been told it by SNS.
 _UNSIGNED: Final = frozenset({"ConfirmSubscription", "Unsubscribe"})
-_SCOPE: Final = re.compile(r"Credential=[^/=]+/\d+/[^/=]+/([^/=]+)/aws4_request")
 
 
 class Backend(Protocol):
@@ -112,9 +111,8 @@ def is_unsigned(request: HttpRequest) -> bool:
 
 def _scope(request: HttpRequest) -> str:
     """The service that the request was signed for, in its header or in its URL."""
-    signed = _SCOPE.search(request.headers.get("authorization", ""))
-    if signed:
-        return signed[1]
+    if signed := signed_for(request.headers.get("authorization", "")):
+        return signed
     if "X-Amz-Credential=" in request.query:
         parts = parse_qs(request.query).get("X-Amz-Credential", [""])[0].split("/")
         return parts[3] if len(parts) == 5 else ""
