@@ -14,7 +14,7 @@ from typing import Final
 
 from flowd.client import Client
 from flowd.config import Config
-from flowd.errors import FlowdError, reason
+from flowd.errors import ConfigError, FlowdError, reason
 
 OK = 0
 FAILED = 1
@@ -62,10 +62,23 @@ def config_of(args: argparse.Namespace, environ: Mapping[str, str] = os.environ)
     named = (getattr(args, "socket", None), getattr(args, "data", None), *map(environ.get, (*_NAMING, *SYSTEM)))
     if any(named) or os.path.exists(config.socket) or not os.path.isdir(SYSTEM["CONFIGURATION_DIRECTORY"]):
         return config
-    system = Config.load(args, {**environ, **SYSTEM})
-    if config.file is None and not os.path.exists(config.database):
+    own = config.file is not None or os.path.exists(config.database)
+    try:
+        system = Config.load(args, {**environ, **SYSTEM})
+    except ConfigError:
+        # Settings that are not for this user's eyes, or are wrong and not in force for him, keep no command from him.
+        if not own and os.access(Path(SYSTEM["CONFIGURATION_DIRECTORY"], "flowd.toml"), os.R_OK):
+            raise
+        system = _without_settings(config)
+    if not own:
         return system
     return replace(config, socket=system.socket) if os.path.exists(system.socket) else config
+
+
+def _without_settings(config: Config) -> Config:
+    """The system's service as it is where it has no settings file."""
+    state, run, settings = (Path(SYSTEM[f"{name}_DIRECTORY"]) for name in ("STATE", "RUNTIME", "CONFIGURATION"))
+    return replace(config, data=state, socket=run / "flowd.sock", workflows=settings / "workflows")
 
 
 def connect(args: argparse.Namespace) -> Client:

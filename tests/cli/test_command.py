@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from argparse import Namespace
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from flowd.cli.command import SYSTEM, config_of
 from flowd.config import Config
+from flowd.errors import ConfigError
 
 NONE = Namespace()
 
@@ -58,6 +60,35 @@ def test_a_client_of_a_user_with_a_daemon_or_a_name_for_one_speaks_of_that(
     assert (beside.data, beside.socket) == (own.data, system["RUNTIME_DIRECTORY"] / "flowd.sock")
     own.socket.touch()
     assert config_of(NONE, environ(tmp_path)) == own
+
+
+def test_settings_of_the_service_that_are_not_for_a_user_keep_no_command_from_him(
+    tmp_path: Path, system: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = system["CONFIGURATION_DIRECTORY"] / "flowd.toml"
+    file.write_text("[nonsense]\n")
+    with pytest.raises(ConfigError, match="nonsense"):  # who speaks of that daemon is told
+        config_of(NONE, environ(tmp_path))
+    readable = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != file and readable(path, mode))
+    hidden = config_of(NONE, environ(tmp_path))
+    assert (hidden.file, hidden.data) == (None, system["STATE_DIRECTORY"])
+    assert hidden.socket == system["RUNTIME_DIRECTORY"] / "flowd.sock"
+    assert hidden.workflows == system["CONFIGURATION_DIRECTORY"] / "workflows"
+
+
+def test_wrong_settings_of_the_service_are_nothing_to_a_user_with_data_of_his_own(
+    tmp_path: Path, system: dict[str, Path]
+) -> None:
+    (system["CONFIGURATION_DIRECTORY"] / "flowd.toml").write_text("[nonsense]\n")
+    own = Config.load(NONE, environ(tmp_path))
+    own.data.mkdir(parents=True)
+    own.database.touch()
+    assert config_of(NONE, environ(tmp_path)) == own
+    socket = system["RUNTIME_DIRECTORY"] / "flowd.sock"
+    socket.touch()
+    beside = config_of(NONE, environ(tmp_path))
+    assert (beside.data, beside.socket) == (own.data, socket)
 
 
 def test_where_no_service_is_installed_a_client_has_the_user_s_own_places(
