@@ -63,7 +63,7 @@ async def test_a_key_runs_a_command_aside_and_says_its_first_line(
 ) -> None:
     command = 'command = "echo it is {name}; echo more; exit 3"\nbackground = true\n'
     assert take(f'[mark]\n{MARK}{command}description = "says where it stands"') == []
-    async with make_app().run_test(size=(80, 24)) as pilot:
+    async with make_app().run_test(size=(80, 40)) as pilot:
         await sees(pilot, "order-1000")
         await pilot.press("ctrl+g")
         await until(pilot, lambda: "mark: it is order-1000 (exit code 3)" in notices(pilot))
