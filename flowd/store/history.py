@@ -155,10 +155,11 @@ def closed_and_hot(session: Session, limit: int) -> list[int]:
 
 
 def expired(session: Session, closed_before_ms: int, limit: int) -> list[int]:
-    """Executions whose retention has ended."""
+    """Executions whose retention has ended. Children of a Map Run only after the execution that started it: their rows
+    are what the run has done, and without them a run that still goes, or is redriven, would do it again."""
     rows = raw(session).execute(
         "SELECT id FROM execution WHERE status != 'RUNNING' AND stopped_ms < ? AND archived = 1 AND type != 'SWF'"
-        " LIMIT ?",
+        " AND NOT EXISTS (SELECT 1 FROM map_run WHERE id = abs(execution.map_run_id)) LIMIT ?",
         (closed_before_ms, limit),
     )
     return [row[0] for row in rows]

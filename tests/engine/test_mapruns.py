@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from flowd.integrations.ports import Failed
-from flowd.store import mapruns, matching, schema
+from flowd.store import history, mapruns, matching, schema
 from tests.engine.world import World, function
 
 PASS = {"Type": "Pass", "End": True}
+DAY = 86_400
 
 
 def distributed(state: dict[str, Any], kind: str = "STANDARD", **fields: Any) -> dict[str, Any]:
@@ -78,6 +79,29 @@ def fails_for(*numbers: int) -> Any:
 
 
 TASK = {"Type": "Task", "Resource": function("work"), "End": True}
+
+
+async def test_children_outlive_their_retention_until_the_execution_of_their_map_run_is_deleted(world: World) -> None:
+    wait = {"Type": "Wait", "SecondsPath": "$", "End": True}
+    arn = await world.start(await world.machine(distributed(wait)), [1, 95 * DAY])
+    parent = await world.execution(arn)
+
+    async def expired() -> list[int]:
+        await world.core.archivist.pack_all()
+        before_ms = world.clock.now_ms() - 90 * DAY * 1000
+        return await world.core.db.read(partial(history.expired, closed_before_ms=before_ms, limit=10))
+
+    await world.pass_time(2)
+    await world.pass_time(91 * DAY)
+    ended, _ = await children(world, arn)
+    assert (ended.status, await expired()) == ("SUCCEEDED", [])
+    await world.pass_time(4 * DAY)
+    assert await world.output(arn) == [1, 95 * DAY]
+    await world.pass_time(91 * DAY)
+    assert await expired() == [parent.id]
+    made = await children(world, arn)
+    await world.core.db.write(partial(history.delete, execution_ids=[parent.id or 0]))
+    assert await expired() == [child.id for child in made]
 
 
 async def test_more_failures_than_tolerated_fail_the_run_and_stop_what_runs(world: World) -> None:
