@@ -45,7 +45,7 @@ def hold(folder: Path) -> Iterator[None]:
     Raises InUse if another process has it, DataFolderUnusable if it cannot be written."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         _give_to_owner_of(folder, lock)
     except OSError as error:
         raise DataFolderUnusable(folder, error) from None
@@ -104,10 +104,14 @@ def restore(source: Path, target: Path) -> Path | None:
 
 
 def _give_to_owner_of(folder: Path, file: Path | int) -> None:
-    """What root makes in the folder of a service must be usable for the service."""
+    """What root makes in the folder of a service must be usable for the service. Links are not followed: the service
+    could get a file of root's by one."""
     if os.geteuid() == 0:
         owner = folder.stat()
-        os.chown(file, owner.st_uid, owner.st_gid)
+        if isinstance(file, int):
+            os.fchown(file, owner.st_uid, owner.st_gid)
+        else:
+            os.lchown(file, owner.st_uid, owner.st_gid)
 
 
 @contextmanager

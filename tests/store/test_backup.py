@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flowd.store.backup import LOCK, BackupError, InUse, backup, hold, restore
+from flowd.store.backup import LOCK, BackupError, DataFolderUnusable, InUse, backup, hold, restore
 
 
 def execute(file: Path, *statements: str) -> None:
@@ -110,6 +110,17 @@ def test_what_root_restores_belongs_to_the_owner_of_the_data_folder(database: Pa
         ("flowd.db", 12345, 12346),
         (LOCK, 12345, 12346),
     }
+
+
+def test_a_lock_that_leads_elsewhere_is_refused_and_what_it_leads_to_stays(database: Path, tmp_path: Path) -> None:
+    """Root restores in a folder of the service, which would own by a link whatever it likes."""
+    folder, target = tmp_path / "service", tmp_path / "of root"
+    folder.mkdir()
+    target.write_text("secret")
+    (folder / LOCK).symlink_to(target)
+    with pytest.raises(DataFolderUnusable, match="symbolic link"):
+        restore(database, folder / "flowd.db")
+    assert target.read_text() == "secret"
 
 
 @pytest.mark.parametrize("content", [b"", b"no database at all, just text", b"SQLite format 3\0" + b"x" * 5000])
