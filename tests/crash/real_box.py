@@ -241,7 +241,8 @@ class Box:
 
     def prompts(self, arn: str) -> list[dict[str, Any]]:
         """What an execution asks people."""
-        return [prompt for prompt in json.loads(self.command("inbox", "--json")) if prompt["executionArn"] == arn]
+        found = json.loads(self.command("inbox", "--json"))
+        return [each for each in found if each["executionArn"] == arn and each["kind"] == "prompt"]
 
     def queues(self) -> list[dict[str, Any]]:
         """The activities."""

@@ -54,7 +54,8 @@ def _ended(stage: Stage, sdk: Any, arn: str) -> Any:
 
 def _answer(stage: Stage, arn: str, output: Any) -> None:
     def look() -> Any:
-        return [p for p in json.loads(stage.command("inbox", "--json")) if p["executionArn"] == arn]
+        found = json.loads(stage.command("inbox", "--json"))
+        return [each for each in found if each["executionArn"] == arn and each["kind"] == "prompt"]
 
     (prompt,) = stage.until("somebody is asked", look)
     stage.command("answer", prompt["id"], "--output", json.dumps(output))
