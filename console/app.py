@@ -96,6 +96,7 @@ class FlowdApp(Plain):
         self.faults: list[BaseException] = []
         self.moving = False  # between two modes; keys wait
         self._typed = TypeAhead(self, self._take_one)
+        self.missed = self._typed.missed
         self._tasks: list[asyncio.Task[None]] = []
         self._seen_inbox = False
         self.keys: dict[str, str] = {}
@@ -310,7 +311,9 @@ class FlowdApp(Plain):
 
     def show_prompt(self, prompt: Item) -> None:
         """Open the form of one prompt, with what this user has typed into it before, here or elsewhere."""
-        self.run_worker(job(self._open_prompt, prompt), group="prompt", exclusive=True, exit_on_error=False)
+        opened = self.run_worker(job(self._open_prompt, prompt), group="prompt", exclusive=True, exit_on_error=False)
+        if (shell := self._shell()) is not None:
+            shell.keys_wait_for(opened)
 
     async def _open_prompt(self, prompt: Item) -> None:
         key = str(prompt["id"])
@@ -337,8 +340,10 @@ class FlowdApp(Plain):
             return
         found = commands.read(word)
         if found.wrong:
+            self.missed()
             self.notify(found.wrong, severity="warning")
         elif found.words or found.target == "view":
+            self.moving = True
             self.run_worker(job(self._to_words, found), exit_on_error=False)
         else:
             self.go(found.target)

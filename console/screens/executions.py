@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.widget import Widget
 from textual.widgets import Input
+from textual.worker import Worker
 
 from console import rows
 from console.actions import bindings
@@ -15,7 +16,7 @@ from console.client import Item, RemoteError, Unreachable
 from console.filterwords import FilterWords
 from console.looks import Span
 from console.messages import News, Opened
-from console.pages import KeysetSource
+from console.pages import KeysetSource, ListSource
 from console.reasons import Situation
 from console.screens.bulk import DESTROYS, WORDS, Reasoned, preview_lines
 from console.screens.dialogs import Choose, Fill
@@ -26,6 +27,7 @@ from console.widgets.table import VirtualTable
 from console.widgets.typed import TypedLine
 
 EMPTY = "no executions yet\n\nput a definition into the workflows folder and press :sm, then s to start it"
+LATE = "the daemon has not answered yet"
 NO_MATCH = "nothing matches the filter\n\n/ changes it, / and an empty line takes it away"
 LOOK_BACK = 100  # how many new executions are counted exactly
 
@@ -45,7 +47,8 @@ class ExecutionsScreen(ExecutionVerbs):
         self._source: KeysetSource | None = None
         self._more = False  # there may be more than were counted
         self._changed: dict[str, str] = {}
-        self._stale = True
+        self._asked, self._shown, self._shown_text = 1, 0, text  # the list that is wanted, and the one that is here
+        self._trying: Worker[Any] | None = None  # asks whether the daemon takes a filter
         self._was_going = False
 
     def body(self) -> Iterable[Widget]:
@@ -78,20 +81,26 @@ class ExecutionsScreen(ExecutionVerbs):
     # -- reading
 
     async def load(self) -> None:
-        daemon = self.host.daemon
-        self.counts = (await daemon.count(self.scope)).get("counts") or {}
-        if self._stale or self._source is None:
-            await self._fresh()
-        else:
-            await self._follow(self._source)
+        try:
+            self.counts = (await self.host.daemon.count(self.scope)).get("counts") or {}
+            if self._shown != self._asked or self._source is None:
+                await self._fresh()
+            else:
+                await self._follow(self._source)
+        except (Unreachable, RemoteError):
+            if self._source is not None and self._shown_text != self.text:
+                self._clear()
+            raise
         self._tell()
 
     async def _fresh(self) -> None:
         """Read the list from its top."""
-        daemon, text = self.host.daemon, self.within(self.text)
+        daemon, shown, text, asked = self.host.daemon, self.text, self.within(self.text), self._asked
         source = KeysetSource(partial(daemon.executions, text), 0 if self.text else sum(self.counts.values()))
         await source.step(0)
-        self._source, self._stale, self.newer = source, False, 0
+        if asked != self._asked:
+            return  # another list was asked for meanwhile, and is read next
+        self._source, self._shown, self._shown_text, self.newer = source, asked, shown, 0
         self._more = bool(self.text) and not source.ended
         self._changed.clear()
         self.table.empty = NO_MATCH if self.text else EMPTY
@@ -103,6 +112,21 @@ class ExecutionsScreen(ExecutionVerbs):
                 self._more = bool(counted.get("more"))
                 source.expect(counted.get("total", 0))
                 self.table.relayout()
+
+    def unread(self) -> bool:
+        return super().unread() or (self._reading and self._shown != self._asked)
+
+    def give_up(self) -> None:
+        super().give_up()
+        if self._shown != self._asked or (self._trying is not None and not self._trying.is_finished):
+            self._clear()
+
+    def _clear(self) -> None:
+        """Take the rows away: they are not of the list that was asked for."""
+        self._source, self._shown = None, 0
+        self.table.empty = LATE
+        self.table.show_rows(ListSource([]), keep=False)
+        self._unmark()
 
     async def _follow(self, source: KeysetSource) -> None:
         """Count what is new and renew what is in view; no row moves."""
@@ -271,9 +295,10 @@ class ExecutionsScreen(ExecutionVerbs):
 
     def take_words(self, words: str, view: bool) -> None:
         if view:
-            self.work(self.show_view(words) if words else self.do_views())
+            looked_up = self.work_of_key(self.show_view(words) if words else self.do_views())
+            self._trying = looked_up if words else None
         else:
-            self.work(self._try_filter(words))
+            self._trying = self.work_of_key(self._try_filter(words))
 
     async def show_view(self, name: str) -> None:
         """Show the saved view of this name."""
@@ -282,11 +307,12 @@ class ExecutionsScreen(ExecutionVerbs):
         if found is not None:
             self.show_filter(found["filter"])
             return
+        self.host.missed()
         known = ", ".join(view["name"] for view in views) or "none"
         self.say(f"there is no view {clean(name)}; yours are: {clean(known)}", bad=True)
 
     def do_newer(self) -> None:
-        self._stale = True
+        self._asked += 1
         self.reload()
 
     def do_filter(self) -> None:
@@ -312,19 +338,28 @@ class ExecutionsScreen(ExecutionVerbs):
         self.table.focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        self.work(self._try_filter(event.value.strip()))
+        self._trying = self.work_of_key(self._try_filter(event.value.strip()))
 
     async def _try_filter(self, text: str) -> None:
         """A filter the daemon refuses stays in the line, to be mended."""
         try:
             await self.host.daemon.executions(self.within(text), None, 1)
         except RemoteError as error:
+            self.host.missed()
             self._refuse(clean(error).removeprefix("Filter: "))
+            self._back_again()
         except Unreachable as error:
+            self.host.missed()
             self.host.lost(error)
+            self._back_again()
         else:
             self._close_filter()
             self.show_filter(text)
+
+    def _back_again(self) -> None:
+        """The list stays the one it was; if it was taken away meanwhile, it is read again."""
+        if self._source is None:
+            self.reload()
 
     def _refuse(self, why: str) -> None:
         """Say above the list what is wrong with the filter; "" takes it back."""
@@ -338,7 +373,7 @@ class ExecutionsScreen(ExecutionVerbs):
     def show_filter(self, text: str) -> None:
         """Show the executions this filter holds."""
         self.text = text
-        self._stale = True
+        self._asked += 1
         if self.ready:
             self._unmark()
         self.reload()

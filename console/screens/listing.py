@@ -126,7 +126,8 @@ class ListScreen(Shell):
         box.focus()
 
     def take_words(self, words: str, view: bool) -> None:
-        self.query_one("#filter", Input).value = words
+        self.query_one("#filter", Input).value = self.text = words
+        self.show_items()  # at once: keys that follow are for the rows that match
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self.text = event.value.strip()

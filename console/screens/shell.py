@@ -18,6 +18,7 @@ from textual.css.query import NoMatches
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
+from textual.worker import Worker
 
 from console import actions
 from console.client import Daemon, Item, RemoteError, Unreachable
@@ -47,6 +48,7 @@ class Host(Protocol):
     def now(self) -> Now: ...
     def badge(self) -> Sequence[Span]: ...
     def lost(self, error: Unreachable) -> None: ...
+    def missed(self) -> None: ...
     def fault(self, error: BaseException) -> None: ...
     def copy_text(self, text: str, what: str) -> None: ...
     def go(self, name: str) -> None: ...
@@ -70,6 +72,8 @@ class Shell(Screen[None]):
         self._again = False
         self.loaded = False
         self._wanted = ""  # the verb that was asked for before the first reading was over
+        self._awaited: list[Worker[Any]] = []  # begun by keys
+        self._given_up = False  # keys do not wait any longer
         self.ready = False  # the widgets are there; Textual resumes a screen and delivers news before that
 
     @property
@@ -162,7 +166,7 @@ class Shell(Screen[None]):
             while self._again:
                 self._again = False
                 await self.load()
-                self.loaded = True
+                self.loaded, self._given_up = True, False
                 self.refresh_bars()
                 wanted, self._wanted = self._wanted, ""
                 if wanted:
@@ -170,16 +174,41 @@ class Shell(Screen[None]):
         finally:
             self._reading = False
 
-    def work(self, job: Coroutine[Any, Any, Any]) -> None:
+    def work(self, job: Coroutine[Any, Any, Any]) -> Worker[Any]:
         """Run something in the background; whatever goes wrong becomes a notice."""
-        self.run_worker(self.safely(job), exit_on_error=False)
+        return self.run_worker(self.safely(job), exit_on_error=False)
+
+    def work_of_key(self, job: Coroutine[Any, Any, Any]) -> Worker[Any]:
+        """The same for what a key has begun: those typed behind it wait until it is done or has opened a dialog."""
+        return self.keys_wait_for(self.work(job))
+
+    def keys_wait_for(self, worker: Worker[Any]) -> Worker[Any]:
+        self._awaited.append(worker)
+        self._given_up = False
+        return worker
+
+    @property
+    def waiting(self) -> bool:
+        """True while the screen does not yet show what was asked of it: keys typed ahead are not for what it shows."""
+        self._awaited = [worker for worker in self._awaited if not worker.is_finished]
+        return not self._given_up and (bool(self._awaited) or self.unread())
+
+    def unread(self) -> bool:
+        """Whether rows are on their way without which a key means nothing."""
+        return self._reading and not self.loaded
+
+    def give_up(self) -> None:
+        """The daemon takes too long: keys go on, so nothing may stay that was to be replaced."""
+        self._given_up = True
 
     async def safely(self, job: Awaitable[Any]) -> None:
         try:
             await job
         except Unreachable as error:
+            self.host.missed()
             self.host.lost(error)
         except RemoteError as error:
+            self.host.missed()
             self.say(f"{error.code}: {error}", bad=True)
         except asyncio.CancelledError:
             raise
@@ -249,7 +278,7 @@ class Shell(Screen[None]):
         try:
             result = verb()
             if asyncio.iscoroutine(result):
-                self.work(result)
+                self.work_of_key(result)
         except Exception as error:
             self.host.fault(error)
 

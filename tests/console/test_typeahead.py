@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import asyncio
+
+import pytest
 from textual import events
 from textual.pilot import Pilot
 
+from console.client import Item
 from console.screens.answer import AnswerScreen
+from console.screens.executions import LATE, ExecutionsScreen
 from console.screens.inbox import InboxScreen
+from console.typeahead import TypeAhead
 from tests.console.conftest import Console
-from tests.console.driver import goes_to, sees, until
+from tests.console.driver import goes_to, notices, screen_text, sees, until
+from tests.console.fake import FakeDaemon
 
 
 def packet(pilot: Pilot[int], *keys: str) -> None:
@@ -39,3 +46,83 @@ async def test_a_word_typed_ahead_of_the_command_line_is_not_read_as_verbs(conso
         assert isinstance(screen, InboxScreen)
         await until(pilot, lambda: screen.loaded)
         assert len(pilot.app.screen_stack) == 1
+
+
+WORDS = "status:failed"
+BY_COMMAND = ("colon", *f"exec {WORDS}", "enter")
+BY_FILTER = ("slash", *WORDS, "enter")
+
+
+@pytest.fixture
+def answers(daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Set: the daemon answers for filtered lists. It was asked for one: `daemon.calls` has the filter."""
+    may, whole = asyncio.Event(), daemon.executions
+
+    async def executions(text: str, before: int | None, limit: int, skip: int = 0) -> Item:
+        if text:
+            daemon.calls.append(("filtered", text))
+            await may.wait()
+        return await whole(text, before, limit, skip)
+
+    monkeypatch.setattr(daemon, "executions", executions)
+    return may
+
+
+@pytest.mark.parametrize("way", [BY_COMMAND, BY_FILTER])
+async def test_keys_typed_ahead_of_a_filter_are_for_the_list_it_gives(
+    console: Console, daemon: FakeDaemon, answers: asyncio.Event, way: tuple[str, ...]
+) -> None:
+    third = daemon.matching(WORDS)[2]["name"]
+    async with console() as pilot:
+        await sees(pilot, "order-1000")
+        packet(pilot, *way, "j", "j", "enter")
+        await until(pilot, lambda: ("filtered", WORDS) in daemon.calls, "the filter is asked for")
+        assert len(pilot.app.screen_stack) == 1
+        answers.set()
+        await until(pilot, lambda: len(pilot.app.screen_stack) == 2, "the execution")
+        await sees(pilot, third)
+
+
+async def test_keys_typed_ahead_are_dropped_if_the_list_does_not_come_and_its_rows_are_gone(
+    console: Console, daemon: FakeDaemon, answers: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TypeAhead, "patience_s", 0.1)
+    async with console() as pilot:
+        await sees(pilot, "order-1000")
+        packet(pilot, *BY_COMMAND, "j", "j", "enter")
+        await until(pilot, lambda: "3 keys typed ahead not taken" in notices(pilot))
+        assert LATE in await sees(pilot, LATE) and "order-1000" not in screen_text(pilot)
+        await pilot.press("enter")
+        assert len(pilot.app.screen_stack) == 1
+        answers.set()
+        await sees(pilot, daemon.matching(WORDS)[0]["name"])
+
+
+@pytest.mark.parametrize("wrong", ["exec nonsense:x", "nonsense"])
+async def test_keys_typed_ahead_of_a_command_that_leads_nowhere_are_dropped(console: Console, wrong: str) -> None:
+    async with console() as pilot:
+        await sees(pilot, "order-1000")
+        packet(pilot, "colon", *wrong, "enter", "j", "enter")
+        await until(pilot, lambda: "2 keys typed ahead not taken" in notices(pilot))
+        screen = pilot.app.screen
+        assert isinstance(screen, ExecutionsScreen) and screen.table.cursor == 0
+
+
+async def test_what_is_typed_behind_a_bulk_verb_goes_to_its_dialog(
+    console: Console, daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may, whole = asyncio.Event(), daemon.ask
+
+    async def ask(operation: str, **members: object) -> Item:
+        if operation == "StartBatch":
+            daemon.calls.append(("preview",))
+            await may.wait()
+        return await whole(operation, **members)
+
+    monkeypatch.setattr(daemon, "ask", ask)
+    async with console() as pilot:
+        await sees(pilot, "order-1000")
+        packet(pilot, "ctrl+a", "R", *"jx")
+        await until(pilot, lambda: ("preview",) in daemon.calls, "the preview")
+        may.set()
+        await until(pilot, lambda: getattr(pilot.app.focused, "value", "") == "jx", "the reason")
