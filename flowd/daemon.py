@@ -313,10 +313,10 @@ def _make_drop_folder(folder: Path) -> None:
 
 
 def _runner_socket(config: Config) -> Path:
-    """Ours stands beside the daemon's own socket."""
+    """Ours stands beside the daemon's own socket and has its name, since other daemons' may stand there too."""
     if config.runner_socket is not None:
         return config.runner_socket
-    path = config.socket.with_name("runner.sock")
+    path = config.socket.with_name(f"{config.socket.name}.runner")
     if len(os.fsencode(path)) > SOCKET_PATH_BYTES:
         said = f"the runner's socket stands beside the daemon's, and {path} has more than {SOCKET_PATH_BYTES} bytes"
         raise ConfigError(f"{said}; choose a shorter path with --socket (FLOWD_SOCKET)")

@@ -14,7 +14,7 @@ from flowd.api.server import Addresses, Server
 from flowd.clock import SystemClock
 from flowd.cloudsettings import CloudSettings
 from flowd.config import Config
-from flowd.daemon import Daemon
+from flowd.daemon import Daemon, _runner_socket
 from flowd.errors import ConfigError
 from flowd.foreground import _start, serve
 from flowd.httpsettings import HttpSettings
@@ -81,10 +81,19 @@ async def test_a_workflows_folder_that_cannot_be_made_is_named_with_the_way_out(
         await Daemon(settings(tmp_path, {}, None)).start()
 
 
+def test_daemons_whose_sockets_are_in_one_folder_have_a_runner_each(tmp_path: Path) -> None:
+    runners = []
+    for name in ("a.sock", "b.sock", "a"):
+        config = replace(settings(tmp_path, {}, None), socket=tmp_path / name, data=tmp_path / f"data-{name}")
+        runners.append(_runner_socket(config))
+    assert [runner.name for runner in runners] == ["a.sock.runner", "b.sock.runner", "a.runner"]
+    assert {runner.parent for runner in runners} == {tmp_path}
+
+
 def test_a_runner_s_socket_that_would_be_too_long_is_refused_before_anything_is_started(tmp_path: Path) -> None:
     folder = tmp_path / ("x" * (105 - len(str(tmp_path)) - 1))
     config = replace(settings(tmp_path, {}, None), socket=folder / "s")
-    with pytest.raises(ConfigError, match=r"runner\.sock has more than 107 bytes; .*--socket"):
+    with pytest.raises(ConfigError, match=r"s\.runner has more than 107 bytes; .*--socket"):
         Daemon(config)
     Daemon(replace(config, runner_socket=tmp_path / "r"))
 
