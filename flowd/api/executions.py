@@ -37,6 +37,7 @@ async def start_execution(do: Services, request: Any, caller: Caller) -> Body:
     check_size(text, "input", do.config.limits.payload_bytes)
     machine = await do.machines.named(arn.name, arn.arn)
     target = await find_target(do, machine, arn)
+    await test_cases.check_states(do, machine, target.version, trigger)
     if request.name is not None and not names.is_valid_name(request.name):
         raise InvalidName(f"Invalid Name: '{request.name}'")
     started = await do.core.executions.start(
@@ -68,6 +69,7 @@ async def start_sync_execution(do: Services, request: Any, caller: Caller) -> Bo
     target = await find_target(do, machine, arn)
     if machine.type != "EXPRESS":
         raise StateMachineTypeNotSupported
+    await test_cases.check_states(do, machine, target.version, trigger)
     if request.name is not None and not names.is_valid_name(request.name):
         raise InvalidName(f"Invalid Name: '{request.name}'")
     ended = await do.core.executions.run(

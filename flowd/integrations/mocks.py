@@ -78,6 +78,10 @@ class Mocks:
         """The names of a machine's test cases."""
         return sorted(self._cases.get(machine, {}))
 
+    def states(self, machine: str, case: str) -> list[str]:
+        """The names of the states that a test case mocks."""
+        return sorted(self._cases.get(machine, {}).get(case, {}))
+
     def find(self, machine: str, case: str, state: str) -> Response | None:
         """What is mocked for a state in a test case."""
         return self._cases.get(machine, {}).get(case, {}).get(state) if case else None

@@ -40,3 +40,24 @@ async def test_a_test_case_is_taken_from_the_arn_and_must_exist(box: Box) -> Non
     assert test_cases.chosen(box.services, arn, "task:1:0:1") == (arn, "task:1:0:1")
     with pytest.raises(ValidationException, match="only a client's own start"):
         test_cases.chosen(box.services, f"{arn}#Happy", "task:1:0:1")
+
+
+WAITS = json.dumps({"StartAt": "Charge", "States": {"Charge": {
+    "Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "Parameters": {"QueueUrl": "q", "MessageBody": "x"},
+    "End": True}}})  # fmt: skip
+
+
+@pytest.mark.parametrize(("operation", "type"), [("start_execution", "STANDARD"), ("start_sync_execution", "EXPRESS")])
+async def test_a_test_case_that_names_no_task_of_the_machine_is_refused_with_its_place(
+    box: Box, operation: str, type: str
+) -> None:
+    answers = {"Works": {"0": {"Return": {"MessageId": "1"}}}}
+    cases = {"Typo": {"Chagre": "Works"}, "Right": {"Charge": "Works"}}
+    config: dict[str, Any] = {"StateMachines": {"m": {"TestCases": cases}}, "MockedResponses": answers}
+    object.__setattr__(box.services, "mocks", mocks(box.folder, config))
+    arn = await box.machine(WAITS, type=type)
+    code, message = await box.refused(operation, stateMachineArn=f"{arn}#Typo", name="x")
+    assert code == "ValidationException"
+    assert "/StateMachines/m/TestCases/Typo/Chagre: m has no Task 'Chagre'" in message and "mean Charge?" in message
+    started = await box.call(operation, stateMachineArn=f"{arn}#Right", name="x")
+    assert started["executionArn"]
