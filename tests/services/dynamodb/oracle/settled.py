@@ -6,7 +6,7 @@ docs/integrations/dynamodb.md lists them with who says so. A difference that no 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Any, Final
@@ -140,11 +140,28 @@ def _is_below(path: Path, other: Path) -> bool:
 
 
 def _appends_unordered(found: Difference) -> bool:
-    """Two places of one list are set, the later one first."""
-    places = [path.parts for path, _ in found.update.sets if isinstance(path.parts[-1], int)]
-    return found.both_answer and any(
-        one[:-1] == other[:-1] and one > other for at, one in enumerate(places) for other in places[at:]
-    )
+    """Two places of one list are filled, the later one first: by SET, or by ADD and SET, whose order is moto's own."""
+    sets, adds = ([path.parts for path, _ in pairs] for pairs in (found.update.sets, found.update.adds))
+    later_first = any(one > other for one, other in _of_one_list(sets, sets) if sets.index(one) < sets.index(other))
+    return _only_lists_differ(found) and (later_first or any(_of_one_list(sets, adds)))
+
+
+def _removes_before_it_sets(found: Difference) -> bool:
+    """REMOVE of an element moves those behind it, and SET means the places that there were."""
+    removes, sets = [path.parts for path in found.update.removes], [path.parts for path, _ in found.update.sets]
+    return _only_lists_differ(found) and any(one < other for one, other in _of_one_list(removes, sets))
+
+
+def _of_one_list(ones: list[Any], others: list[Any]) -> Iterator[tuple[Any, Any]]:
+    """Each pair of different places in the same list."""
+    for one in ones:
+        for other in others:
+            if isinstance(one[-1], int) and isinstance(other[-1], int) and one[:-1] == other[:-1] and one != other:
+                yield one, other
+
+
+def _only_lists_differ(found: Difference) -> bool:
+    return found.both_answer and bool(_without_li(found.mine) == _without_li(found.theirs))
 
 
 # -- what is found -----------------------------------------------------------------
@@ -221,7 +238,12 @@ def _last_of_a_list(found: Difference) -> bool:
     """Two places of one list are shown: only the last of them is."""
     text = str(found.members)
     places = re.findall(r"li\[\d\]", text[text.find("ProjectionExpression") :])
-    return len(places) > 1 and found.both_answer and _without_li(found.here) == _without_li(found.there)
+    if len(places) < 2 or not found.both_answer:
+        return False
+    here, there = _without_li(found.here), _without_li(found.there)
+    if found.operation == "Scan":  # whose items come in no order
+        here, there = ({**answer, "Items": _in_order(answer["Items"])} for answer in (here, there))
+    return bool(here == there)
 
 
 def _without_li(value: Any) -> Any:
@@ -339,6 +361,7 @@ CLASSES: Final[dict[str, Callable[[Difference], bool]]] = {
     "moto's PartiQL updates nothing where there is no item": _updates_nothing,
     "moto looks further than Limit": _looks_further,
     "moto appends to a list in the order of the text, not of the places": _appends_unordered,
+    "moto removes from a list before it sets": _removes_before_it_sets,
     "moto shares parts between attributes": _shares,
     "moto leaves a failed update half done": _half_done,
 }
