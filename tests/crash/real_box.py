@@ -128,14 +128,14 @@ class Box:
         if self.process is not None and self.process.poll() is None:
             self.kill()
         self.kill_runner(missing_ok=True)
-        for note in (self._sockets / "runner.sock.workers").glob("[0-9]*"):
+        for note in (self._sockets / "s.runner.workers").glob("[0-9]*"):
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(int(note.name), signal.SIGKILL)
         shutil.rmtree(self._sockets, ignore_errors=True)
 
     def runner(self) -> int | None:
         """The runner's process, known by the socket on its command line."""
-        wanted = str(self._sockets / "runner.sock").encode()
+        wanted = str(self._sockets / "s.runner").encode()
         for folder in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
                 words = (folder / "cmdline").read_bytes().split(b"\0")
