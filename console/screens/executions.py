@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -294,11 +294,20 @@ class ExecutionsScreen(ExecutionVerbs):
             self.show_filter(views[chosen]["filter"])
 
     def take_words(self, words: str, view: bool) -> None:
-        if view:
-            looked_up = self.work_of_key(self.show_view(words) if words else self.do_views())
-            self._trying = looked_up if words else None
+        if view and not words:
+            self.work_of_key(self.do_views())
         else:
-            self._trying = self.work_of_key(self._try_filter(words))
+            self._try(self.show_view(words) if view else self._try_filter(words))
+
+    def _try(self, job: Coroutine[Any, Any, None]) -> None:
+        """Look for another list. If none comes of it and the rows were taken away meanwhile, they are read again."""
+
+        async def tried() -> None:
+            await self.safely(job)
+            if self._source is None:
+                self.reload()
+
+        self._trying = self.work_of_key(tried())
 
     async def show_view(self, name: str) -> None:
         """Show the saved view of this name."""
@@ -338,7 +347,7 @@ class ExecutionsScreen(ExecutionVerbs):
         self.table.focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        self._trying = self.work_of_key(self._try_filter(event.value.strip()))
+        self._try(self._try_filter(event.value.strip()))
 
     async def _try_filter(self, text: str) -> None:
         """A filter the daemon refuses stays in the line, to be mended."""
@@ -347,19 +356,9 @@ class ExecutionsScreen(ExecutionVerbs):
         except RemoteError as error:
             self.host.missed()
             self._refuse(clean(error).removeprefix("Filter: "))
-            self._back_again()
-        except Unreachable as error:
-            self.host.missed()
-            self.host.lost(error)
-            self._back_again()
         else:
             self._close_filter()
             self.show_filter(text)
-
-    def _back_again(self) -> None:
-        """The list stays the one it was; if it was taken away meanwhile, it is read again."""
-        if self._source is None:
-            self.reload()
 
     def _refuse(self, why: str) -> None:
         """Say above the list what is wrong with the filter; "" takes it back."""

@@ -6,7 +6,8 @@ import pytest
 from textual import events
 from textual.pilot import Pilot
 
-from console.client import Item
+from console.client import Item, Unreachable
+from console.pages import KeysetSource
 from console.screens.answer import AnswerScreen
 from console.screens.executions import LATE, ExecutionsScreen
 from console.screens.inbox import InboxScreen
@@ -126,3 +127,64 @@ async def test_what_is_typed_behind_a_bulk_verb_goes_to_its_dialog(
         await until(pilot, lambda: ("preview",) in daemon.calls, "the preview")
         may.set()
         await until(pilot, lambda: getattr(pilot.app.focused, "value", "") == "jx", "the reason")
+
+
+async def test_a_list_read_under_the_filter_of_before_that_comes_late_is_not_shown(
+    console: Console, daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may, whole = {text: asyncio.Event() for text in ("status:failed", "status:running")}, daemon.executions
+
+    async def executions(text: str, before: int | None, limit: int, skip: int = 0) -> Item:
+        if text and limit > 1:  # one row is what a filter is tried with
+            daemon.calls.append(("filtered", text))
+            await may[text].wait()
+        return await whole(text, before, limit, skip)
+
+    monkeypatch.setattr(daemon, "executions", executions)
+    async with console() as pilot:
+        await sees(pilot, "order-1000")
+        screen = pilot.app.screen
+        assert isinstance(screen, ExecutionsScreen)
+        rows: list[Item] = []
+        show_rows = screen.table.show_rows
+
+        def noted(source: KeysetSource, keep: bool) -> None:
+            rows.extend(source.held())
+            show_rows(source, keep)
+
+        monkeypatch.setattr(screen.table, "show_rows", noted)
+        screen.take_words("status:failed", view=False)
+        await until(pilot, lambda: ("filtered", "status:failed") in daemon.calls)
+        screen.take_words("status:running", view=False)
+        await until(pilot, lambda: screen.text == "status:running")
+        packet(pilot, "j", "enter")
+        may["status:failed"].set()
+        await until(pilot, lambda: ("filtered", "status:running") in daemon.calls)
+        assert rows == [] and screen.waiting and len(pilot.app.screen_stack) == 1
+        may["status:running"].set()
+        await until(pilot, lambda: len(pilot.app.screen_stack) == 2)
+        await sees(pilot, daemon.matching("status:running")[1]["name"])
+        assert {row["status"] for row in rows} == {"RUNNING"}
+
+
+async def test_the_rows_come_back_if_the_view_that_was_asked_for_is_none_after_all(
+    console: Console, daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may, whole = asyncio.Event(), daemon.ask
+
+    async def ask(operation: str, **members: object) -> Item:
+        if operation == "Attend":  # the first answer has every screen read again
+            raise Unreachable
+        if operation == "ListViews":
+            await may.wait()
+        return await whole(operation, **members)
+
+    monkeypatch.setattr(daemon, "ask", ask)
+    monkeypatch.setattr(TypeAhead, "patience_s", 0.05)
+    async with console() as pilot:
+        await sees(pilot, "order-1000")
+        packet(pilot, "colon", *"view nowhere", "enter", "j")
+        await sees(pilot, LATE)
+        may.set()
+        await sees(pilot, "order-1000")
+        assert "there is no view nowhere" in notices(pilot)
