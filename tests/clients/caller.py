@@ -144,7 +144,8 @@ class Node:
     """The AWS SDK for JavaScript, version 3: one process that is told of calls line by line (calls.mjs)."""
 
     def __init__(self, modules: Path, environ: Mapping[str, str]) -> None:
-        self._script = modules.parent / "flowd-calls.mjs"  # Node looks for modules beside the script
+        # Node looks for modules beside the script; several test processes may have one there.
+        self._script = modules.parent / f"flowd-calls-{os.getpid()}.mjs"
         self._script.write_text((HERE / "calls.mjs").read_text())
         self._process = _told(["node", str(self._script)], environ)
 
