@@ -331,7 +331,7 @@ class FlowdApp(Plain):
             if self.current_mode != name:
                 await self.switch_mode(name)
             while len(self.screen_stack) > 1:
-                await self.pop_screen()
+                await self.screen.dismiss(None)  # whoever waits for a dialog is told that it was left
         finally:
             self.moving = False
 

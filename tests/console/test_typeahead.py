@@ -109,6 +109,22 @@ async def test_keys_typed_ahead_of_a_command_that_leads_nowhere_are_dropped(cons
         assert isinstance(screen, ExecutionsScreen) and screen.table.cursor == 0
 
 
+async def test_a_dialog_that_is_left_for_another_screen_holds_no_keys_up(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with console() as pilot:
+        await sees(pilot, "order-1000")
+        await pilot.press("x")
+        await sees(pilot, "Stop order-1000?")
+        await pilot.press("ctrl+p", *"go to executions")
+        await sees(pilot, "the executions screen")
+        await pilot.press("down", "enter")
+        screen = pilot.app.screen_stack[0]
+        assert isinstance(screen, ExecutionsScreen)
+        await until(pilot, lambda: pilot.app.screen is screen)
+        await until(pilot, lambda: not screen.waiting, "no key waits")
+
+
 async def test_what_is_typed_behind_a_bulk_verb_goes_to_its_dialog(
     console: Console, daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
