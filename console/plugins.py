@@ -115,9 +115,7 @@ async def _run(name: str, plugin: Plugin, shell: Shell) -> None:
     if plugin.confirm and not await shell.app.push_screen_wait(asked):
         return
     if plugin.background:
-        code, said = await _aside(command)
-        told = f"{name}: {said or 'it said nothing'}" + (f" (exit code {code})" if code else "")
-        shell.say(told, bad=code != 0)
+        shell.work(_aside(name, command, shell))  # on its own: no key waits for it
         return
     try:
         with shell.app.suspend():
@@ -127,8 +125,8 @@ async def _run(name: str, plugin: Plugin, shell: Shell) -> None:
         shell.say(f"{name}: {clean(error)}", bad=True)
 
 
-async def _aside(command: str) -> tuple[int, str]:
-    """Exit code and first line of a command that gets no terminal; the rest of what it says is read and dropped."""
+async def _aside(name: str, command: str, shell: Shell) -> None:
+    """Run a command that gets no terminal and tell its exit code and first line; the rest is read and dropped."""
     process = await asyncio.create_subprocess_shell(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
@@ -137,4 +135,5 @@ async def _aside(command: str) -> tuple[int, str]:
     while await process.stdout.read(65_536):
         pass
     lines = said.decode("utf-8", "replace").strip().splitlines()
-    return await process.wait(), clean(lines[0], _SHOWN) if lines else ""
+    code, told = await process.wait(), clean(lines[0], _SHOWN) if lines else "it said nothing"
+    shell.say(f"{name}: {told}" + (f" (exit code {code})" if code else ""), bad=code != 0)

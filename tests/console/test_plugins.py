@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from importlib import import_module
@@ -11,6 +13,7 @@ import pytest
 
 from console import actions, places, plugins
 from console.app import FlowdApp
+from console.screens.executions import ExecutionsScreen
 from tests.console.driver import notices, sees, until
 
 MARK = 'screen = "executions"\nkey = "ctrl+g"\n'
@@ -69,6 +72,22 @@ async def test_a_key_runs_a_command_aside_and_says_its_first_line(
         await until(pilot, lambda: "mark: it is order-1000 (exit code 3)" in notices(pilot))
         await pilot.press("question_mark", "end")
         await sees(pilot, "ctrl+g", "says where it stands")
+
+
+async def test_no_key_waits_for_a_command_that_runs_aside(
+    take: Callable[[str], list[str]], make_app: Callable[..., FlowdApp], tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "end")
+    assert take(f'[mark]\n{MARK}command = "echo ended; cat {tmp_path}/end"\nbackground = true') == []
+    async with make_app().run_test(size=(80, 24)) as pilot:
+        await sees(pilot, "order-1000")
+        screen = pilot.app.screen
+        assert isinstance(screen, ExecutionsScreen)
+        await pilot.press("ctrl+g", "j")
+        await until(pilot, lambda: screen.table.cursor == 1)
+        assert "ended" not in notices(pilot)
+        await asyncio.to_thread((tmp_path / "end").write_text, "")
+        await until(pilot, lambda: "mark: ended" in notices(pilot))
 
 
 async def test_a_command_that_wants_to_be_confirmed_is_shown_first_and_gets_the_terminal(
