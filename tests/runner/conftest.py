@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from flowd.runner.client import RunnerClient
 from tests.runner.harness import Functions, RunnerProcess
+from tests.runner.waiting import Waiting
 
 HAS_NODE = shutil.which("node") is not None
 
@@ -53,3 +55,17 @@ def own_runner() -> Iterator[Callable[..., RunnerProcess]]:
     yield start
     for runner in started:
         runner.close()
+
+
+@pytest.fixture
+def waiting(tmp_path: Path) -> Waiting:
+    return Waiting(tmp_path / "waiting")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """For the socket of a runner that a client spawns: tmp_path is too long for one."""
+    made = Path(tempfile.mkdtemp(prefix="fr-", dir="/tmp"))
+    made.rmdir()  # whoever spawns makes it
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
