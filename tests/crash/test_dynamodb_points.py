@@ -3,6 +3,7 @@ follows it."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -53,73 +54,69 @@ async def left(world: World) -> list[int]:
     )
 
 
-async def delete(world: World) -> None:
-    await ask(world, "DeleteTable", TableName="large")
+async def pass_rounds(world: World) -> None:
     for _ in range(ROUNDS):
         await world.pass_time(1)
+
+
+async def delete(world: World) -> None:
+    await ask(world, "DeleteTable", TableName="large")
+    await pass_rounds(world)
 
 
 async def delete_index(world: World) -> None:
     await ask(
         world, "UpdateTable", TableName="large", GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "by_kind"}}]
     )
-    for _ in range(ROUNDS):
-        await world.pass_time(1)
+    await pass_rounds(world)
 
 
-@pytest.mark.parametrize(
-    "after", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["before the commit", "after the commit"]
+@pytest.fixture(
+    params=[False, pytest.param(True, marks=pytest.mark.slow)], ids=["before the commit", "after the commit"]
 )
+def after(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+async def deaths(
+    folder: Path, after: bool, deleting: Callable[[World], Coroutine[Any, Any, None]], refused: str
+) -> AsyncIterator[tuple[World, int]]:
+    """The world after a death at each commit of a deletion, and after none, with the commit: either the index is asked
+    for and `refused`, or all is as it was, which only a death before the first commit leaves; then it is deleted."""
+    at, struck = 1, True
+    while struck:
+        place = folder / str(at)
+        place.mkdir()
+        async with World(place) as world:
+            await fill(world)
+            struck, _ = await dies(world, at, after, partial(deleting, world))
+            try:
+                found = await ask(world, "Scan", TableName="large", IndexName="by_kind")
+            except ApiError as error:
+                assert refused in f"{error.code}: {error.message}"
+            else:
+                assert (struck, at, after, found["Count"]) == (True, 1, False, ITEMS)
+                await deleting(world)
+            yield world, at
+        at += 1
+    assert at > ITEMS / AT_ONCE
+
+
 async def test_a_table_is_whole_or_gone_wherever_its_deletion_is_cut(
     tmp_path: Path, after: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backfill, "AT_ONCE", AT_ONCE)
-    at, struck = 1, True
-    while struck:
-        folder = tmp_path / str(at)
-        folder.mkdir()
-        async with World(folder) as world:
-            await fill(world)
-            struck, _ = await dies(world, at, after, partial(delete, world))
-            try:
-                found = await ask(world, "Scan", TableName="large", IndexName="by_kind")
-            except ApiError as error:
-                assert error.code == "ResourceNotFoundException"
-            else:
-                assert (struck, at, after, found["Count"]) == (True, 1, False, ITEMS)
-                await delete(world)
-            await ask(world, "CreateTable", **LARGE)  # the name is free, whatever is left of the old table
-            assert (await ask(world, "Scan", TableName="large"))["Count"] == 0
-            for _ in range(ROUNDS):
-                await world.pass_time(1)
-            assert await left(world) == [0, 0, 0], f"a death at commit {at} left items behind"
-        at += 1
-    assert at > ITEMS / AT_ONCE
+    async for world, at in deaths(tmp_path, after, delete, "ResourceNotFoundException"):
+        await ask(world, "CreateTable", **LARGE)  # the name is free, whatever is left of the old table
+        assert (await ask(world, "Scan", TableName="large"))["Count"] == 0
+        await pass_rounds(world)
+        assert await left(world) == [0, 0, 0], f"a death at commit {at} left items behind"
 
 
-@pytest.mark.parametrize(
-    "after", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["before the commit", "after the commit"]
-)
 async def test_an_index_is_whole_or_gone_wherever_its_deletion_is_cut(
     tmp_path: Path, after: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backfill, "AT_ONCE", AT_ONCE)
-    at, struck = 1, True
-    while struck:
-        folder = tmp_path / str(at)
-        folder.mkdir()
-        async with World(folder) as world:
-            await fill(world)
-            struck, _ = await dies(world, at, after, partial(delete_index, world))
-            try:
-                found = await ask(world, "Scan", TableName="large", IndexName="by_kind")
-            except ApiError as error:
-                assert "does not have the specified index" in error.message
-            else:
-                assert (struck, at, after, found["Count"]) == (True, 1, False, ITEMS)
-                await delete_index(world)
-            for _ in range(ROUNDS):
-                await world.pass_time(1)
-            assert await left(world) == [ITEMS, 0, 0], f"a death at commit {at} left entries behind"
-        at += 1
-    assert at > ITEMS / AT_ONCE
+    async for world, at in deaths(tmp_path, after, delete_index, "does not have the specified index"):
+        await pass_rounds(world)
+        assert await left(world) == [ITEMS, 0, 0], f"a death at commit {at} left entries behind"
