@@ -30,6 +30,11 @@ MODELS: Final = Session()
 #: What these need does not fit into a row: a move of messages is over when it is answered, a replay of nothing is so,
 #: and the token of a subscription is told to a URL.
 NEVER_WELL: Final = {("sqs", "CancelMessageMoveTask"), ("events", "CancelReplay"), ("sns", "ConfirmSubscription")}
+#: What a client is, and the variable that names where it is installed.
+PLACES: Final = {
+    "cli": ("the AWS CLI", "FLOWD_AWS_CLI"),
+    "node": ("the SDK for Node", "FLOWD_AWS_NODE"),
+}
 
 
 def asked(*, well: bool) -> set[tuple[str, str]]:
@@ -61,17 +66,20 @@ def environ(box: Box) -> dict[str, str]:
 @pytest.fixture(scope="module", params=["boto3", "cli", "node"])
 def caller(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
     """A client, and a daemon of its own behind it."""
-    places = {"cli": os.environ.get("FLOWD_AWS_CLI"), "node": os.environ.get("FLOWD_AWS_NODE")}
-    if request.param != "boto3" and not places[request.param]:
-        pytest.skip("not installed here")
+    place = ""
+    if request.param in PLACES:
+        what, variable = PLACES[request.param]
+        place = os.environ.get(variable, "")
+        if not place:
+            pytest.skip(f"{what} is not installed here, or {variable} does not name the place")
     home = served(tmp_path_factory.mktemp(request.param))
     made: Caller
     if request.param == "boto3":
         made = Boto3(environ(home))
     elif request.param == "cli":
-        made = AwsCli(str(places["cli"]), environ(home))
+        made = AwsCli(place, environ(home))
     else:
-        made = Node(Path(str(places["node"])), environ(home))
+        made = Node(Path(place), environ(home))
     yield made
     made.close()
     home.close()
