@@ -21,7 +21,10 @@ from flowd.payload import dumps
 
 #: Keywords of a schema that one check of a value may come to: a second or two.
 KEYWORDS: Final = 500_000
+#: Characters of a text that are written anew in the time of one keyword.
+_CHARACTERS: Final = 100
 Keyword = Callable[..., Iterator[ValidationError] | None]
+_extended: Final[Callable[..., type[Validator]]] = jsonschema.validators.extend
 
 
 class TooLong(FlowdError):
@@ -66,8 +69,7 @@ def bounded(kind: type[Validator]) -> type[Validator]:
     """A draft's validator whose checks end."""
     own = {name: made for name, made in _OWN.items() if name in kind.VALIDATORS}
     counted = {name: partial(_counted, keyword) for name, keyword in (dict(kind.VALIDATORS) | own).items()}
-    made: type[Validator] = jsonschema.validators.extend(kind, counted)  # type: ignore[no-untyped-call]
-    return made
+    return _extended(kind, counted)
 
 
 def _counted(keyword: Keyword, validator: Validator, wanted: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
@@ -101,24 +103,25 @@ def _additional_properties(validator: Any, wanted: Any, value: Any, schema: Any)
 
 
 def _unique_items(validator: Any, wanted: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
-    """By their JSON, so that each is looked at once."""
+    """By their JSON, so that each is looked at once by this list; lists around it look again, and that counts."""
     if not wanted or not isinstance(value, list):
         return
-    seen = set()
+    check, seen = _check.get(), set()
     for item in value:
-        written = dumps(_plain(item))
+        written = dumps(_plain(item, check))
         if written in seen:
             yield ValidationError(f"{_short(value)} has non-unique elements")
             return
         seen.add(written)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, check: _Check) -> Any:
     """1 and 1.0 are the same, and the order of members does not count."""
+    check.spend(1 + len(value) // _CHARACTERS if isinstance(value, str) else 1)
     if isinstance(value, dict):
-        return {name: _plain(value[name]) for name in sorted(value)}
+        return {_plain(name, check): _plain(member, check) for name, member in sorted(value.items())}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [_plain(item, check) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from functools import reduce
+from typing import Any, Final
 
 import jsonschema
 import pytest
@@ -12,6 +13,12 @@ from flowd import patterns, schemas
 from flowd.schemas import TooLong, bounded, faults
 
 BUSY = "(?:x|xx)+[^x]"
+#: Lists of different things, at all depths.
+UNIQUE: Final[Any] = {"uniqueItems": True, "items": {"$ref": "#"}}
+
+
+def nested(value: Any) -> Any:
+    return reduce(lambda inner, _: [inner], range(20), value)
 
 
 def told(schema: Any, value: Any, kind: Any = jsonschema.Draft202012Validator) -> list[str]:
@@ -41,6 +48,9 @@ def test_keywords_with_patterns_and_unique_items_mean_what_they_mean(kind: Any) 
         ({"patternProperties": {BUSY: False}}, {"x" * 60: 1}),
         ({"additionalProperties": False, "patternProperties": {BUSY: {}}}, {"x" * 60: 1}),
         ({"items": {"type": "integer"}}, [1] * 2_000),
+        (UNIQUE, nested(list(range(300)))),
+        (UNIQUE, nested(["x" * 30_000])),
+        (UNIQUE, nested([{"x" * 30_000: 1}])),
     ],
 )
 def test_a_check_that_would_take_for_ever_is_given_up(schema: Any, value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
