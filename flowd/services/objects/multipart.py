@@ -7,7 +7,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import wraps
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -20,6 +21,7 @@ from flowd.services.objects import checksums, errors, facts, notices, objects
 from flowd.services.ports import Call, Members
 from flowd.services.s3 import FolderBuckets
 
+Operation = Callable[[FolderBuckets, Members, Call], dict[str, Any]]
 MOST: Final = 10_000
 SMALLEST: Final = 5 * 1024 * 1024  # of all parts but the last
 _ABOUT: Final = "upload.json"
@@ -43,17 +45,31 @@ def create_multipart_upload(buckets: FolderBuckets, members: Members, call: Call
         raise errors.invalid(f"'{key}' cannot be a file below the folder of bucket {bucket}")
     upload = call.new_id()
     folder = buckets.own_folder(bucket, "uploads") / upload
+    about = {"key": key, "shown": objects.told(members), "sum": _asked(members)}
     try:
         durable.make_folders(folder, buckets.base(bucket))
+        durable.write(folder / _ABOUT, json.dumps(about).encode())
+        durable.sync(folder)
     except FileNotFoundError:
         raise errors.no_such_bucket(bucket) from None
-    about = {"key": key, "shown": objects.told(members), "sum": _asked(members)}
-    durable.write(folder / _ABOUT, json.dumps(about).encode())
-    durable.sync(folder)
     told = {name: members[name] for name in ("ChecksumAlgorithm", "ChecksumType") if members.get(name)}
     return {"Bucket": bucket, "Key": key, "UploadId": upload, **objects.ENCRYPTION, **told}
 
 
+def _while_it_is_there(operation: Operation) -> Operation:
+    """An operation on an upload, which somebody may abort, complete, or delete with its bucket meanwhile."""
+
+    @wraps(operation)
+    def told(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
+        try:
+            return operation(buckets, members, call)
+        except FileNotFoundError:
+            raise errors.no_such_upload(members["UploadId"]) from None
+
+    return told
+
+
+@_while_it_is_there
 def upload_part(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
     folder, _ = _upload(buckets, members)
     body = bytes(members.get("Body") or b"")
@@ -64,11 +80,12 @@ def upload_part(buckets: FolderBuckets, members: Members, call: Call) -> dict[st
     return {"ETag": etag, **objects.ENCRYPTION, **sums}
 
 
+@_while_it_is_there
 def upload_part_copy(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
     folder, _ = _upload(buckets, members)
-    source, kept = objects.source_of(buckets, members)
+    _, kept, pieces = objects.source_of(buckets, members)
     span = _span(members["CopySourceRange"], kept.size) if members.get("CopySourceRange") else ()
-    path = _write_part(folder, int(members["PartNumber"]), objects.pieces(source, *span))
+    path = _write_part(folder, int(members["PartNumber"]), pieces(*span))
     made = facts.of(path)
     return {"CopyPartResult": {"ETag": made.etag, "LastModified": made.mtime_ns / 1e9}, **objects.ENCRYPTION}
 
@@ -87,6 +104,7 @@ def _span(text: str, size: int) -> tuple[int, int]:
     return first, last - first + 1
 
 
+@_while_it_is_there
 def complete_multipart_upload(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
     folder, about = _upload(buckets, members)
     bucket, key = members["Bucket"], members["Key"]
@@ -122,6 +140,7 @@ def abort_multipart_upload(buckets: FolderBuckets, members: Members, call: Call)
     return {}
 
 
+@_while_it_is_there
 def list_parts(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
     folder, _ = _upload(buckets, members)
     parts = []
@@ -152,15 +171,12 @@ def _write_part(folder: Path, number: int, pieces: Any) -> Path:
         raise errors.invalid(f"Part number must be an integer between 1 and {MOST}, inclusive")
     path = folder / f"part-{number:05d}"
     draft = path.with_suffix(".draft")
-    try:
-        with draft.open("wb") as file:
-            for piece in pieces:
-                file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
-        durable.put(draft, path)
-    except FileNotFoundError:  # aborted meanwhile, or deleted with its bucket
-        raise errors.no_such_upload(folder.name) from None
+    with draft.open("wb") as file:
+        for piece in pieces:
+            file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
+    durable.put(draft, path)
     return path
 
 
@@ -181,4 +197,4 @@ def _asked(members: Members) -> tuple[str, str]:
 
 def _all(paths: list[Path]) -> Iterator[bytes]:
     for path in paths:
-        yield from objects.pieces(path)
+        yield from objects.pieces(path, gone=errors.no_such_upload(path.parent.name))

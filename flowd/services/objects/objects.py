@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
 from flowd.services.objects import checksums, errors, facts, notices
 from flowd.services.objects.facts import Facts
-from flowd.services.ports import Call, FilePart, Members
+from flowd.services.ports import Call, FilePart, Members, ServiceError
 from flowd.services.s3 import BadKey, FolderBuckets, Interrupted, LedOut, NoSuchBucket
 
 #: What AWS answers since 2023 for every object; nothing is encrypted here (docs/integrations/s3.md).
@@ -64,7 +66,7 @@ def head_object(buckets: FolderBuckets, members: Members, call: Call) -> dict[st
 def copy_object(buckets: FolderBuckets, members: Members, call: Call) -> dict[str, Any]:
     refuse_what_is_not_built(members)
     bucket, key = members["Bucket"], members["Key"]
-    source, kept = source_of(buckets, members)
+    source, kept, source_pieces = source_of(buckets, members)
     replaced = members.get("MetadataDirective") == "REPLACE"
     if source == buckets.path(bucket, key) and not replaced:
         raise errors.invalid(
@@ -72,7 +74,7 @@ def copy_object(buckets: FolderBuckets, members: Members, call: Call) -> dict[st
             "InvalidRequest",
         )
     shown = told(members) if replaced else (kept.headers, kept.metadata)
-    made = write(buckets, bucket, key, pieces(source), kept.etag, shown, kept.checksums)
+    made = write(buckets, bucket, key, source_pieces(), kept.etag, shown, kept.checksums)
     notices.created(call, bucket, key, made, "CopyObject")
     return {"CopyObjectResult": {"ETag": made.etag, "LastModified": made.mtime_ns / 1e9}, **ENCRYPTION}
 
@@ -133,9 +135,9 @@ def write(
     return kept
 
 
-def source_of(buckets: FolderBuckets, members: Members) -> tuple[Path, Facts]:
+def source_of(buckets: FolderBuckets, members: Members) -> tuple[Path, Facts, Callable[..., Iterator[bytes]]]:
     """The object that CopySource names: `bucket/key`, percent-encoded, or a mapping as boto3 has it. It must be as the
-    conditions of the request say."""
+    conditions of the request say. Its bytes come by `pieces`, which raises NoSuchKey if it was deleted meanwhile."""
     given = members["CopySource"]
     if isinstance(given, dict):
         bucket, key = given["Bucket"], given["Key"]
@@ -149,7 +151,7 @@ def source_of(buckets: FolderBuckets, members: Members) -> tuple[Path, Facts]:
     begin = "CopySource"
     asked = {name.removeprefix(begin): value for name, value in members.items() if name.startswith(f"{begin}If")}
     check_conditions(asked, found, changing=True)
-    return found
+    return *found, partial(pieces, found[0], gone=errors.no_such_key(key))
 
 
 @contextmanager
@@ -242,10 +244,14 @@ def _shown(kept: Facts, members: Members) -> dict[str, Any]:
     }
 
 
-def pieces(path: Path, start: int = 0, length: int | None = None) -> Iterator[bytes]:
-    """The bytes of a file, or `length` of them from `start`."""
-    left = path.stat().st_size if length is None else length
-    with path.open("rb") as file:
+def pieces(path: Path, start: int = 0, length: int | None = None, *, gone: ServiceError) -> Iterator[bytes]:
+    """The bytes of a file, or `length` of them from `start`. Raises `gone` if somebody has taken it away."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        raise gone from None
+    with file:
+        left = os.fstat(file.fileno()).st_size if length is None else length
         file.seek(start)
         while left > 0 and (piece := file.read(min(left, 1 << 20))):
             left -= len(piece)
