@@ -77,7 +77,7 @@ class Server:
         self._containers = containers
         self._texts = texts
         self._started_ms = started_ms
-        self._ending = False  # wished for by a daemon, until one comes back
+        self._ending: Framing | None = None  # who wished for the end, until a daemon says Hello
         self._stopping = False  # by a signal, for good
         self._connections: set[Framing] = set()
         self._instances: dict[Framing, str] = {}
@@ -98,10 +98,16 @@ class Server:
         self._looked = 0
         return connection
 
-    def end_when_idle(self) -> None:
-        """With the last acknowledgement `idle` is set, unless a daemon says Hello before."""
-        self._ending = True
-        self._check_idle()
+    def _end(self) -> None:
+        """From now on what is asked for is begun by the next runner; whoever has not wished for the end is told."""
+        self.idle.set()
+        for connection in self._connections:
+            if connection is not self._ending:
+                connection.send(Leaving(0))
+
+    @property
+    def _begins_nothing(self) -> bool:
+        return self._stopping or self.idle.is_set()
 
     def stop(self) -> None:
         """End when nothing runs any more and what has ended is fetched, or nobody is there to fetch it. For good:
@@ -133,17 +139,19 @@ class Server:
         self._orphaned = None
         self._looked += 1
         if not self._ledger.running:
-            self.idle.set()
+            self._end()
             return
         if self._looked >= STANDING_ORPHANED:
             self._containers.stop_standing()
         self._watch_for_orphanhood()
 
     def _check_idle(self) -> None:
+        if self.idle.is_set():
+            return
         if (self._ending or self._stopping) and not len(self._ledger):
-            self.idle.set()
+            self._end()
         elif self._stopping and not self._connections and not self._ledger.running:
-            self.idle.set()
+            self._end()
 
     def _receive(self, connection: Framing, message: bytes) -> None:
         try:
@@ -160,11 +168,11 @@ class Server:
     # -- one method per message; None means that the answer comes later
 
     def hello(self, connection: Framing, request: Hello) -> Answer:
-        self._ending = False
+        self._ending = None
         self._instances[connection] = request.instance
         self._ledger.drop_fleeting(request.instance)
         welcome = Welcome(request.number, VERSION, os.getpid(), self._started_ms)
-        if not self._stopping:
+        if not self._begins_nothing:
             return welcome
         connection.send(welcome)
         return Leaving(0)
@@ -180,8 +188,8 @@ class Server:
     def invoke(self, connection: Framing, request: Invoke) -> Answer | None:
         attempt = self._ledger.find(request.key)
         if attempt is None:
-            if self._stopping:
-                return None
+            if self._begins_nothing:
+                return Leaving(0)
             if not self._pool.knows(request.function):
                 return _unknown(request)
             if self._pool.is_throttled(request.function):
@@ -203,8 +211,8 @@ class Server:
     def run_container(self, connection: Framing, request: RunContainer) -> Answer | None:
         attempt = self._ledger.find(request.key)
         if attempt is None:
-            if self._stopping:
-                return None
+            if self._begins_nothing:
+                return Leaving(0)
             attempt = Attempt(request.key, "", b"")
             self._ledger.enter(attempt)
             self._containers.run(attempt, request.spec)
@@ -261,11 +269,13 @@ class Server:
         return Counts(request.number, self._pool.warm(), running, len(self._ledger) - running, self._pool.packages())
 
     def shutdown_when_idle(self, connection: Framing, request: ShutdownWhenIdle) -> Answer:
+        """With the last acknowledgement the runner ends, unless a daemon says Hello before."""
         if (instance := self._instances.get(connection, "")) in self._begun:
             self._drop_unasked(instance)
         self.forsaken = request.now
         # After the answer has left: an idle runner is gone the next moment.
-        asyncio.get_running_loop().call_soon(self.idle.set if request.now else self.end_when_idle)
+        self._ending = connection
+        asyncio.get_running_loop().call_soon(self._end if request.now else self._check_idle)
         return Done(request.number)
 
 

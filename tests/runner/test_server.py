@@ -17,7 +17,7 @@ from flowd.runner.leftovers import Leftovers
 from flowd.runner.outcomes import Outcome
 from flowd.runner.pool import Pool
 from flowd.runner.process import Hosting
-from flowd.runner.protocol import Attach, Hello, Register
+from flowd.runner.protocol import Attach, Hello, Invoke, Leaving, Register, RunContainer
 from flowd.runner.server import Server
 from tests.runner.harness import DEADLINE_S, Functions, until
 
@@ -62,6 +62,19 @@ async def test_a_runner_stays_while_something_runs_and_hands_on_what_has_ended()
     attempt.end(Outcome(output=b"1"))
     assert await becomes_idle(server)
     assert not server.forsaken
+
+
+async def test_a_runner_that_ends_begins_nothing_and_says_so_to_whoever_comes_then() -> None:
+    ledger = Ledger()
+    server = orphan(ledger)
+    assert await becomes_idle(server)
+    late = server.connect()
+    assert server.hello(late, Hello(1, "late daemon")) == Leaving(0)
+    server.register(late, Register(2, [FunctionSpec(name="f", kind="python", path="/f.py")], {}))
+    assert server.invoke(late, Invoke(3, "k", "f", b"{}")) == Leaving(0)
+    container = ContainerSpec(name="w", command=["true"], folder="/")
+    assert server.run_container(late, RunContainer(4, "c", container)) == Leaving(0)
+    assert len(ledger) == 0
 
 
 async def test_a_worker_of_a_workflow_file_does_not_keep_a_runner_whose_daemon_never_comes_back(tmp_path: Path) -> None:

@@ -40,6 +40,24 @@ async def test_an_orderly_stop_leaves_the_runner_until_its_work_is_fetched(
     assert runner.process.returncode == 0
 
 
+async def test_a_daemon_beside_the_one_that_ends_the_runner_is_told_and_goes_on_with_the_next_one(
+    own_runner: Callable[..., RunnerProcess], waiting: Waiting
+) -> None:
+    runner = own_runner()
+    waiting.go()
+    async with connected(runner.socket, waiting) as first, connected(runner.socket, waiting) as second:
+        since_ms = second.started_ms
+        await first.shutdown_when_idle()
+        await ended(runner)
+        await until(lambda: not second.connected)
+        assert ("functions wait until" in first.problem, "functions wait until" in second.problem) == (False, True)
+        later = asyncio.ensure_future(second.invoke("k", "waits", waiting.json))
+        own_runner(folder=runner.folder)
+        assert value(await later) == "went"
+        assert second.started_ms == since_ms
+        await second.acknowledge("k")
+
+
 async def test_an_outcome_whose_acknowledgement_was_lost_does_not_keep_the_runner_of_a_daemon_that_stops(
     own_runner: Callable[..., RunnerProcess], waiting: Waiting
 ) -> None:
