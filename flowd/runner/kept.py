@@ -8,6 +8,7 @@ dies leaves nothing, and the next one knows that it knows nothing. It blocks on 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -79,9 +80,23 @@ def take(file: Path) -> Kept | None:
         log.error("what the runner before has kept cannot be read from %s: %s", file, error)
         return None
     try:
-        file.unlink()
-        durable.sync(file.parent)
+        _take_away(file)
+    except OSError as error:
+        log.error("what the runner before has kept cannot be taken away, so it is not used; delete %s: %s", file, error)
+        return None
+    try:
         return _decode(data)
-    except (OSError, msgspec.DecodeError) as error:
+    except msgspec.DecodeError as error:
         log.error("what the runner before has kept in %s cannot be used: %s", file, error)
         return None
+
+
+def _take_away(file: Path) -> None:
+    """A later runner that found it again would take a run that began since for one that never did."""
+    try:
+        file.unlink()
+    except OSError:  # the folder lets nobody, the file may
+        os.truncate(file, 0)
+        durable.sync(file)
+    else:
+        durable.sync(file.parent)
