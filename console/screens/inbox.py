@@ -69,7 +69,7 @@ class InboxScreen(PromptVerbs):
 
     def __init__(self) -> None:
         super().__init__()
-        self.tab = "all"
+        self.tab = self._shown = "all"  # the tab that is wanted, and the one that is here
         self.prompts: list[Item] = []
         self.about: Item = {}
 
@@ -139,8 +139,12 @@ class InboxScreen(PromptVerbs):
         self.table.empty = empty.get(self.tab, EMPTY)
         self.table.show_sheet(rows.ANSWERS if closed else rows.INBOX)
         self.table.show_rows(ListSource(self._in(self.tab)))
+        self._shown = self.tab
         self._tell()
         self.on_moved()
+
+    def unread(self) -> bool:
+        return super().unread() or (self._reading and self._shown != self.tab)
 
     def on_moved(self) -> None:
         item = self.item()

@@ -109,6 +109,30 @@ async def test_keys_typed_ahead_of_a_command_that_leads_nowhere_are_dropped(cons
         assert isinstance(screen, ExecutionsScreen) and screen.table.cursor == 0
 
 
+async def test_keys_typed_ahead_of_a_tab_are_for_its_rows(
+    console: Console, daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may, whole = asyncio.Event(), daemon.prompts
+
+    async def prompts(closed: bool) -> list[Item]:
+        if closed:
+            daemon.calls.append(("closed",))
+            await may.wait()
+        return await whole(closed)
+
+    monkeypatch.setattr(daemon, "prompts", prompts)
+    async with console() as pilot:
+        await goes_to(pilot, "inbox")
+        await sees(pilot, "Approve the refund")
+        packet(pilot, "5", "enter")
+        await until(pilot, lambda: ("closed",) in daemon.calls)
+        assert isinstance(pilot.app.screen, InboxScreen)
+        may.set()
+        await until(pilot, lambda: isinstance(pilot.app.screen, AnswerScreen))
+        screen = pilot.app.screen
+        assert isinstance(screen, AnswerScreen) and screen.prompt["answer"]
+
+
 async def test_a_dialog_that_is_left_for_another_screen_holds_no_keys_up(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
