@@ -86,12 +86,16 @@ class Containers:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __contains__(self, key: str) -> bool:
-        return key in self._running or key in self._starting
+        return key in self._running
 
     def run(self, attempt: Attempt, spec: ContainerSpec) -> None:
         """Begin; the attempt ends when the container does."""
+        process = Process(self._hosting, attempt.log.add, lambda code: self._ended(attempt.key, code))
+        # Known from here on: whoever stops it may come before it starts, and so may its end before `start` returns.
+        running = Running(attempt, spec, process, self._hosting.clock.now_ms())
+        self._running[attempt.key] = running
         self._starting.add(attempt.key)
-        task = asyncio.get_running_loop().create_task(self._start(attempt, spec))
+        task = asyncio.get_running_loop().create_task(self._start(running))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -124,12 +128,8 @@ class Containers:
         if running.spec.engine:
             _in_background([running.spec.engine, "kill", running.spec.name])
 
-    async def _start(self, attempt: Attempt, spec: ContainerSpec) -> None:
-        loop = asyncio.get_running_loop()
-        process = Process(self._hosting, attempt.log.add, lambda code: self._ended(attempt.key, code))
-        began_ms = self._hosting.clock.now_ms()
-        # Before it starts: a process may end before `start` returns.
-        running = self._running[attempt.key] = Running(attempt, spec, process, began_ms)
+    async def _start(self, running: Running) -> None:
+        attempt, spec = running.attempt, running.spec
         try:
             if spec.files:
                 running.folder = await asyncio.to_thread(self._folders.make, spec.files)
@@ -138,14 +138,14 @@ class Containers:
             if started.why_not:
                 raise OSError(started.why_not)
             # An engine sets the limits of its container itself.
-            await process.start(started, 0 if spec.engine else spec.memory_mb, cpu_units=spec.cpu_units)
+            await running.process.start(started, 0 if spec.engine else spec.memory_mb, cpu_units=spec.cpu_units)
         except (OSError, ValueError) as error:
             self._forget(attempt.key)
             attempt.end(Outcome(error=CANNOT_START, cause=f"{CANNOT_START}: {error}"))
             return
         self._starting.discard(attempt.key)
         if attempt.key in self._unwanted:
-            loop.call_soon(self.stop, attempt.key)
+            asyncio.get_running_loop().call_soon(self.stop, attempt.key)
 
     def _forget(self, key: str) -> Running | None:
         self._starting.discard(key)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flowd.runner.attempts import Attempt
+from flowd.runner.attempts import LOG_LIMIT, Attempt
 from flowd.runner.kept import hand_on, take
 from flowd.runner.outcomes import Outcome
 
@@ -35,6 +35,23 @@ def keys(file: Path) -> list[str] | None:
 def test_an_outcome_is_taken_once(file: Path) -> None:
     assert [keys(file), keys(file)] == [["k"], None]
     assert not file.exists()
+
+
+def test_what_is_still_wanted_is_handed_on_with_its_log_and_nothing_else(tmp_path: Path) -> None:
+    attempts = [Attempt(key, "f", b"") for key in ("wanted", "fetched", "runs")]
+    attempts.append(Attempt("of a daemon that is no more", "f", b"", fleeting="daemon"))
+    wanted, fetched, runs, _ = attempts
+    fetched.acknowledged = True
+    wanted.log.add(b"x" * (LOG_LIMIT + 1))
+    for attempt in attempts:
+        if attempt is not runs:
+            attempt.end(Outcome(output=b"1"))
+    hand_on(tmp_path / "kept", 7, attempts)
+    kept = take(tmp_path / "kept")
+    assert kept is not None and kept.since_ms == 7
+    (found,) = kept.attempts
+    assert (found.key, found.request_id, found.outcome) == ("wanted", wanted.request_id, wanted.outcome)
+    assert (found.log.tail, found.log.truncated) == (wanted.log.tail, True)
 
 
 def test_an_outcome_in_a_folder_that_lets_nobody_delete_is_taken_once(

@@ -77,12 +77,17 @@ async def test_a_runner_that_ends_begins_nothing_and_says_so_to_whoever_comes_th
     assert len(ledger) == 0
 
 
-async def test_a_worker_of_a_workflow_file_does_not_keep_a_runner_whose_daemon_never_comes_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("told", [False, True], ids=["forgotten", "told to stop"])
+async def test_a_worker_of_a_workflow_file_does_not_keep_a_runner_that_is_forgotten_or_told_to_stop(
+    tmp_path: Path, told: bool
+) -> None:
     hosting, ledger, attempt = Hosting(Leftovers(tmp_path / "left")), Ledger(), Attempt("code:v", "", b"")
     containers = Containers(hosting, Folders(tmp_path / "folders"))
-    server = Server(Pool(hosting), containers, ledger, 1, ORPHAN_S)
+    server = Server(Pool(hosting), containers, ledger, 1, 0 if told else ORPHAN_S)
     ledger.enter(attempt)
     containers.run(attempt, ContainerSpec(name="w", command=["sleep", "100"], folder=str(tmp_path), standing=True))
+    if told:
+        server.stop()
     async with asyncio.timeout(DEADLINE_S):
         await server.idle.wait()
     assert attempt.outcome is not None and b'"exit_code":143' in (attempt.outcome.output or b"")

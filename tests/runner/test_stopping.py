@@ -148,6 +148,20 @@ async def test_a_call_in_the_queue_of_a_runner_that_stops_is_begun_by_the_next_o
     assert len(waiting.pids) == 2
 
 
+async def test_a_call_in_the_queue_that_was_accepted_is_run_before_the_runner_stops(
+    own_runner: Callable[..., RunnerProcess], waiting: Waiting
+) -> None:
+    runner = own_runner("--per-function", "1")
+    async with connected(runner.socket, waiting) as client:
+        run = await under_way(client, waiting)
+        await client.invoke("d", "waits", waiting.json, detached=True)
+        await told_to_stop(runner, client)
+        assert await client.attach("d") != Unknown()
+        await client.acknowledge("d")
+        await last_work_done(runner, client, waiting, run)
+    assert len(waiting.pids) == 2
+
+
 async def test_what_a_runner_has_kept_and_nobody_can_read_is_unknown_to_the_next(
     own_runner: Callable[..., RunnerProcess], waiting: Waiting
 ) -> None:
