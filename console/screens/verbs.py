@@ -38,6 +38,7 @@ def definition_of(item: Item) -> Any:
     return definition or {}
 
 
+MOST_LINES = 5_000  # the editor wraps all lines several times before it is there: 80,000 took it five seconds
 _UNSEEN = re.compile(
     "[\x7f-\xa0\xad\u061c\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
@@ -47,10 +48,13 @@ def pretty(text: str | None) -> str:
     """A JSON text with indents, for an editor; a text that is no JSON stays as it is.
 
     What an editor cannot show, or takes for the end of a line (U+0085, U+2028), is written as an escape: so it is seen,
-    and comes back as it was.
+    and comes back as it was. What would have more than `MOST_LINES` lines stands in one.
     """
     try:
-        shown = json.dumps(json.loads(text or "{}"), indent=2, ensure_ascii=False)
+        value = json.loads(text or "{}")
+        shown = json.dumps(value, indent=2, ensure_ascii=False)
+        if shown.count("\n") > MOST_LINES:
+            shown = json.dumps(value, ensure_ascii=False)
         return _UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], shown)
     except ValueError:
         return text or ""

@@ -17,7 +17,7 @@ from console.harmless import Harmless
 from console.plainglyphs import PlainGlyphs
 from console.screens.dialogs import CommandLine, Dialog
 from console.screens.shell import Shell
-from console.screens.verbs import pretty
+from console.screens.verbs import MOST_LINES, pretty
 from console.text import clean
 from console.widgets.form import SchemaForm
 from tests.console.driver import notices, screen_text, until
@@ -170,6 +170,13 @@ def test_what_an_editor_would_break_lines_at_or_hide_is_written_as_an_escape_and
     shown = pretty(json.dumps(given))
     assert shown.split("\n") == shown.splitlines() and len(shown.splitlines()) == 4
     assert json.loads(shown) == given and "漢字" in shown and "\\u202e" in shown
+
+
+def test_very_many_values_are_shown_to_an_editor_in_one_line_and_come_back() -> None:
+    given = [1] * (2 * MOST_LINES)
+    shown = pretty(json.dumps(given))
+    assert "\n" not in shown and json.loads(shown) == given
+    assert len(pretty(json.dumps(given[: MOST_LINES // 2])).splitlines()) == MOST_LINES // 2 + 2
 
 
 def test_characters_of_whose_width_terminals_do_not_agree_become_such_that_they_agree_on() -> None:
