@@ -166,3 +166,15 @@ def test_subscriptions_go_with_their_topic_and_long_lists_have_pages(sns: Box) -
     assert (len(first["Subscriptions"]), len(rest["Subscriptions"])) == (100, 1) and "NextToken" not in rest
     sns("DeleteTopic", TopicArn=arn)
     assert sns("ListSubscriptions")["Subscriptions"] == []
+
+
+def test_topics_have_pages_whose_token_only_flowd_gives(sns: Box) -> None:
+    names = sorted(f"t{number}" for number in range(101))
+    for name in names:
+        sns("CreateTopic", Name=name)
+    first = sns("ListTopics")
+    rest = sns("ListTopics", NextToken=first["NextToken"])
+    found = [each["TopicArn"].rpartition(":")[2] for each in (*first["Topics"], *rest["Topics"])]
+    assert (found, len(rest["Topics"]), "NextToken" in rest) == (names, 1, False)
+    for wrong in ("nonsense", names[0], "\xe9"):
+        assert code_of(sns, "ListTopics", NextToken=wrong) == "InvalidParameter"
