@@ -120,7 +120,7 @@ def _copied(source: Path, target: Path) -> Iterator[Path]:
     part = target.with_name(f".{target.name}.part")
     try:
         part.unlink(missing_ok=True)
-        part.touch(mode=0o600)
+        part.touch(mode=0o600, exist_ok=False)  # a link that came in between is not followed
         _copy(source, part)
         _check(part)
         durable.sync(part)

@@ -155,3 +155,22 @@ def test_the_claim_falls_with_its_process(database: Path) -> None:
         process.wait()
         with hold(database.parent):
             assert (database.parent / LOCK).read_text() == f"{os.getpid()}\n"
+
+
+def test_a_link_that_comes_in_the_place_of_the_unfinished_copy_is_not_followed(
+    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy, victim, unlink = tmp_path / "copy.db", tmp_path / "victim", Path.unlink
+    backup(database, copy)
+    part = database.with_name(f".{database.name}.part")
+
+    def raced(path: Path, missing_ok: bool = False) -> None:
+        unlink(path, missing_ok=missing_ok)
+        if path == part:
+            monkeypatch.undo()
+            part.symlink_to(victim)
+
+    monkeypatch.setattr(Path, "unlink", raced)
+    with pytest.raises(BackupError, match="could not be put back"):
+        restore(copy, database)
+    assert not victim.exists()
